@@ -1,0 +1,64 @@
+//! What a Rust programmer would write by hand for each workload: the measure of the engine.
+//!
+//! The loops know nothing of streams, failures or shuffles. Records lie in memory as the engine gets them; with more
+//! than one thread each has a part of the batch and a table of its own, which are merged at the end. Tables are
+//! hashbrown's with its own hasher and are kept from batch to batch.
+
+mod chain;
+mod count_words;
+mod threads;
+mod w1;
+mod w2;
+mod w3;
+mod w5;
+
+use std::time::Instant;
+
+use self::threads::Threads;
+use crate::args::Variant;
+use crate::batches::Batches;
+use crate::data::Records;
+use crate::workload::{BatchResult, Kind, Plan, Workload};
+
+/// Makes the loop of a workload ready.
+///
+/// # Errors
+/// If the records are not of the kind that the workload reads.
+pub(crate) fn open<'a>(
+    plan: &Plan,
+    variant: Variant,
+    records: &'a Records,
+) -> Result<Box<dyn Workload + 'a>, String> {
+    let &Plan { kind, cores, per_batch, .. } = plan;
+    let threads = || Threads::new(cores);
+    match records {
+        Records::Numbers(numbers) if kind == Kind::Chain => Ok(Box::new(chain::Chain {
+            batches: Batches { records: numbers, per_batch },
+            threads: threads()?,
+        })),
+        Records::Lines(lines) => {
+            let batches = Batches { records: lines.as_slice(), per_batch };
+            match (kind, variant) {
+                (Kind::W1, _) => Ok(Box::new(w1::Grep { batches, threads: threads()? })),
+                (Kind::W2, Variant::Fastest) => Ok(Box::new(w2::WordCount::<&str>::new(batches, threads()?))),
+                (Kind::W2, Variant::String) => {
+                    Ok(Box::new(w2::WordCount::<String>::new(batches, threads()?)))
+                }
+                (Kind::W3, _) => Ok(Box::new(w3::TopWords::new(batches, threads()?))),
+                (Kind::W5, _) => Ok(Box::new(w5::FirstWords::new(batches))),
+                (Kind::Chain, _) => Err("the chain of maps reads numbers, not lines".to_owned()),
+            }
+        }
+        Records::Numbers(_) => Err(format!("{kind:?} reads lines, not numbers")),
+    }
+}
+
+/// Measures a batch.
+fn timed(records: usize, batch: impl FnOnce() -> String) -> Result<BatchResult, String> {
+    let start = Instant::now();
+    let result = batch();
+    Ok(BatchResult { records, ms: start.elapsed().as_secs_f64() * 1000.0, result })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::random::Random;
+use crate::workload::WINDOW;
+
+/// 97 short lines over few words, some with the needle.
+fn lines() -> Vec<String> {
+    let mut random = Random::new(11);
+    (0..97)
+        .map(|_| {
+            let words = 1 + random.below(4);
+            let word = |n: usize| if n == 0 { "timeout".to_owned() } else { format!("w{n}") };
+            (0..words).map(|_| word(random.below(23))).collect::<Vec<_>>().join(" ")
+        })
+        .collect()
+}
+
+/// The lines of a batch, found one by one.
+fn batch(lines: &[String], per_batch: usize, i: usize) -> impl Iterator<Item = &str> {
+    (i * per_batch..(i + 1) * per_batch).map(|at| lines[at % lines.len()].as_str())
+}
+
+fn count<'a>(words: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, u64> {
+    let mut counts = BTreeMap::new();
+    words.for_each(|word| *counts.entry(word).or_default() += 1);
+    counts
+}
+
+/// Runs a loop with some numbers of threads and sizes of batches and checks each result against `expected`.
+fn check(kind: Kind, variant: Variant, expected: impl Fn(&[String], usize, usize) -> String) {
+    let lines = Arc::new(lines());
+    for threads in 1..4 {
+        for per_batch in [1, 10, 13, 97, 150] {
+            let plan = Plan { kind, cores: threads, per_batch, batches: 1, warm_up: 0, pairs: 5 };
+            let records = Records::Lines(Arc::clone(&lines));
+            let mut side = open(&plan, variant, &records).unwrap();
+            for i in 0..WINDOW + 20 {
+                let BatchResult { records, ms, result } = side.batch(i).unwrap();
+                assert_eq!(records, per_batch);
+                assert!(ms >= 0.0);
+                assert_eq!(result, expected(&lines, per_batch, i), "{kind:?} {threads} {per_batch} {i}");
+            }
+        }
+    }
+}
+
+#[test]
+fn w1_counts_matching_lines() {
+    check(Kind::W1, Variant::Fastest, |lines, per_batch, i| {
+        format!("matches={}", batch(lines, per_batch, i).filter(|line| line.contains("timeout")).count())
+    });
+}
+
+#[test]
+fn w2_counts_words_borrowed_or_owned() {
+    for variant in [Variant::Fastest, Variant::String] {
+        check(Kind::W2, variant, |lines, per_batch, i| {
+            let counts = count(batch(lines, per_batch, i).flat_map(|line| line.split(' ')));
+            format!("keys={},sum={}", counts.len(), counts.values().sum::<u64>())
+        });
+    }
+}
+
+#[test]
+fn w3_equals_counting_the_whole_window() {
+    check(Kind::W3, Variant::Fastest, |lines, per_batch, i| {
+        let window = (i + 1).saturating_sub(WINDOW)..=i;
+        let counts = count(window.flat_map(|i| batch(lines, per_batch, i)).flat_map(|line| line.split(' ')));
+        let mut sorted: Vec<(&str, u64)> = counts.into_iter().collect();
+        sorted.sort_by_key(|&(word, n)| (std::cmp::Reverse(n), word));
+        let top: Vec<String> = sorted.iter().take(10).map(|(word, n)| format!("{word}:{n}")).collect();
+        top.join(" ")
+    });
+}
+
+#[test]
+fn w5_counts_first_words() {
+    check(Kind::W5, Variant::Fastest, |lines, per_batch, i| {
+        let counts = count(batch(lines, per_batch, i).filter_map(|line| line.split(' ').next()));
+        format!("keys={},sum={per_batch}", counts.len())
+    });
+}
+
+#[test]
+fn the_chain_adds_ten_to_each_number() {
+    let records = Records::Numbers(Arc::new((0..100).collect()));
+    for threads in 1..4 {
+        let kind = Kind::Chain;
+        let plan = Plan { kind, cores: threads, per_batch: 60, batches: 1, warm_up: 0, pairs: 5 };
+        let mut side = open(&plan, Variant::Fastest, &records).unwrap();
+        for i in 0..4 {
+            let expected: u64 = (i * 60..(i + 1) * 60).map(|at| (at % 100) as u64 + 10).sum();
+            assert_eq!(side.batch(i).unwrap().result, format!("sum={expected}"));
+        }
+    }
+}
+
+#[test]
+fn records_of_the_wrong_kind_are_refused() {
+    let plan = |kind| Plan { kind, cores: 1, per_batch: 1, batches: 1, warm_up: 0, pairs: 5 };
+    assert!(open(&plan(Kind::W1), Variant::Fastest, &Records::Numbers(Arc::default())).is_err());
+    assert!(open(&plan(Kind::Chain), Variant::Fastest, &Records::Lines(Arc::default())).is_err());
+}

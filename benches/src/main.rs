@@ -1,0 +1,42 @@
+//! Measures Millstream beside hand-written loops over the same data.
+//!
+//! ```text
+//! bench --generate DIR [--lines N] [--seed S]     writes words.txt and grep.txt
+//! bench --workload W --data DIR [OPTIONS]         runs a workload with Millstream
+//! bench --workload W --data DIR --hand            runs the hand-written loop instead
+//! bench --workload W --data DIR --compare         runs both in turn and prints the ratio of their rates
+//! ```
+//!
+//! Standard output carries JSON lines (see [`events`]), standard error what a person wants to read. The workloads
+//! are listed in [`workload`], the options in [`args`].
+
+mod allocations;
+mod args;
+mod batches;
+mod compare;
+mod data;
+mod events;
+mod generate;
+mod hand;
+mod product;
+mod random;
+mod results;
+mod run;
+mod workload;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let outcome = args::parse(words).and_then(|args| run::run(&args, std::io::stdout().lock()));
+    match outcome {
+        Ok(run::Verdict::Good) => ExitCode::SUCCESS,
+        Ok(run::Verdict::Differs) => ExitCode::from(1),
+        Err(message) => {
+            // Nothing is left to do if standard error is closed, too.
+            let _ = writeln!(std::io::stderr(), "bench: {message}");
+            ExitCode::from(2)
+        }
+    }
+}

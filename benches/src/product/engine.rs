@@ -1,0 +1,74 @@
+//! A streaming context on a clock that is moved by hand, and its one input stream.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use millstream::listener::{BatchInfo, StreamingListener};
+use millstream::prelude::*;
+use millstream::testing::{Driver, Steps};
+use millstream::core::{Chunk, Data};
+
+use crate::batches::ranges;
+use crate::workload::{BatchResult, Plan, Workload};
+
+/// Where a program leaves the result of each batch.
+pub(super) type Results = Arc<Mutex<String>>;
+
+/// A workload's program, started.
+struct Program<T: Data> {
+    steps: Steps,
+    queue: RddQueue<T>,
+    records: Arc<Vec<T>>,
+    plan: Plan,
+    results: Results,
+    /// How long each batch took, as the engine says.
+    times: Receiver<Duration>,
+}
+
+/// Starts the program that `describe` puts on the input stream; it is to leave its result of each batch.
+pub(super) fn start<T: Data>(
+    plan: &Plan,
+    records: &Arc<Vec<T>>,
+    describe: impl FnOnce(&DStream<T>, Results),
+) -> Result<Box<dyn Workload>> {
+    let conf = Conf::empty().set_master(format!("local[{}]", plan.cores));
+    let driver = Driver::new(conf, Duration::from_millis(1))?;
+    let queue = RddQueue::new();
+    let results = Results::default();
+    describe(&driver.streaming().queue_stream(&queue), Arc::clone(&results));
+    let (sender, times) = mpsc::channel();
+    driver.streaming().add_streaming_listener(Arc::new(Times(sender)))?;
+    let program =
+        Program { steps: driver.start()?, queue, records: Arc::clone(records), plan: *plan, results, times };
+    Ok(Box::new(program))
+}
+
+/// Leaves a result.
+pub(super) fn leave(results: &Results, result: String) {
+    *results.lock().unwrap_or_else(PoisonError::into_inner) = result;
+}
+
+struct Times(Sender<Duration>);
+
+impl StreamingListener for Times {
+    fn on_batch_completed(&self, batch: &BatchInfo) {
+        // Sent in vain only when the program is being stopped.
+        let _ = self.0.send(batch.processing_time.unwrap_or_default());
+    }
+}
+
+impl<T: Data> Workload for Program<T> {
+    fn batch(&mut self, i: usize) -> Result<BatchResult, String> {
+        let Plan { cores, per_batch, .. } = self.plan;
+        let partition = |part| {
+            let parts = ranges(self.records.len(), per_batch, i, part, cores).into_iter();
+            parts.map(|at| Chunk::shared(Arc::clone(&self.records), at)).collect()
+        };
+        self.queue.push(self.steps.running.context().from_chunks((0..cores).map(partition)));
+        self.steps.step().map_err(|error| error.to_string())?;
+        let time = self.times.recv().map_err(|_| "the engine told no processing time".to_owned())?;
+        let result = std::mem::take(&mut *self.results.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(BatchResult { records: per_batch, ms: time.as_secs_f64() * 1000.0, result })
+    }
+}

@@ -1,0 +1,33 @@
+//! The workloads as programs of Millstream: one file each, named as the loop in [`crate::hand`] it is set against.
+
+mod chain;
+mod engine;
+mod w1;
+mod w2;
+mod w3;
+mod w5;
+
+use crate::args::Variant;
+use crate::data::Records;
+use crate::workload::{Kind, Plan, Workload};
+
+/// Tells whether there is a program for the workload; the others answer `unsupported`.
+pub(crate) fn supports(kind: Kind) -> bool {
+    matches!(kind, Kind::W1 | Kind::W2 | Kind::W3 | Kind::W5 | Kind::Chain)
+}
+
+/// Starts a streaming context with the workload's program, which then takes batch after batch.
+///
+/// # Errors
+/// If there is no program for the workload, or it could not be started.
+pub(crate) fn open(plan: &Plan, variant: Variant, records: &Records) -> Result<Box<dyn Workload>, String> {
+    let opened = match (plan.kind, records) {
+        (Kind::W1, Records::Lines(lines)) => w1::open(plan, lines),
+        (Kind::W2, Records::Lines(lines)) => w2::open(plan, lines, variant),
+        (Kind::W3, Records::Lines(lines)) => w3::open(plan, lines),
+        (Kind::W5, Records::Lines(lines)) => w5::open(plan, lines),
+        (Kind::Chain, Records::Numbers(numbers)) => chain::open(plan, numbers),
+        (kind, _) => return Err(format!("the records are not those of {kind:?}")),
+    };
+    opened.map_err(|error| error.to_string())
+}

@@ -1,0 +1,103 @@
+//! The workloads, and what both sides have to offer to run one.
+
+use crate::args::RunArgs;
+
+/// A workload: what is computed from each batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Lines of grep.txt that contain `timeout`, counted.
+    W1,
+    /// Words of words.txt, counted by word.
+    W2,
+    /// The ten most frequent words of the last [`WINDOW`] batches.
+    W3,
+    /// A batch of ten lines: first words, counted by word.
+    W5,
+    /// Ten times `map(|x| x + 1)` over numbers, summed.
+    Chain,
+}
+
+/// Batches in W3's window.
+pub(crate) const WINDOW: usize = 30;
+
+impl Kind {
+    /// Finds a workload by its name on the command line.
+    pub(crate) fn named(name: &str) -> Option<Kind> {
+        match name {
+            "W1" => Some(Kind::W1),
+            "W2" => Some(Kind::W2),
+            "W3" => Some(Kind::W3),
+            "W5" => Some(Kind::W5),
+            "chain" => Some(Kind::Chain),
+            _ => None,
+        }
+    }
+
+    /// Returns the name of the file that is read, if one is.
+    pub(crate) fn file(self) -> Option<&'static str> {
+        match self {
+            Kind::W1 => Some("grep.txt"),
+            Kind::W2 | Kind::W3 | Kind::W5 => Some("words.txt"),
+            Kind::Chain => None,
+        }
+    }
+}
+
+/// How many batches of what size are run, with the workload's own numbers where none were given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) kind: Kind,
+    pub(crate) cores: usize,
+    pub(crate) per_batch: usize,
+    pub(crate) batches: usize,
+    pub(crate) warm_up: usize,
+    pub(crate) pairs: usize,
+}
+
+impl Plan {
+    pub(crate) fn new(kind: Kind, args: &RunArgs) -> Plan {
+        let (per_batch, batches, warm_up) = match kind {
+            Kind::W1 => (500_000, 20, 3),
+            Kind::W2 => (100_000, 20, 3),
+            // Until the window is full nothing leaves it.
+            Kind::W3 => (100_000, 20, WINDOW),
+            Kind::W5 => (10, 2_000, 500),
+            Kind::Chain => (1_000_000, 20, 3),
+        };
+        Plan {
+            kind,
+            cores: args.cores,
+            per_batch: args.lines_per_batch.unwrap_or(per_batch),
+            batches: args.batches.unwrap_or(batches),
+            warm_up: args.warm_up.unwrap_or(warm_up),
+            pairs: args.pairs,
+        }
+    }
+}
+
+/// One side of a comparison: a loop or an engine that is ready to take batches.
+pub(crate) trait Workload {
+    /// Runs batch `i`. Batches are run in order, from 0 on, each once.
+    ///
+    /// # Errors
+    /// If the batch could not be run.
+    fn batch(&mut self, i: usize) -> Result<BatchResult, String>;
+}
+
+/// What a batch came to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BatchResult {
+    /// Records that went in.
+    pub(crate) records: usize,
+    /// Processing time in milliseconds: from when the job may run to when its output is done.
+    pub(crate) ms: f64,
+    /// The output, in the workload's form (see [`crate::results`]).
+    pub(crate) result: String,
+}
+
+impl BatchResult {
+    /// Returns records per second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.records as f64 / self.ms * 1000.0
+    }
+}

@@ -1,0 +1,255 @@
+//! How records travel between the operators of a stage: in chunks.
+//!
+//! One dynamic call moves a whole chunk; the user's closure runs in a tight loop over its records. A chunk is either
+//! owned, so that operators may move its records on, or a view of shared records (cached, queued, read by two
+//! consumers), so that nothing is copied that need not be.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How many records a chunk holds as a rule: large enough to pay for the dynamic call, small enough for the cache.
+pub const CHUNK: usize = 1024;
+
+/// Some consecutive records of a partition, owned or shared.
+#[derive(Debug)]
+pub struct Chunk<T>(Repr<T>);
+
+#[derive(Debug)]
+enum Repr<T> {
+    Owned(Vec<T>),
+    Shared(Arc<Vec<T>>, Range<usize>),
+    /// What a filter keeps of shared records: positions instead of copies.
+    Selected(Arc<Vec<T>>, Vec<u32>),
+}
+
+impl<T> From<Vec<T>> for Chunk<T> {
+    fn from(records: Vec<T>) -> Self {
+        Chunk(Repr::Owned(records))
+    }
+}
+
+impl<T: Clone> Chunk<T> {
+    /// Views a part of shared records.
+    ///
+    /// # Panics
+    /// If the range does not lie within the records.
+    #[must_use]
+    pub fn shared(records: Arc<Vec<T>>, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= records.len());
+        Chunk(Repr::Shared(records, range))
+    }
+
+    /// Returns how many records there are.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Owned(records) => records.len(),
+            Repr::Shared(_, range) => range.len(),
+            Repr::Selected(_, picked) => picked.len(),
+        }
+    }
+
+    /// Returns whether there are no records.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Calls `f` with each record in order.
+    pub fn for_each(&self, mut f: impl FnMut(&T)) {
+        match &self.0 {
+            Repr::Owned(records) => records.iter().for_each(f),
+            Repr::Shared(records, range) => records[range.clone()].iter().for_each(f),
+            Repr::Selected(records, picked) => picked.iter().for_each(|&at| f(&records[at as usize])),
+        }
+    }
+
+    /// Makes a record of each record; shared ones are cloned first.
+    pub fn map<U>(self, mut f: impl FnMut(T) -> U) -> Chunk<U> {
+        // `collect` of an owned vector reuses its memory where the two record types have the same size.
+        Chunk(Repr::Owned(match self.0 {
+            Repr::Owned(records) => records.into_iter().map(f).collect(),
+            Repr::Shared(records, range) => records[range].iter().map(|record| f(record.clone())).collect(),
+            Repr::Selected(records, picked) => {
+                picked.iter().map(|&at| f(records[at as usize].clone())).collect()
+            }
+        }))
+    }
+
+    /// Makes a record of each record, which is only borrowed.
+    pub fn map_ref<U>(&self, mut f: impl FnMut(&T) -> U) -> Chunk<U> {
+        let mut out = Vec::with_capacity(self.len());
+        self.for_each(|record| out.push(f(record)));
+        out.into()
+    }
+
+    /// Keeps the records for which `keep` holds: in place if the chunk is owned, by position if it is shared.
+    #[must_use]
+    pub fn filter(self, mut keep: impl FnMut(&T) -> bool) -> Self {
+        match self.0 {
+            Repr::Owned(mut records) => {
+                records.retain(keep);
+                records.into()
+            }
+            Repr::Shared(records, range) if u32::try_from(range.end).is_ok() => {
+                let first = range.start as u32;
+                let mut picked = Vec::new();
+                for (at, record) in (first..).zip(&records[range]) {
+                    if keep(record) {
+                        picked.push(at);
+                    }
+                }
+                Chunk(Repr::Selected(records, picked))
+            }
+            // Positions beyond 32 bits: copies are the lesser evil.
+            Repr::Shared(records, range) => {
+                records[range].iter().filter(|record| keep(record)).cloned().collect::<Vec<_>>().into()
+            }
+            Repr::Selected(records, mut picked) => {
+                picked.retain(|&at| keep(&records[at as usize]));
+                Chunk(Repr::Selected(records, picked))
+            }
+        }
+    }
+
+    /// Returns the records as a vector, moved where the chunk is their only owner and cloned otherwise.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<T> {
+        match self.0 {
+            Repr::Owned(records) => records,
+            Repr::Shared(records, range) if range == (0..records.len()) => Arc::unwrap_or_clone(records),
+            Repr::Shared(records, range) => records[range].to_vec(),
+            Repr::Selected(records, picked) => {
+                picked.iter().map(|&at| records[at as usize].clone()).collect()
+            }
+        }
+    }
+
+    /// Returns the chunk in a form of which clones are cheap.
+    #[must_use]
+    pub fn into_shared(self) -> Self {
+        match self.0 {
+            Repr::Owned(records) => {
+                let range = 0..records.len();
+                Chunk(Repr::Shared(Arc::new(records), range))
+            }
+            // Few picked out of many would keep all of them in memory.
+            Repr::Selected(..) => Chunk::from(self.into_vec()).into_shared(),
+            shared @ Repr::Shared(..) => Chunk(shared),
+        }
+    }
+
+    /// Cuts a chunk of any length into chunks of the usual one; cheap for shared chunks.
+    pub(crate) fn pieces(&self) -> Vec<Chunk<T>> {
+        match &self.0 {
+            Repr::Shared(records, range) if range.len() > CHUNK => range
+                .clone()
+                .step_by(CHUNK)
+                .map(|start| Chunk::shared(Arc::clone(records), start..range.end.min(start + CHUNK)))
+                .collect(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// Cuts the chunk down to its first `n` records.
+    pub fn truncate(&mut self, n: usize) {
+        match &mut self.0 {
+            Repr::Owned(records) => records.truncate(n),
+            Repr::Shared(_, range) => range.end = range.end.min(range.start + n),
+            Repr::Selected(_, picked) => picked.truncate(n),
+        }
+    }
+}
+
+impl<T: Clone> Clone for Chunk<T> {
+    fn clone(&self) -> Self {
+        Chunk(match &self.0 {
+            Repr::Owned(records) => Repr::Owned(records.clone()),
+            Repr::Shared(records, range) => Repr::Shared(Arc::clone(records), range.clone()),
+            Repr::Selected(records, picked) => Repr::Selected(Arc::clone(records), picked.clone()),
+        })
+    }
+}
+
+/// A position in a chunk from which records are taken one by one, moved out or borrowed.
+pub struct Cursor<T> {
+    repr: CursorRepr<T>,
+}
+
+enum CursorRepr<T> {
+    Owned(std::vec::IntoIter<T>),
+    Shared(Arc<Vec<T>>, Range<usize>),
+    Selected(Arc<Vec<T>>, std::vec::IntoIter<u32>),
+}
+
+impl<T: Clone> From<Chunk<T>> for Cursor<T> {
+    fn from(chunk: Chunk<T>) -> Self {
+        let repr = match chunk.0 {
+            Repr::Owned(records) => CursorRepr::Owned(records.into_iter()),
+            Repr::Shared(records, range) => CursorRepr::Shared(records, range),
+            Repr::Selected(records, picked) => CursorRepr::Selected(records, picked.into_iter()),
+        };
+        Cursor { repr }
+    }
+}
+
+impl<T: Clone> Cursor<T> {
+    /// Calls `f` with the next record, borrowed, if there is one.
+    pub fn next_ref<R>(&mut self, f: impl FnOnce(&T) -> R) -> Option<R> {
+        match &mut self.repr {
+            CursorRepr::Owned(records) => records.next().map(|record| f(&record)),
+            CursorRepr::Shared(records, range) => range.next().map(|at| f(&records[at])),
+            CursorRepr::Selected(records, picked) => picked.next().map(|at| f(&records[at as usize])),
+        }
+    }
+}
+
+impl<T: Clone> Iterator for Cursor<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        match &mut self.repr {
+            CursorRepr::Owned(records) => records.next(),
+            CursorRepr::Shared(records, range) => range.next().map(|at| records[at].clone()),
+            CursorRepr::Selected(records, picked) => picked.next().map(|at| records[at as usize].clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both(records: Vec<i32>) -> [Chunk<i32>; 2] {
+        let padded = [vec![-1], records.clone(), vec![-2]].concat();
+        let end = padded.len() - 1;
+        [records.into(), Chunk::shared(Arc::new(padded), 1..end)]
+    }
+
+    #[test]
+    fn owned_and_shared_chunks_answer_alike() {
+        for chunk in both(vec![1, 2, 3, 4]) {
+            assert_eq!(chunk.len(), 4);
+            assert_eq!(chunk.clone().into_vec(), [1, 2, 3, 4]);
+            assert_eq!(chunk.clone().map(|n| n * 2).into_vec(), [2, 4, 6, 8]);
+            assert_eq!(chunk.map_ref(|n| n + 1).into_vec(), [2, 3, 4, 5]);
+            let even = chunk.clone().filter(|n| n % 2 == 0);
+            assert_eq!(even.clone().into_vec(), [2, 4]);
+            assert_eq!(even.clone().filter(|n| *n > 2).into_shared().into_vec(), [4]);
+            assert_eq!(even.map(|n| n).into_vec(), [2, 4]);
+            let mut cut = chunk.clone();
+            cut.truncate(3);
+            assert_eq!(Cursor::from(cut).collect::<Vec<_>>(), [1, 2, 3]);
+            let mut cursor = Cursor::from(chunk.filter(|n| *n != 1));
+            assert_eq!(cursor.next_ref(|n| *n), Some(2));
+            assert_eq!(cursor.next(), Some(3));
+        }
+    }
+
+    #[test]
+    fn filtering_shared_records_copies_none() {
+        let records = Arc::new(vec!["a".to_owned(), "b".to_owned()]);
+        let kept = Chunk::shared(Arc::clone(&records), 0..2).filter(|line| line == "b");
+        let mut seen = Vec::new();
+        kept.for_each(|line| seen.push(line.as_ptr()));
+        assert_eq!(seen, [records[1].as_ptr()]);
+    }
+}

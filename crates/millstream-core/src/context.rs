@@ -1,0 +1,140 @@
+//! `Context`: where RDDs are made and jobs run.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::conf::Conf;
+use crate::error::Result;
+use crate::ids::{RddId, ShuffleId};
+use crate::master::Master;
+use crate::scheduler::engine::Engine;
+use crate::scheduler::executor::Executor;
+use crate::scheduler::local::LocalExecutor;
+use crate::settings;
+use crate::task::BatchId;
+
+/// How often a local task is tried unless the URL or `spark.task.maxFailures` says so; Spark's own number.
+const LOCAL_MAX_FAILURES: u32 = 1;
+
+/// Where RDDs are made and jobs run: the settings and the executors of a program.
+///
+/// Cloning is shallow. A program may have several contexts; the worker threads of one end when its last handle (and its
+/// last RDD) is dropped.
+///
+/// # Examples
+/// ```
+/// use millstream_core::{Conf, Context};
+///
+/// let context = Context::new(Conf::empty().set_master("local[2]").set_app_name("sum"))?;
+/// assert_eq!(context.parallelize(1..=4, 2).reduce(|a, b| a + b)?, Some(10));
+/// # Ok::<(), millstream_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+struct Inner {
+    conf: Conf,
+    engine: Arc<Engine>,
+    default_parallelism: usize,
+    strict_closures: bool,
+    next_rdd: AtomicU64,
+    next_shuffle: AtomicU64,
+}
+
+thread_local! {
+    static BATCH: Cell<Option<BatchId>> = const { Cell::new(None) };
+}
+
+/// Runs `f` with all jobs started on this thread belonging to a batch.
+pub fn with_batch<R>(batch: BatchId, f: impl FnOnce() -> R) -> R {
+    struct Leave(Option<BatchId>);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            BATCH.set(self.0);
+        }
+    }
+    let _leave = Leave(BATCH.replace(Some(batch)));
+    f()
+}
+
+impl Context {
+    /// Starts the executors that `spark.master` names: `local`, `local[n]`, `local[*]` or `local[n,maxFailures]`.
+    ///
+    /// # Errors
+    /// If a setting can not be used or threads can not be started.
+    pub fn new(conf: Conf) -> Result<Self> {
+        conf.validate()?;
+        let Master::Local { threads, .. } = Master::of(&conf)?;
+        Self::with_executor(conf, LocalExecutor::new(threads)?)
+    }
+
+    /// Runs tasks on an executor of one's own.
+    ///
+    /// # Errors
+    /// If a setting can not be used.
+    pub fn with_executor(conf: Conf, executor: impl Executor + 'static) -> Result<Self> {
+        conf.validate()?;
+        let Master::Local { max_failures, .. } = Master::of(&conf)?;
+        let max_failures = match max_failures {
+            Some(url) => url,
+            None if conf.contains(settings::TASK_MAX_FAILURES.key()) => conf.get(settings::TASK_MAX_FAILURES)?,
+            None => LOCAL_MAX_FAILURES,
+        };
+        let engine = Engine::new(Box::new(executor), max_failures);
+        let default_parallelism = conf.get(settings::DEFAULT_PARALLELISM)?.unwrap_or(engine.slots());
+        let strict_closures = conf.get(settings::CLOSURES_STRICT)?;
+        Ok(Context(Arc::new(Inner {
+            conf,
+            engine,
+            default_parallelism,
+            strict_closures,
+            next_rdd: AtomicU64::new(0),
+            next_shuffle: AtomicU64::new(0),
+        })))
+    }
+
+    /// Returns the settings.
+    #[must_use]
+    pub fn conf(&self) -> &Conf {
+        &self.0.conf
+    }
+
+    /// Returns the number of reduce tasks unless one is given: `spark.default.parallelism`, else the worker threads.
+    #[must_use]
+    pub fn default_parallelism(&self) -> usize {
+        self.0.default_parallelism
+    }
+
+    /// Cancels all jobs and refuses new ones.
+    pub fn stop(&self) {
+        self.0.engine.stop();
+    }
+
+    /// Returns whether the context was stopped.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.engine.is_stopped()
+    }
+
+    pub(crate) fn strict_closures(&self) -> bool {
+        self.0.strict_closures
+    }
+
+    pub(crate) fn next_rdd(&self) -> RddId {
+        RddId(self.0.next_rdd.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn next_shuffle(&self) -> ShuffleId {
+        ShuffleId(self.0.next_shuffle.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.0.engine
+    }
+
+    /// Returns the batch that jobs started on this thread belong to.
+    pub(crate) fn batch(&self) -> Option<BatchId> {
+        BATCH.get()
+    }
+}

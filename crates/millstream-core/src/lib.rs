@@ -1,0 +1,63 @@
+//! The batch engine of Millstream: typed RDDs and how a batch of them runs.
+//!
+//! This crate knows no clock, no stream and no network client. Read it in this order:
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`data`] | what a record must be able to do |
+//! | [`conf`], [`settings`] | settings: Spark's keys, one table |
+//! | [`Context`] | where RDDs are made and jobs run |
+//! | [`Rdd`] | the operators and actions, one file each under `rdd/` |
+//! | [`chunk`], [`stream`] | how records travel inside a stage: in chunks |
+//! | [`shuffle`] | how they cross to the next stage |
+//! | [`scheduler`] | stages, tasks, retries, executors |
+//! | [`operator`] and `function` | names of operators and closures that another process of the same program understands |
+//! | [`text`], [`show`] | a small string, and Scala's way of printing |
+//!
+//! # Examples
+//! ```
+//! use millstream_core::text::words;
+//! use millstream_core::{Conf, Context};
+//!
+//! let context = Context::new(Conf::empty().set_master("local[2]"))?;
+//! let lines = context.parallelize(["to be or not", "to be"].map(String::from), 2);
+//! let counts = lines
+//!     .flat_map_into(|line, out| out.extend(words(line)))
+//!     .map(|word| (word, 1))
+//!     .reduce_by_key(|a, b| a + b);
+//! let mut counts = counts.collect()?;
+//! counts.sort();
+//! assert_eq!(counts, [("be".into(), 2), ("not".into(), 1), ("or".into(), 1), ("to".into(), 2)]);
+//! # Ok::<(), millstream_core::Error>(())
+//! ```
+
+pub mod chunk;
+pub mod conf;
+mod context;
+pub mod data;
+pub mod error;
+mod function;
+pub mod ids;
+mod master;
+pub mod operator;
+pub mod rdd;
+pub mod scheduler;
+pub mod settings;
+pub mod show;
+pub mod shuffle;
+mod storage;
+pub mod stream;
+mod task;
+pub mod text;
+
+pub use chunk::Chunk;
+pub use conf::Conf;
+pub use context::{Context, with_batch};
+pub use data::{Data, Key};
+pub use error::{Error, JobFailure, Result};
+pub use rdd::Rdd;
+pub use rdd::actions::Outcome;
+pub use show::Show;
+pub use shuffle::partitioner::{CustomPartitioner, Partitioner};
+pub use stream::Records;
+pub use task::{BatchId, TaskContext};

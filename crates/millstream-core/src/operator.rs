@@ -1,0 +1,147 @@
+//! Which operator of the user's program an RDD belongs to.
+//!
+//! An RDD made by a call in the user's program is named after that call. An RDD made on behalf of a larger operator (a
+//! stream operator makes some each batch) belongs to that operator, carries its stable id, and can be made again in
+//! another process that has built the same operators.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::rdd::AnyRdd;
+
+/// An operator of the user's program: its name and the place of the call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// The stable id, if the operator was made while a graph was built.
+    pub id: Option<Arc<str>>,
+    /// The method's name.
+    pub name: Cow<'static, str>,
+    /// The source file of the call.
+    pub file: Cow<'static, str>,
+    /// The line of the call.
+    pub line: u32,
+    /// The column of the call.
+    pub column: u32,
+}
+
+impl Operator {
+    /// Names a call of the method `name` at `place`.
+    #[must_use]
+    pub fn call(name: &'static str, place: &'static Location<'static>) -> Self {
+        Operator {
+            id: None,
+            name: name.into(),
+            file: place.file().into(),
+            line: place.line(),
+            column: place.column(),
+        }
+    }
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}:{}:{}", self.name, self.file, self.line, self.column)
+    }
+}
+
+/// One application of an operator to its inputs, in the course of which some RDDs are made.
+pub(crate) struct Application {
+    pub(crate) operator: Arc<Operator>,
+    pub(crate) inputs: Vec<AnyRdd>,
+}
+
+/// Where an RDD comes from.
+#[derive(Clone)]
+pub(crate) enum Origin {
+    /// A call in the user's program, made on the driver.
+    Call,
+    /// The n-th RDD made while an operator was applied.
+    Application(Arc<Application>, usize),
+}
+
+struct Scope {
+    application: Arc<Application>,
+    made: Vec<AnyRdd>,
+    count: usize,
+    /// Set in the process that makes RDDs again from a description and wants to pick one of them.
+    keep: bool,
+}
+
+thread_local! {
+    static SCOPES: RefCell<Vec<Option<Scope>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Applies an operator: all RDDs made by `f` on this thread belong to it.
+pub fn apply<R>(operator: &Arc<Operator>, inputs: Vec<AnyRdd>, f: impl FnOnce() -> R) -> R {
+    within(Some((operator, inputs, false)), f).0
+}
+
+/// Like [`apply`], and returns all the RDDs that were made, in order.
+pub(crate) fn apply_again(
+    operator: &Arc<Operator>,
+    inputs: Vec<AnyRdd>,
+    f: impl FnOnce(),
+) -> Vec<AnyRdd> {
+    within(Some((operator, inputs, true)), f).1
+}
+
+/// Runs a closure of the user's program: RDDs made by it are named after its own calls, whoever called it.
+pub fn user_code<R>(f: impl FnOnce() -> R) -> R {
+    within(None, f).0
+}
+
+type Inner<'a> = Option<(&'a Arc<Operator>, Vec<AnyRdd>, bool)>;
+
+fn within<R>(inner: Inner<'_>, f: impl FnOnce() -> R) -> (R, Vec<AnyRdd>) {
+    /// Leaves the scope also when the closure panics.
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            SCOPES.with_borrow_mut(|scopes| scopes.pop());
+        }
+    }
+    let scope = inner.map(|(operator, inputs, keep)| Scope {
+        application: Arc::new(Application { operator: Arc::clone(operator), inputs }),
+        made: Vec::new(),
+        count: 0,
+        keep,
+    });
+    SCOPES.with_borrow_mut(|scopes| scopes.push(scope));
+    let leave = Leave;
+    let result = f();
+    let made = SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
+        Some(Some(scope)) => std::mem::take(&mut scope.made),
+        _ => Vec::new(),
+    });
+    drop(leave);
+    (result, made)
+}
+
+/// Names the RDD being made by a call of `name` at `location`.
+pub(crate) fn name_rdd(name: &'static str, place: &'static Location<'static>) -> (Arc<Operator>, Origin) {
+    SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
+        Some(Some(scope)) => {
+            let ordinal = scope.count;
+            scope.count += 1;
+            let application = Arc::clone(&scope.application);
+            (Arc::clone(&application.operator), Origin::Application(application, ordinal))
+        }
+        _ => (Arc::new(Operator::call(name, place)), Origin::Call),
+    })
+}
+
+/// Notes an RDD that was made, if someone wants to pick it.
+pub(crate) fn made(rdd: &AnyRdd) {
+    SCOPES.with_borrow_mut(|scopes| {
+        if let Some(Some(scope)) = scopes.last_mut()
+            && scope.keep
+        {
+            scope.made.push(Arc::clone(rdd));
+        }
+    });
+}

@@ -1,0 +1,35 @@
+//! `foreach`: do something with each record.
+
+use super::Outcome;
+use crate::chunk::Cursor;
+use crate::data::Data;
+use crate::error::Result;
+use crate::rdd::Rdd;
+use crate::stream;
+
+impl<T: Data> Rdd<T> {
+    /// Calls `f` with each record, in the tasks; an error it returns fails the task.
+    ///
+    /// # Errors
+    /// If a task fails as often as it may.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    /// static SEEN: AtomicUsize = AtomicUsize::new(0);
+    ///
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// context.parallelize(0..10, 2).foreach(|_| {
+    ///     SEEN.fetch_add(1, Ordering::Relaxed);
+    /// })?;
+    /// assert_eq!(SEEN.load(Ordering::Relaxed), 10);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn foreach<R: Outcome>(&self, f: impl Fn(T) -> R + Send + Sync + 'static) -> Result<()> {
+        let done: Result<Vec<()>> = self.run("foreach", self.all_partitions(), (), move |(), input, _| {
+            stream::drain(input, |chunk| Cursor::from(chunk).try_for_each(|record| f(record).into_result()))
+        });
+        done.map(drop)
+    }
+}

@@ -1,0 +1,102 @@
+//! Actions: operators that compute an RDD and answer the driver, one file each.
+//!
+//! All are a few lines on [`run`](Rdd::run): a closure for a partition, with values that travel along.
+
+mod collect;
+mod count;
+mod foreach;
+mod foreach_partition;
+mod reduce;
+mod take;
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::Rdd;
+use crate::data::Data;
+use crate::error::Result;
+use crate::function::{self, CodeAddress};
+use crate::operator::{self, Operator, Origin};
+use crate::rdd::{AnyRdd, capturing};
+use crate::scheduler::action::{Action, AnyAction, RebuildAction};
+use crate::stream::ChunkStream;
+use crate::task::TaskContext;
+
+/// What an action's closure made of each partition: nothing, or an error of its own.
+///
+/// Implemented for `()` and for `Result<(), E>` with any error that can be printed.
+pub trait Outcome {
+    /// Returns the closure's error, if it gave one.
+    ///
+    /// # Errors
+    /// The closure's own, as [`Error::User`](crate::Error::User).
+    fn into_result(self) -> Result<()>;
+}
+
+impl Outcome for () {
+    fn into_result(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> Outcome for Result<(), E> {
+    fn into_result(self) -> Result<()> {
+        self.map_err(crate::Error::user)
+    }
+}
+
+impl<T: Data> Rdd<T> {
+    /// Runs a job: `f` on each of the given partitions, in parallel; returns the results in their order.
+    #[track_caller]
+    pub(crate) fn run<R: Data, E: Data, F>(
+        &self,
+        name: &'static str,
+        partitions: Vec<usize>,
+        env: E,
+        f: F,
+    ) -> Result<Vec<R>>
+    where
+        F: Fn(&E, ChunkStream<T>, &TaskContext) -> Result<R> + Send + Sync + 'static,
+    {
+        let (operator, origin) = operator::name_rdd(name, Location::caller());
+        if size_of::<F>() > 0 && matches!(origin, Origin::Call) && self.context().strict_closures() {
+            return Err(capturing(&operator, size_of::<F>()));
+        }
+        let action = action(self, operator, env, f);
+        let values = self.context().engine().run(action, partitions, self.context().batch())?;
+        values.into_iter().map(|value| function::downcast(value)).collect()
+    }
+
+    /// Returns the numbers of all partitions.
+    pub(crate) fn all_partitions(&self) -> Vec<usize> {
+        (0..self.num_partitions()).collect()
+    }
+}
+
+fn action<T: Data, R: Data, E: Data, F>(rdd: &Rdd<T>, operator: Arc<Operator>, env: E, f: F) -> Arc<dyn AnyAction>
+where
+    F: Fn(&E, ChunkStream<T>, &TaskContext) -> Result<R> + Send + Sync + 'static,
+{
+    fn rebuild<T: Data, R: Data, E: Data, F>(
+        rdd: AnyRdd,
+        operator: Operator,
+        build: CodeAddress,
+        env: &[u8],
+    ) -> Result<Arc<dyn AnyAction>>
+    where
+        F: Fn(&E, ChunkStream<T>, &TaskContext) -> Result<R> + Send + Sync + 'static,
+    {
+        let env: E = function::decode("action values", env)?;
+        Ok(action(&Rdd::<T>::from_any(rdd)?, Arc::new(operator), env, build.conjure::<F>()?))
+    }
+    let rebuild: RebuildAction = rebuild::<T, R, E, F>;
+    let build = CodeAddress::of::<F>(rebuild as usize);
+    let written = env.clone();
+    Arc::new(Action {
+        operator,
+        rdd: rdd.clone(),
+        run: Box::new(move |input, task| f(&env, input, task)),
+        build,
+        env: Box::new(move || function::encode("action values", &written)),
+    })
+}

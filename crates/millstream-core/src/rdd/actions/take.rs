@@ -1,0 +1,46 @@
+//! `take`: the first records.
+
+use crate::data::Data;
+use crate::error::Result;
+use crate::rdd::Rdd;
+
+/// How many more partitions are read when the ones so far were not enough, as in Spark.
+const SCALE_UP: usize = 4;
+
+impl<T: Data> Rdd<T> {
+    /// Returns the first `n` records, reading no more partitions than it must.
+    ///
+    /// The first partition is read first, then four times as many as so far.
+    ///
+    /// # Errors
+    /// If a task fails as often as it may.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// assert_eq!(context.parallelize(0..100, 10).take(3)?, [0, 1, 2]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn take(&self, n: usize) -> Result<Vec<T>> {
+        let mut records: Vec<T> = Vec::new();
+        let (mut read, all) = (0, self.num_partitions());
+        while records.len() < n && read < all {
+            let next = all.min(read + 1.max(read * SCALE_UP));
+            let missing = n - records.len();
+            let parts = self.run("take", (read..next).collect(), missing, |&missing, mut input, _| {
+                let mut first: Vec<T> = Vec::new();
+                while first.len() < missing
+                    && let Some(mut chunk) = input.next_chunk()?
+                {
+                    chunk.truncate(missing - first.len());
+                    first.append(&mut chunk.into_vec());
+                }
+                Ok(first)
+            })?;
+            records.extend(parts.into_iter().flatten().take(missing));
+            read = next;
+        }
+        Ok(records)
+    }
+}

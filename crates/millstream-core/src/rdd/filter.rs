@@ -1,0 +1,24 @@
+//! `filter`: keep some records.
+
+use super::Rdd;
+use super::narrow::Form;
+use crate::data::Data;
+
+impl<T: Data> Rdd<T> {
+    /// Keeps the records for which `predicate` holds.
+    ///
+    /// Records are moved on, or picked by position where they are shared: none is cloned.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let even = context.parallelize(1..=5, 2).filter(|n| n % 2 == 0);
+    /// assert_eq!(even.collect()?, [2, 4]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn filter(&self, predicate: impl Fn(&T) -> bool + Send + Sync + 'static) -> Rdd<T> {
+        let form = Form { keeps_keys: true, ..Form::new("filter") };
+        self.per_chunk(form, move |(), chunk| chunk.filter(&predicate))
+    }
+}

@@ -1,0 +1,54 @@
+//! `flat_map`: any number of records for each.
+
+use super::Rdd;
+use super::narrow::Form;
+use crate::chunk::CHUNK;
+use crate::data::Data;
+
+impl<T: Data> Rdd<T> {
+    /// Makes any number of records of each record.
+    ///
+    /// The closure owns its argument (a clone where the records are shared) and can not return an iterator that borrows
+    /// from it; [`flat_map_into`](Rdd::flat_map_into) can borrow, and allocates nothing per record.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let numbers = context.parallelize([vec![1, 2], vec![], vec![3]], 1).flat_map(|list| list);
+    /// assert_eq!(numbers.collect()?, [1, 2, 3]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn flat_map<U: Data, I>(&self, f: impl Fn(T) -> I + Send + Sync + 'static) -> Rdd<U>
+    where
+        I: IntoIterator<Item = U>,
+    {
+        self.expanding(Form::new("flat_map"), move |(), input, out| {
+            while out.len() < CHUNK {
+                match input.next() {
+                    Some(record) => out.extend(f(record)),
+                    None => break,
+                }
+            }
+        })
+    }
+
+    /// Makes any number of records of each record, which is only borrowed, by adding them to a buffer.
+    ///
+    /// The buffer may hold records of earlier calls: only add to it.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let lines = context.parallelize(["to be", "or not"].map(String::from), 1);
+    /// let words = lines.flat_map_into(|line, out| out.extend(line.split(' ').map(String::from)));
+    /// assert_eq!(words.collect()?, ["to", "be", "or", "not"]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn flat_map_into<U: Data>(&self, f: impl Fn(&T, &mut Vec<U>) + Send + Sync + 'static) -> Rdd<U> {
+        self.expanding(Form::new("flat_map_into"), move |(), input, out| {
+            while out.len() < CHUNK && input.next_ref(|record| f(record, out)).is_some() {}
+        })
+    }
+}

@@ -1,0 +1,292 @@
+//! `Rdd<T>`: a distributed collection of records, described by how it is computed.
+//!
+//! One file per operator, named after the method. An operator that needs one parent and no shuffle is a few lines on
+//! one of the three forms in [`narrow`]; one that needs a shuffle is a few lines on [`Exchange`](exchange).
+
+pub(crate) mod actions;
+mod compute;
+mod exchange;
+mod filter;
+mod flat_map;
+mod local_checkpoint;
+mod map;
+mod map_partitions;
+mod narrow;
+mod pairs;
+mod persist;
+pub(crate) mod source;
+mod union;
+
+use std::any::Any;
+use std::panic::Location;
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub use compute::{Compute, Dependency};
+pub(crate) use compute::{Rebuild, Rebuilding, Recipe};
+
+use crate::context::Context;
+use crate::data::Data;
+use crate::error::{Error, Result};
+use crate::ids::RddId;
+use crate::operator::{self, Operator, Origin};
+use crate::shuffle::partitioner::PartitionedBy;
+use crate::storage::cache::Cache;
+use crate::stream::{self, ChunkStream};
+use crate::task::TaskContext;
+
+/// A collection of records in partitions, described by how it is computed and computed when an action asks for it.
+///
+/// Cloning is shallow.
+///
+/// # Examples
+/// ```
+/// use millstream_core::{Conf, Context};
+///
+/// let context = Context::new(Conf::empty().set_master("local[2]"))?;
+/// let squares = context.parallelize(1..=4, 2).map(|n| n * n);
+/// assert_eq!(squares.collect()?, [1, 4, 9, 16]);
+/// # Ok::<(), millstream_core::Error>(())
+/// ```
+pub struct Rdd<T: Data>(Arc<Node<T>>);
+
+impl<T: Data> Clone for Rdd<T> {
+    fn clone(&self) -> Self {
+        Rdd(Arc::clone(&self.0))
+    }
+}
+
+/// An RDD whose record type has been forgotten.
+pub type AnyRdd = Arc<dyn RddNode>;
+
+/// What the scheduler needs to know of an RDD, whatever its records are.
+pub trait RddNode: Send + Sync + 'static {
+    /// Returns what the RDD is called and where it comes from.
+    fn info(&self) -> &Info;
+    /// Returns the number of partitions.
+    fn partitions(&self) -> usize;
+    /// Returns the RDDs and shuffles it is computed from.
+    fn dependencies(&self) -> Arc<[Dependency]>;
+    /// Returns whether every partition lies in memory, so that its parents are not needed.
+    fn is_cached(&self) -> bool;
+    /// Returns which partitions of its narrow parents a partition reads, by the parent's place.
+    fn reads(&self, partition: usize) -> Vec<(usize, Vec<usize>)>;
+    /// Returns how another process makes this RDD, if it can; one that is cached is sent as it lies in memory.
+    #[doc(hidden)]
+    fn recipe(&self) -> Option<Recipe>;
+    /// Returns what a task must be given to read one partition of a source in another process.
+    ///
+    /// # Errors
+    /// If the partition can not be read or written as bytes.
+    fn split(&self, partition: usize) -> Result<Vec<u8>>;
+    /// Returns itself as what it is.
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+/// What an RDD is called and where it comes from.
+pub struct Info {
+    /// The number of the RDD in its context.
+    pub id: RddId,
+    /// The operator of the user's program it belongs to.
+    pub operator: Arc<Operator>,
+    pub(crate) context: Context,
+    pub(crate) origin: Origin,
+    /// Why no action on this RDD can work; found when it was described, reported when it is used.
+    pub(crate) defect: Option<Error>,
+}
+
+pub(crate) struct Node<T: Data> {
+    info: Info,
+    partitions: usize,
+    partitioned_by: Option<PartitionedBy>,
+    /// Replaced once, by nothing to compute from, when the lineage is cut.
+    source: RwLock<Source<T>>,
+    cache: Cache<T>,
+}
+
+/// How an RDD is computed, and from what.
+struct Source<T: Data> {
+    compute: Arc<dyn Compute<T>>,
+    dependencies: Arc<[Dependency]>,
+}
+
+impl<T: Data> Source<T> {
+    fn new(compute: Arc<dyn Compute<T>>) -> Self {
+        Source { dependencies: compute.dependencies().into(), compute }
+    }
+}
+
+impl<T: Data> Node<T> {
+    fn compute(&self) -> Arc<dyn Compute<T>> {
+        // Only ever replaced whole: a panic elsewhere can not have left it half changed.
+        Arc::clone(&self.source.read().unwrap_or_else(PoisonError::into_inner).compute)
+    }
+
+    /// Forgets what the RDD is computed from, once all of it lies in memory.
+    fn cut_lineage(&self) {
+        if self.cache.is_complete(self.partitions) {
+            let cut = Source::new(Arc::new(local_checkpoint::Cut { partitions: self.partitions }));
+            let whole = std::mem::replace(
+                &mut *self.source.write().unwrap_or_else(PoisonError::into_inner),
+                cut,
+            );
+            drop(whole); // outside of the lock: a long lineage may go with it
+        }
+    }
+}
+
+impl<T: Data> RddNode for Node<T> {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    fn partitions(&self) -> usize {
+        self.partitions
+    }
+
+    fn dependencies(&self) -> Arc<[Dependency]> {
+        Arc::clone(&self.source.read().unwrap_or_else(PoisonError::into_inner).dependencies)
+    }
+
+    fn is_cached(&self) -> bool {
+        self.cache.is_complete(self.partitions)
+    }
+
+    fn reads(&self, partition: usize) -> Vec<(usize, Vec<usize>)> {
+        self.compute().reads(partition)
+    }
+
+    fn recipe(&self) -> Option<Recipe> {
+        if self.is_cached() { Some(source::parallelize::recipe::<T>()) } else { self.compute().recipe() }
+    }
+
+    fn split(&self, partition: usize) -> Result<Vec<u8>> {
+        match self.cache.get(partition) {
+            Some(chunks) => source::parallelize::encode_chunks(&chunks),
+            None => self.compute().split(partition),
+        }
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+impl<T: Data> Rdd<T> {
+    /// Makes an RDD of one's own kind: `compute` says what its partitions are.
+    ///
+    /// The RDD is named after the method `name` called at the caller's place.
+    #[track_caller]
+    pub fn from_compute(context: &Context, name: &'static str, compute: impl Compute<T>) -> Self {
+        Self::checked(context, name, Location::caller(), Ok(Box::new(compute)), 0)
+    }
+
+    /// Makes the RDD of an operator whose closure captures some bytes, or of one that could not be described.
+    pub(crate) fn checked(
+        context: &Context,
+        name: &'static str,
+        place: &'static Location<'static>,
+        compute: Result<Box<dyn Compute<T>>>,
+        captured: usize,
+    ) -> Self {
+        let (operator, origin) = operator::name_rdd(name, place);
+        let strict = captured > 0 && matches!(origin, Origin::Call) && context.strict_closures();
+        let (compute, defect) = match compute {
+            Ok(compute) if strict => (Arc::from(compute), Some(capturing(&operator, captured))),
+            Ok(compute) => (Arc::from(compute), None),
+            Err(error) => (Arc::new(source::Empty) as Arc<dyn Compute<T>>, Some(error)),
+        };
+        let info = Info { id: context.next_rdd(), operator, context: context.clone(), origin, defect };
+        let rdd = Rdd(Arc::new(Node {
+            info,
+            partitions: compute.partitions(),
+            partitioned_by: compute.partitioned_by(),
+            source: RwLock::new(Source::new(compute)),
+            cache: Cache::default(),
+        }));
+        operator::made(&rdd.any());
+        rdd
+    }
+
+    /// Returns the context this RDD belongs to.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.0.info.context
+    }
+
+    /// Returns the number of the RDD in its context.
+    #[must_use]
+    pub fn id(&self) -> RddId {
+        self.0.info.id
+    }
+
+    /// Returns the number of partitions; a task is run for each.
+    #[must_use]
+    pub fn num_partitions(&self) -> usize {
+        self.0.partitions
+    }
+
+    /// Returns the RDD with its record type forgotten.
+    #[must_use]
+    pub fn any(&self) -> AnyRdd {
+        Arc::clone(&self.0) as AnyRdd
+    }
+
+    /// Returns the RDD with its record type remembered.
+    ///
+    /// # Errors
+    /// If the records are of another type.
+    pub fn from_any(rdd: AnyRdd) -> Result<Self> {
+        rdd.into_any().downcast().map(Rdd).map_err(|_| Error::Codec {
+            what: format!("RDD of `{}`", std::any::type_name::<T>()),
+            problem: "the graph of this process has another record type here; driver and executors must be the same \
+                      program"
+                .into(),
+        })
+    }
+
+    /// Reads one partition, from memory if it lies there.
+    ///
+    /// # Errors
+    /// If a source can not be read or a closure fails.
+    pub fn stream(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<T>> {
+        let node = &self.0;
+        let compute = || {
+            let stream = task.within(&node.info.operator, || node.compute().compute(partition, task))?;
+            Ok(tracked(stream, Arc::clone(&node.info.operator), task.clone()))
+        };
+        if !node.cache.is_on() {
+            return compute();
+        }
+        let stream = node.cache.read(partition, compute)?;
+        if node.cache.cuts_lineage() {
+            node.cut_lineage();
+        }
+        Ok(stream)
+    }
+
+    pub(crate) fn cache_of(&self) -> &Cache<T> {
+        &self.0.cache
+    }
+
+    /// Returns how keys are spread over the partitions, if that is known.
+    #[must_use]
+    pub fn partitioned_by(&self) -> Option<PartitionedBy> {
+        self.0.partitioned_by.clone()
+    }
+}
+
+/// Notes which operator is at work, so that a failure can name it, and stops when the job is cancelled.
+fn tracked<T: Data>(mut stream: ChunkStream<T>, operator: Arc<Operator>, task: TaskContext) -> ChunkStream<T> {
+    stream::from_fn(move || {
+        task.check_cancelled()?;
+        task.within(&operator, || stream.next_chunk())
+    })
+}
+
+fn capturing(operator: &Operator, bytes: usize) -> Error {
+    Error::CapturingClosure {
+        operator: operator.to_string(),
+        bytes,
+        remedy: format!("{}_env(values, |values, ..| ..)", operator.name.trim_end_matches("_env")),
+    }
+}

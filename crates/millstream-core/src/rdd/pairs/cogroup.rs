@@ -1,0 +1,131 @@
+//! `cogroup`: the values of each key in two RDDs, side by side.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::group_by_key::hashed;
+use super::{Hashed, into_buckets};
+use crate::data::{Data, Key};
+use crate::error::Result;
+use crate::rdd::{Compute, Dependency, Rdd};
+use crate::shuffle::combine_table::CombineTable;
+use crate::shuffle::partitioner::{PartitionedBy, Partitioner};
+use crate::shuffle::{AnyShuffle, Shuffle};
+use crate::stream::{self, ChunkStream};
+use crate::task::TaskContext;
+
+/// The values of one key in two RDDs.
+pub type Grouped<V, W> = (Vec<V>, Vec<W>);
+
+impl<K: Key, V: Data> Rdd<(K, V)> {
+    /// Gathers, for each key of either RDD, its values here and its values in `other`.
+    ///
+    /// All values of a key must fit in memory.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let ages = context.parallelize([("ann".to_owned(), 31)], 1);
+    /// let towns = context.parallelize([("ann".to_owned(), 'B'), ("bob".to_owned(), 'C')], 1);
+    /// let mut both = ages.cogroup(&towns).collect()?;
+    /// both.sort();
+    /// assert_eq!(both, [("ann".into(), (vec![31], vec!['B'])), ("bob".into(), (vec![], vec!['C']))]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn cogroup<W: Data>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, Grouped<V, W>)> {
+        self.cogroup_with(other, self.context().default_parallelism())
+    }
+
+    /// Gathers the values of each key in both RDDs, with a partitioner or a number of partitions.
+    ///
+    /// A side whose keys are already spread by the same partitioner is not moved.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let left = context.parallelize([(1, 'a')], 1).partition_by(2);
+    /// let right = context.parallelize([(1, 'b'), (1, 'c')], 1);
+    /// assert_eq!(left.cogroup_with(&right, 2).collect()?, [(1, (vec!['a'], vec!['b', 'c']))]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn cogroup_with<W: Data>(
+        &self,
+        other: &Rdd<(K, W)>,
+        partitioner: impl Into<Partitioner<K>>,
+    ) -> Rdd<(K, Grouped<V, W>)> {
+        let partitioner = partitioner.into();
+        let cogroup = Cogroup {
+            left: Side::new(self, &partitioner),
+            right: Side::new(other, &partitioner),
+            partitioner,
+        };
+        Rdd::checked(self.context(), "cogroup", Location::caller(), Ok(Box::new(cogroup)), 0)
+    }
+}
+
+/// One of the two RDDs: spread as needed, or to be moved.
+enum Side<K: Key, V: Data> {
+    InPlace(Rdd<(K, V)>),
+    Moved(Arc<Shuffle<(K, V), Hashed<K, V>>>),
+}
+
+impl<K: Key, V: Data> Side<K, V> {
+    fn new(rdd: &Rdd<(K, V)>, partitioner: &Partitioner<K>) -> Self {
+        if rdd.partitioned_by() == Some(partitioner.identity()) {
+            return Side::InPlace(rdd.clone());
+        }
+        let reducers = partitioner.partitions();
+        let partitioner = partitioner.clone();
+        let write = Box::new(move |input: ChunkStream<(K, V)>, _: &TaskContext| {
+            Ok(into_buckets(hashed(input)?, &partitioner))
+        });
+        Side::Moved(Shuffle::new(rdd, reducers, write))
+    }
+
+    fn dependency(&self) -> Dependency {
+        match self {
+            Side::InPlace(rdd) => Dependency::Narrow(rdd.any()),
+            Side::Moved(shuffle) => Dependency::Shuffle(Arc::clone(shuffle) as Arc<dyn AnyShuffle>),
+        }
+    }
+
+    fn read(&self, partition: usize, task: &TaskContext) -> Result<Vec<Hashed<K, V>>> {
+        match self {
+            Side::InPlace(rdd) => hashed(rdd.stream(partition, task)?),
+            Side::Moved(shuffle) => Ok(shuffle.read(partition, task)?.into_iter().flatten().collect()),
+        }
+    }
+}
+
+struct Cogroup<K: Key, V: Data, W: Data> {
+    left: Side<K, V>,
+    right: Side<K, W>,
+    partitioner: Partitioner<K>,
+}
+
+impl<K: Key, V: Data, W: Data> Compute<(K, Grouped<V, W>)> for Cogroup<K, V, W> {
+    fn partitions(&self) -> usize {
+        self.partitioner.partitions()
+    }
+
+    fn dependencies(&self) -> Vec<Dependency> {
+        vec![self.left.dependency(), self.right.dependency()]
+    }
+
+    fn compute(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<(K, Grouped<V, W>)>> {
+        let mut table: CombineTable<K, Grouped<V, W>> = CombineTable::new();
+        for (hash, key, value) in self.left.read(partition, task)? {
+            table.entry(hash, key, Grouped::default).0.push(value);
+        }
+        for (hash, key, value) in self.right.read(partition, task)? {
+            table.entry(hash, key, Grouped::default).1.push(value);
+        }
+        Ok(stream::from_iter(table.into_entries().into_iter().map(|(_, key, groups)| (key, groups))))
+    }
+
+    fn partitioned_by(&self) -> Option<PartitionedBy> {
+        Some(self.partitioner.identity())
+    }
+}

@@ -1,0 +1,27 @@
+//! Operators of RDDs of pairs, one file each.
+
+mod cogroup;
+mod group_by_key;
+mod partition_by;
+mod reduce_by_key;
+
+use crate::data::Key;
+use crate::shuffle::partitioner::Partitioner;
+
+/// A pair on its way through a shuffle, with the pinned hash of its key.
+pub(crate) type Hashed<K, V> = (u64, K, V);
+
+/// Sorts pairs into one bucket per partition, keeping their order.
+pub(crate) fn into_buckets<K: Key, V>(
+    pairs: impl IntoIterator<Item = Hashed<K, V>>,
+    partitioner: &Partitioner<K>,
+) -> Vec<Vec<Hashed<K, V>>> {
+    let mut buckets: Vec<Vec<Hashed<K, V>>> = (0..partitioner.partitions()).map(|_| Vec::new()).collect();
+    for (hash, key, value) in pairs {
+        let partition = partitioner.partition(&key, hash);
+        if let Some(bucket) = buckets.get_mut(partition) {
+            bucket.push((hash, key, value));
+        }
+    }
+    buckets
+}

@@ -1,0 +1,47 @@
+//! `partition_by`: spread pairs by their keys.
+
+use std::panic::Location;
+
+use super::group_by_key::hashed;
+use super::into_buckets;
+use crate::data::{Data, Key};
+use crate::rdd::Rdd;
+use crate::rdd::exchange::Exchange;
+use crate::shuffle::partitioner::Partitioner;
+use crate::stream;
+
+impl<K: Key, V: Data> Rdd<(K, V)> {
+    /// Spreads the pairs over partitions by their keys; the order within a partition is kept.
+    ///
+    /// Later operators by key with the same partitioner move nothing. Where the keys are spread so already, this is free.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let spread = context.parallelize((0..10).map(|n| (n % 2, n)), 3).partition_by(2);
+    /// assert_eq!((spread.num_partitions(), spread.count()?), (2, 10));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn partition_by(&self, partitioner: impl Into<Partitioner<K>>) -> Rdd<(K, V)> {
+        let partitioner = partitioner.into();
+        if self.partitioned_by() == Some(partitioner.identity()) {
+            return self.clone();
+        }
+        let identity = partitioner.identity();
+        let exchange = Exchange::new(
+            self,
+            partitioner.partitions(),
+            Box::new(move |input, _| Ok(into_buckets(hashed(input)?, &partitioner))),
+            Box::new(|buckets, _| {
+                Ok(stream::from_iter(buckets.into_iter().flatten().map(|(_, key, value)| (key, value))))
+            }),
+        );
+        Exchange { partitioned_by: Some(identity), ..exchange }.into_rdd(
+            self,
+            "partition_by",
+            Location::caller(),
+            0,
+        )
+    }
+}

@@ -1,0 +1,28 @@
+//! RDDs that are not made of other RDDs.
+
+mod generate;
+pub(crate) mod parallelize;
+mod text_file;
+
+use super::{Compute, Dependency};
+use crate::data::Data;
+use crate::error::Result;
+use crate::stream::{self, ChunkStream};
+use crate::task::TaskContext;
+
+/// No partitions at all; also what stands in for an RDD that could not be described.
+pub(crate) struct Empty;
+
+impl<T: Data> Compute<T> for Empty {
+    fn partitions(&self) -> usize {
+        0
+    }
+
+    fn dependencies(&self) -> Vec<Dependency> {
+        Vec::new()
+    }
+
+    fn compute(&self, _: usize, _: &TaskContext) -> Result<ChunkStream<T>> {
+        Ok(stream::from_chunks(Vec::new()))
+    }
+}

@@ -1,0 +1,212 @@
+//! A task as bytes, for another process of the same program.
+//!
+//! What travels is the lineage of the task's stage: which operator of the graph was applied to what, or the address of
+//! the code that makes an RDD; the one partition of each source; the buckets the stage begins with. No code, no closure.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::executor::Ended;
+use super::stage::shuffles_read_by;
+use super::task::{Output, Task, TaskFailure, Work};
+use crate::error::{Error, Result};
+use crate::function::{self, CodeAddress};
+use crate::ids::{RddId, TaskId};
+use crate::operator::{Application, Operator, Origin};
+use crate::rdd::{AnyRdd, Dependency};
+use crate::task::BatchId;
+
+/// A task as it travels.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Description {
+    pub(crate) id: TaskId,
+    pub(crate) batch: Option<BatchId>,
+    /// The RDDs of the lineage, parents before children.
+    pub(crate) nodes: Vec<NodeSpec>,
+    pub(crate) work: WorkSpec,
+    /// The buckets the stage begins with: by shuffle, in the order in which they are met, then by map task.
+    pub(crate) inputs: Vec<Vec<Vec<u8>>>,
+}
+
+/// How an RDD of the lineage is made.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum NodeSpec {
+    /// The n-th RDD made when an operator of the graph is applied to these RDDs.
+    Operator { operator: Arc<str>, ordinal: usize, inputs: Vec<usize> },
+    /// What the code at an address makes of these RDDs.
+    Code {
+        operator: Operator,
+        build: CodeAddress,
+        env: Vec<u8>,
+        parents: Vec<usize>,
+        partitions: usize,
+        splits: Vec<(usize, Vec<u8>)>,
+    },
+}
+
+/// What the stage ends in.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum WorkSpec {
+    /// The n-th dependency of an RDD, which is a shuffle.
+    Shuffle { reader: usize, dependency: usize },
+    /// What the code at an address does with an RDD.
+    Action { rdd: usize, operator: Operator, build: CodeAddress, env: Vec<u8> },
+}
+
+/// What comes back.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Reply {
+    Buckets(Vec<Vec<u8>>),
+    Value(Vec<u8>),
+    Failed { operator: String, cause: String },
+}
+
+/// A task that was sent away: knows how to read the answer.
+pub struct Sent {
+    id: TaskId,
+    work: Work,
+}
+
+impl Task {
+    /// Turns the task into bytes that another process of the same program can run.
+    ///
+    /// # Errors
+    /// If a closure captures variables without belonging to an operator of a graph, or a record can not be written.
+    pub fn describe(self) -> Result<(Vec<u8>, Sent)> {
+        let mut describer = Describer {
+            needed: needed(&self.work.rdd(), self.id.partition),
+            nodes: Vec::new(),
+            by_rdd: HashMap::new(),
+        };
+        let work = match &self.work {
+            Work::Shuffle(shuffle, reader) => {
+                let is_it = |dependency: &Dependency| match dependency {
+                    Dependency::Shuffle(other) => other.id() == shuffle.id(),
+                    Dependency::Narrow(_) => false,
+                };
+                let dependency = reader.dependencies().iter().position(is_it).unwrap_or_default();
+                WorkSpec::Shuffle { reader: describer.node(reader)?, dependency }
+            }
+            Work::Action(action) => WorkSpec::Action {
+                rdd: describer.node(&action.rdd())?,
+                operator: Operator::clone(action.operator()),
+                build: action.build(),
+                env: action.env()?,
+            },
+        };
+        let mut inputs = Vec::new();
+        for (_, shuffle) in shuffles_read_by(&self.work.rdd())? {
+            let made = self.inputs.iter().find(|(id, _)| *id == shuffle.id()).ok_or(Error::Freed)?;
+            inputs.push(made.1.look(self.id.partition, |bucket| shuffle.encode(bucket))?);
+        }
+        let description = Description { id: self.id, batch: self.batch, nodes: describer.nodes, work, inputs };
+        Ok((function::encode("task", &description)?, Sent { id: self.id, work: self.work }))
+    }
+}
+
+impl Sent {
+    /// Returns which task was sent.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// Reads the other process's answer.
+    #[must_use]
+    pub fn ended(&self, reply: &[u8]) -> Ended {
+        let read = || -> Result<Ended> {
+            Ok(match (function::decode::<Reply>("task reply", reply)?, &self.work) {
+                (Reply::Buckets(buckets), Work::Shuffle(shuffle, _)) => {
+                    let buckets: Result<_> = buckets.iter().map(|bytes| shuffle.decode(bytes)).collect();
+                    Ended::Succeeded(Output::Buckets(buckets?))
+                }
+                (Reply::Value(bytes), Work::Action(action)) => {
+                    Ended::Succeeded(Output::Value(action.decode(&bytes)?))
+                }
+                (Reply::Failed { operator, cause }, _) => {
+                    Ended::Failed(TaskFailure { operator, cause: Error::user(cause) })
+                }
+                _ => Ended::Lost("the answer is of another kind than the task".into()),
+            })
+        };
+        read().unwrap_or_else(|error| Ended::Lost(error.to_string()))
+    }
+}
+
+/// Which partitions of which RDDs a task reads.
+fn needed(root: &AnyRdd, partition: usize) -> HashMap<RddId, BTreeSet<usize>> {
+    let mut needed: HashMap<RddId, BTreeSet<usize>> = HashMap::new();
+    let mut open = vec![(Arc::clone(root), partition)];
+    while let Some((rdd, partition)) = open.pop() {
+        if !needed.entry(rdd.info().id).or_default().insert(partition) || rdd.is_cached() {
+            continue;
+        }
+        for (at, partitions) in rdd.reads(partition) {
+            if let Some(Dependency::Narrow(parent)) = rdd.dependencies().get(at) {
+                open.extend(partitions.into_iter().map(|partition| (Arc::clone(parent), partition)));
+            }
+        }
+    }
+    needed
+}
+
+struct Describer {
+    needed: HashMap<RddId, BTreeSet<usize>>,
+    nodes: Vec<NodeSpec>,
+    by_rdd: HashMap<RddId, usize>,
+}
+
+impl Describer {
+    /// Describes an RDD after everything it is made of; returns its place.
+    fn node(&mut self, rdd: &AnyRdd) -> Result<usize> {
+        if let Some(&at) = self.by_rdd.get(&rdd.info().id) {
+            return Ok(at);
+        }
+        let is_source = rdd.is_cached() || rdd.dependencies().is_empty();
+        let spec = match &rdd.info().origin {
+            Origin::Application(application, ordinal) if !(is_source && rdd.recipe().is_some()) => {
+                self.operator(application, *ordinal)?
+            }
+            _ => self.code(rdd, is_source)?,
+        };
+        self.nodes.push(spec);
+        let at = self.nodes.len() - 1;
+        self.by_rdd.insert(rdd.info().id, at);
+        Ok(at)
+    }
+
+    fn operator(&mut self, application: &Application, ordinal: usize) -> Result<NodeSpec> {
+        let operator = application.operator.id.clone();
+        let operator = operator.ok_or_else(|| Error::poisoned("an operator of the graph has no id"))?;
+        let inputs = application.inputs.iter().map(|input| self.node(input)).collect::<Result<_>>()?;
+        Ok(NodeSpec::Operator { operator, ordinal, inputs })
+    }
+
+    fn code(&mut self, rdd: &AnyRdd, is_source: bool) -> Result<NodeSpec> {
+        let operator = Operator::clone(&rdd.info().operator);
+        let recipe = rdd.recipe().ok_or_else(|| Error::Argument {
+            operator: operator.to_string(),
+            problem: "this operator can not be used in another process when it is called on an RDD".into(),
+            remedy: "call it on the DStream, outside of `transform` and `foreach_rdd`".into(),
+        })?;
+        let mut parents = Vec::new();
+        let mut splits = Vec::new();
+        if is_source {
+            for &partition in self.needed.get(&rdd.info().id).into_iter().flatten() {
+                splits.push((partition, rdd.split(partition)?));
+            }
+        } else {
+            for dependency in rdd.dependencies().iter() {
+                let parent = match dependency {
+                    Dependency::Narrow(parent) => Arc::clone(parent),
+                    Dependency::Shuffle(shuffle) => shuffle.parent(),
+                };
+                parents.push(self.node(&parent)?);
+            }
+        }
+        let (build, env, partitions) = (recipe.build, recipe.env?, rdd.partitions());
+        Ok(NodeSpec::Code { operator, build, env, parents, partitions, splits })
+    }
+}

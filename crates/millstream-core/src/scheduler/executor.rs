@@ -1,0 +1,53 @@
+//! Where tasks run: the contract.
+
+use std::sync::Arc;
+
+use super::task::{Output, Task, TaskFailure};
+use crate::ids::TaskId;
+
+/// Runs tasks somewhere and reports how they ended.
+///
+/// A task that was launched is reported at least once. What is reported twice, late, or for a job that has ended does no
+/// harm: the scheduler counts the first result of each partition.
+pub trait Executor: Send + Sync {
+    /// Returns how many tasks run at once.
+    fn slots(&self) -> usize;
+
+    /// Runs a task, now or when a slot is free; returns without waiting for it.
+    fn launch(&self, task: Task, report: Report);
+}
+
+/// How a task ended.
+pub enum Ended {
+    /// It made its output.
+    Succeeded(Output),
+    /// Its own code failed: counts against `spark.task.maxFailures`.
+    Failed(TaskFailure),
+    /// Its executor or its result was lost: it is run again, however often.
+    Lost(String),
+}
+
+/// Where an executor reports how a task ended.
+#[derive(Clone)]
+pub struct Report(Arc<dyn Fn(TaskId, Ended) + Send + Sync>);
+
+impl Report {
+    pub(crate) fn new(f: impl Fn(TaskId, Ended) + Send + Sync + 'static) -> Self {
+        Report(Arc::new(f))
+    }
+
+    /// Reports how a task ended.
+    pub fn ended(&self, task: TaskId, how: Ended) {
+        (self.0)(task, how);
+    }
+}
+
+impl<E: Executor + ?Sized> Executor for Arc<E> {
+    fn slots(&self) -> usize {
+        (**self).slots()
+    }
+
+    fn launch(&self, task: Task, report: Report) {
+        (**self).launch(task, report);
+    }
+}

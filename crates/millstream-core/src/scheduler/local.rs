@@ -1,0 +1,102 @@
+//! `local[n]`: tasks run on n threads of this process.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::executor::{Ended, Executor, Report};
+use super::task::Task;
+use crate::error::{Error, Result};
+
+/// Worker threads that share one queue.
+pub struct LocalExecutor {
+    queue: Arc<Queue>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    tasks: VecDeque<(Task, Report)>,
+    closed: bool,
+}
+
+impl LocalExecutor {
+    /// Starts the worker threads.
+    ///
+    /// # Errors
+    /// If the operating system refuses a thread.
+    pub fn new(slots: usize) -> Result<Self> {
+        let queue = Arc::new(Queue::default());
+        let mut executor = LocalExecutor { queue: Arc::clone(&queue), threads: Vec::new() };
+        for n in 0..slots.max(1) {
+            let queue = Arc::clone(&queue);
+            let thread = std::thread::Builder::new().name(format!("worker-{n}")).spawn(move || queue.work());
+            let thread = thread.map_err(|error| Error::io(format!("starting worker thread {n}"), error))?;
+            executor.threads.push(thread);
+        }
+        Ok(executor)
+    }
+}
+
+impl Executor for LocalExecutor {
+    fn slots(&self) -> usize {
+        self.threads.len()
+    }
+
+    fn launch(&self, task: Task, report: Report) {
+        self.queue.lock().tasks.push_back((task, report));
+        self.queue.filled.notify_one();
+    }
+}
+
+impl Drop for LocalExecutor {
+    fn drop(&mut self) {
+        self.queue.lock().closed = true;
+        self.queue.filled.notify_all();
+        let me = std::thread::current().id();
+        for thread in self.threads.drain(..) {
+            // The last handle of the context may be dropped by a task, on one of these threads.
+            if thread.thread().id() != me {
+                // A panic of a worker is a defect that was reported when it happened.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Queue {
+    fn work(&self) {
+        while let Some((task, report)) = self.next() {
+            let id = task.id();
+            let ended = match task.run() {
+                Ok(output) => Ended::Succeeded(output),
+                Err(failure) => Ended::Failed(failure),
+            };
+            report.ended(id, ended);
+        }
+    }
+
+    fn next(&self) -> Option<(Task, Report)> {
+        let mut state = self.lock();
+        loop {
+            if let Some(next) = state.tasks.pop_front() {
+                return Some(next);
+            }
+            if state.closed {
+                return None;
+            }
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Nothing that can panic runs under this lock.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,22 @@
+//! How a job runs: stages cut at shuffles, tasks handed to an executor.
+//!
+//! | step | file |
+//! |---|---|
+//! | lineage -> stages | `stage` |
+//! | events -> actions, no I/O | `state` |
+//! | the door: runs jobs, performs the actions | `engine` |
+//! | what an executor is handed, and what comes back | `task`, `action` |
+//! | where tasks run | `executor` (the contract), `local` (threads), `faulty` (threads that lose results) |
+//! | a task as bytes, for another process | `description`, `serve` |
+
+pub(crate) mod action;
+pub mod description;
+pub(crate) mod engine;
+pub mod executor;
+pub mod faulty;
+pub mod local;
+mod panics;
+pub mod serve;
+pub(crate) mod stage;
+mod state;
+pub mod task;

@@ -1,0 +1,201 @@
+//! Runs tasks that were described by another process of the same program.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::action::RebuildAction;
+use super::description::{Description, NodeSpec, Reply, WorkSpec};
+use super::stage::shuffles_read_by;
+use super::task::{Output, Task, Work};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::function::{self, build_id};
+use crate::operator::{self, Operator};
+use crate::rdd::{AnyRdd, Dependency, Rebuild, Rebuilding};
+use crate::shuffle::{AnyShuffle, ShuffleOutputs};
+use crate::task::BatchId;
+
+/// The operators of this process's graph, by their ids.
+pub trait Operators {
+    /// Returns an operator.
+    fn operator(&self, id: &str) -> Option<Arc<Operator>>;
+
+    /// Applies an operator to RDDs: makes the same RDDs in the same order as in the process that described the task.
+    ///
+    /// # Errors
+    /// If there is no such operator, or the RDDs are not what it is applied to.
+    fn apply(&self, id: &str, inputs: Vec<AnyRdd>, batch: Option<BatchId>) -> Result<()>;
+}
+
+/// The largest frame that is read: a length beyond it is taken for garbage.
+const MAX_FRAME: u64 = 4 << 30;
+
+/// Writes a frame: its length in eight bytes, then the bytes.
+///
+/// # Errors
+/// If the other side is gone.
+pub fn write_frame(to: &mut impl Write, bytes: &[u8]) -> Result<()> {
+    let write = |to: &mut dyn Write| {
+        to.write_all(&(bytes.len() as u64).to_le_bytes())?;
+        to.write_all(bytes)?;
+        to.flush()
+    };
+    write(to).map_err(|error| Error::io("writing to the other process", error))
+}
+
+/// Reads a frame, or nothing if the other side has closed.
+///
+/// # Errors
+/// If the frame is cut short or unreasonably long.
+pub fn read_frame(from: &mut impl Read) -> Result<Option<Vec<u8>>> {
+    let failed = |error| Error::io("reading from the other process", error);
+    let mut len = [0; 8];
+    match from.read_exact(&mut len) {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+        other => other.map_err(failed)?,
+    }
+    let len = u64::from_le_bytes(len);
+    if len > MAX_FRAME {
+        return Err(Error::Codec { what: "frame".into(), problem: format!("{len} bytes are too many") });
+    }
+    let mut bytes = Vec::new();
+    let read = from.take(len).read_to_end(&mut bytes).map_err(failed)?;
+    if (read as u64) < len {
+        return Err(Error::Codec { what: "frame".into(), problem: "it was cut short".into() });
+    }
+    Ok(Some(bytes))
+}
+
+/// Says hello to the driver, then runs the tasks it sends until it closes the connection.
+///
+/// # Errors
+/// If the connection breaks.
+pub fn serve(
+    context: &Context,
+    operators: &dyn Operators,
+    from: &mut impl Read,
+    to: &mut impl Write,
+) -> Result<()> {
+    write_frame(to, &build_id()?.to_le_bytes())?;
+    while let Some(bytes) = read_frame(from)? {
+        let reply = match run(context, operators, &bytes) {
+            Ok(reply) => reply,
+            Err(error) => Reply::Failed { operator: "reading the task".into(), cause: error.to_string() },
+        };
+        write_frame(to, &function::encode("task reply", &reply)?)?;
+    }
+    Ok(())
+}
+
+/// Reads the hello of another process.
+///
+/// # Errors
+/// If it runs another binary: addresses of code would mean something else there.
+pub fn read_hello(from: &mut impl Read) -> Result<()> {
+    let hello = read_frame(from)?.unwrap_or_default();
+    if hello == build_id()?.to_le_bytes() {
+        return Ok(());
+    }
+    Err(Error::Codec {
+        what: "hello of another process".into(),
+        problem: "it runs another build of the program; start driver and executors from the same binary".into(),
+    })
+}
+
+fn run(context: &Context, operators: &dyn Operators, bytes: &[u8]) -> Result<Reply> {
+    let description: Description = function::decode("task", bytes)?;
+    let mut rdds: Vec<AnyRdd> = Vec::new();
+    for node in &description.nodes {
+        rdds.push(rebuild(context, operators, &description, node, &rdds)?);
+    }
+    let work = work(&description.work, &rdds)?;
+    let mut inputs = Vec::new();
+    for ((_, shuffle), buckets) in shuffles_read_by(&work.rdd())?.into_iter().zip(&description.inputs) {
+        inputs.push((shuffle.id(), input(&*shuffle, description.id.partition, buckets)?));
+    }
+    let task = Task {
+        id: description.id,
+        work: work.clone(),
+        batch: description.batch,
+        cancelled: Arc::new(AtomicBool::new(false)),
+        inputs,
+    };
+    Ok(match (task.run(), work) {
+        (Ok(Output::Buckets(buckets)), Work::Shuffle(shuffle, _)) => {
+            Reply::Buckets(buckets.iter().map(|bucket| shuffle.encode(bucket)).collect::<Result<_>>()?)
+        }
+        (Ok(Output::Value(value)), Work::Action(action)) => Reply::Value(action.encode(value)?),
+        (Err(failure), _) => {
+            Reply::Failed { operator: failure.operator, cause: failure.cause.to_string() }
+        }
+        _ => return Err(Error::poisoned("a task made the output of another")),
+    })
+}
+
+fn rebuild(
+    context: &Context,
+    operators: &dyn Operators,
+    task: &Description,
+    node: &NodeSpec,
+    rdds: &[AnyRdd],
+) -> Result<AnyRdd> {
+    let pick = |places: &[usize]| places.iter().map(|&at| at_place(rdds, at)).collect::<Result<Vec<_>>>();
+    match node {
+        NodeSpec::Operator { operator, ordinal, inputs } => {
+            let found = operators.operator(operator).ok_or_else(|| Error::Codec {
+                what: format!("operator `{operator}`"),
+                problem: "this process's graph has no such operator; driver and executors must build the same graph"
+                    .into(),
+            })?;
+            let inputs = pick(inputs)?;
+            let mut applied = Ok(());
+            let made = operator::apply_again(&found, inputs.clone(), || {
+                applied = operators.apply(operator, inputs, task.batch);
+            });
+            applied?;
+            at_place(&made, *ordinal)
+        }
+        NodeSpec::Code { operator, build, env, parents, partitions, splits } => {
+            // SAFETY: the address was made of a `Rebuild` by a process of the same binary: the hello has compared them.
+            let rebuild = unsafe { std::mem::transmute::<usize, Rebuild>(build.pointer()) };
+            let parents = pick(parents)?;
+            let from =
+                Rebuilding { context, parents: &parents, build: *build, env, partitions: *partitions, splits };
+            operator::apply(&Arc::new(operator.clone()), parents.clone(), || rebuild(&from))
+        }
+    }
+}
+
+fn work(spec: &WorkSpec, rdds: &[AnyRdd]) -> Result<Work> {
+    match spec {
+        WorkSpec::Shuffle { reader, dependency } => {
+            let reader = at_place(rdds, *reader)?;
+            match reader.dependencies().get(*dependency) {
+                Some(Dependency::Shuffle(shuffle)) => Ok(Work::Shuffle(Arc::clone(shuffle), Arc::clone(&reader))),
+                _ => Err(Error::Codec {
+                    what: "task description".into(),
+                    problem: "there is no shuffle where it says".into(),
+                }),
+            }
+        }
+        WorkSpec::Action { rdd, operator, build, env } => {
+            // SAFETY: the address was made of a `RebuildAction` by a process of the same binary.
+            let rebuild = unsafe { std::mem::transmute::<usize, RebuildAction>(build.pointer()) };
+            Ok(Work::Action(rebuild(at_place(rdds, *rdd)?, operator.clone(), *build, env)?))
+        }
+    }
+}
+
+/// Puts the buckets a task was given where it will look for them.
+fn input(shuffle: &dyn AnyShuffle, partition: usize, buckets: &[Vec<u8>]) -> Result<Arc<ShuffleOutputs>> {
+    let buckets: Result<Vec<_>> = buckets.iter().map(|bytes| shuffle.decode(bytes)).collect();
+    Ok(Arc::new(ShuffleOutputs::of_one(buckets?, partition)))
+}
+
+fn at_place(rdds: &[AnyRdd], at: usize) -> Result<AnyRdd> {
+    rdds.get(at).cloned().ok_or_else(|| Error::Codec {
+        what: "task description".into(),
+        problem: format!("there is no RDD at place {at}"),
+    })
+}

@@ -1,0 +1,253 @@
+//! The scheduler: events in, actions out. It performs nothing itself.
+
+use std::collections::{BTreeSet, HashMap};
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::action::Value;
+use super::executor::Ended;
+use super::stage::{Plan, PlannedStage};
+use super::task::{Output, Task, TaskFailure, Work};
+use crate::error::{Error, JobFailure, Result};
+use crate::ids::{JobId, StageId, TaskId};
+use crate::shuffle::ShuffleOutputs;
+use crate::task::BatchId;
+
+/// What the scheduler is told.
+pub(crate) enum Event {
+    Submit { job: JobId, plan: Plan, batch: Option<BatchId> },
+    TaskEnded { task: TaskId, how: Ended },
+    Cancel { job: JobId, reason: String },
+}
+
+/// What is to be done.
+pub(crate) enum Action {
+    Launch(Task),
+    /// The job has ended, with the results in the order of the partitions it asked for.
+    Finish(JobId, Result<Vec<Value>>),
+}
+
+pub(crate) struct Scheduler {
+    /// How often a task may fail before its job does.
+    max_failures: u32,
+    next_stage: u64,
+    jobs: HashMap<JobId, Job>,
+}
+
+struct Job {
+    batch: Option<BatchId>,
+    /// Seen by the job's running tasks, which then stop.
+    cancelled: Arc<AtomicBool>,
+    stages: Vec<Stage>,
+}
+
+struct Stage {
+    id: StageId,
+    plan: PlannedStage,
+    /// By place in the plan's list of partitions.
+    attempts: Vec<u32>,
+    failures: Vec<u32>,
+    outputs: Vec<Option<Output>>,
+    missing: usize,
+    /// Partitions to be launched once the parents' buckets are there.
+    wanted: BTreeSet<usize>,
+    progress: Progress,
+}
+
+enum Progress {
+    /// Not begun, or what it made is used up.
+    Idle,
+    Running,
+    /// Of a stage that ends in a shuffle: its buckets.
+    Done(Arc<ShuffleOutputs>),
+}
+
+impl Scheduler {
+    pub(crate) fn new(max_failures: u32) -> Self {
+        Scheduler { max_failures, next_stage: 0, jobs: HashMap::new() }
+    }
+
+    /// Takes note of an event and says what is to be done, in order.
+    pub(crate) fn handle(&mut self, event: Event) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match event {
+            Event::Submit { job, plan, batch } => self.submit(job, plan, batch, &mut actions),
+            Event::TaskEnded { task, how } => self.task_ended(task, how, &mut actions),
+            Event::Cancel { job, reason } => self.fail(job, Error::Cancelled { job, reason }, &mut actions),
+        }
+        actions
+    }
+
+    fn submit(&mut self, id: JobId, plan: Plan, batch: Option<BatchId>, actions: &mut Vec<Action>) {
+        let stages: Vec<Stage> = plan.stages.into_iter().map(|plan| self.stage(plan)).collect();
+        let mut job = Job { batch, cancelled: Arc::default(), stages };
+        let last = job.stages.len().saturating_sub(1);
+        if job.stages.last().is_none_or(|stage| stage.missing == 0) {
+            actions.push(Action::Finish(id, Ok(Vec::new())));
+            return;
+        }
+        let all = 0..job.stages.get(last).map_or(0, |stage| stage.missing);
+        job.want(id, last, all, actions);
+        self.jobs.insert(id, job);
+    }
+
+    fn stage(&mut self, plan: PlannedStage) -> Stage {
+        let id = StageId(self.next_stage);
+        self.next_stage += 1;
+        let tasks = plan.partitions.len();
+        let left = plan.reuse.as_ref().and_then(|reuse| reuse.outputs.clone());
+        Stage {
+            id,
+            attempts: vec![0; tasks],
+            failures: vec![0; tasks],
+            outputs: (0..tasks).map(|_| None).collect(),
+            missing: tasks,
+            wanted: BTreeSet::new(),
+            progress: left.map_or(Progress::Idle, Progress::Done),
+            plan,
+        }
+    }
+
+    fn task_ended(&mut self, task: TaskId, how: Ended, actions: &mut Vec<Action>) {
+        // A result may come twice, or after its job has ended.
+        let Some(job) = self.jobs.get_mut(&task.job) else { return };
+        let Some(at) = job.stages.iter().position(|stage| stage.id == task.stage) else { return };
+        let stage = &mut job.stages[at];
+        let Some(slot) = stage.plan.partitions.iter().position(|&p| p == task.partition) else { return };
+        if !matches!(stage.progress, Progress::Running) || stage.outputs[slot].is_some() {
+            return;
+        }
+        match how {
+            Ended::Succeeded(output) => {
+                stage.outputs[slot] = Some(output);
+                stage.missing -= 1;
+                if stage.missing == 0 {
+                    self.stage_done(task.job, at, actions);
+                }
+            }
+            // An older attempt's end says nothing about the one that runs.
+            _ if task.attempt + 1 != stage.attempts[slot] => {}
+            Ended::Lost(_) => job.want(task.job, at, slot..slot + 1, actions),
+            Ended::Failed(failure) => {
+                stage.failures[slot] += 1;
+                let attempts = stage.failures[slot];
+                let hopeless = matches!(failure.cause, Error::Freed | Error::Poisoned { .. });
+                if attempts < self.max_failures && !hopeless {
+                    job.want(task.job, at, slot..slot + 1, actions);
+                } else {
+                    let TaskFailure { operator, cause } = failure;
+                    let batch = job.batch.map(|batch| format!("{} ms", batch.time_ms));
+                    let partition = task.partition;
+                    let failure = JobFailure { job: task.job, operator, partition, attempts, batch, cause };
+                    self.fail(task.job, Error::JobFailed(Arc::new(failure)), actions);
+                }
+            }
+        }
+    }
+
+    fn stage_done(&mut self, id: JobId, at: usize, actions: &mut Vec<Action>) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let stage = &mut job.stages[at];
+        let outputs = mem::take(&mut stage.outputs).into_iter().flatten();
+        match &stage.plan.work {
+            Work::Action(_) => {
+                let values = outputs.filter_map(|output| match output {
+                    Output::Value(value) => Some(value),
+                    Output::Buckets(_) => None,
+                });
+                actions.push(Action::Finish(id, Ok(values.collect())));
+                self.jobs.remove(&id);
+            }
+            Work::Shuffle(shuffle, _) => {
+                let buckets = outputs.filter_map(|output| match output {
+                    Output::Buckets(buckets) => Some(buckets),
+                    Output::Value(_) => None,
+                });
+                let keep = stage.plan.reuse.as_ref().and_then(|reuse| reuse.keep.as_ref());
+                let made =
+                    Arc::new(ShuffleOutputs::new(buckets.collect(), shuffle.reducers(), keep.is_some()));
+                if let Some(memory) = keep {
+                    memory.keep(Arc::clone(&made));
+                }
+                stage.progress = Progress::Done(made);
+                let children = job.stages.iter().enumerate().filter(|(_, child)| {
+                    child.plan.parents.contains(&at) && !child.wanted.is_empty()
+                });
+                for child in children.map(|(child, _)| child).collect::<Vec<_>>() {
+                    job.want(id, child, 0..0, actions);
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, id: JobId, error: Error, actions: &mut Vec<Action>) {
+        if let Some(job) = self.jobs.remove(&id) {
+            job.cancelled.store(true, Ordering::Relaxed);
+            actions.push(Action::Finish(id, Err(error)));
+        }
+    }
+}
+
+impl Job {
+    /// Launches tasks of a stage, or notes them until the buckets they read have been made (again).
+    fn want(
+        &mut self,
+        id: JobId,
+        at: usize,
+        slots: impl IntoIterator<Item = usize>,
+        actions: &mut Vec<Action>,
+    ) {
+        let stage = &mut self.stages[at];
+        stage.progress = Progress::Running;
+        stage.wanted.extend(slots);
+        let partitions: Vec<usize> = stage.wanted.iter().map(|&slot| stage.plan.partitions[slot]).collect();
+        let mut inputs = Vec::new();
+        let mut waiting = false;
+        for parent in stage.plan.parents.clone() {
+            match &self.stages[parent].progress {
+                Progress::Done(made) if partitions.iter().all(|&reducer| made.is_there(reducer)) => {
+                    if let Work::Shuffle(shuffle, _) = &self.stages[parent].plan.work {
+                        inputs.push((shuffle.id(), Arc::clone(made)));
+                    }
+                }
+                Progress::Running => waiting = true,
+                Progress::Idle | Progress::Done(_) => {
+                    waiting = true;
+                    let again = self.stages[parent].begin_again();
+                    self.want(id, parent, again, actions);
+                }
+            }
+        }
+        if waiting {
+            return;
+        }
+        let stage = &mut self.stages[at];
+        for slot in mem::take(&mut stage.wanted) {
+            let task = TaskId {
+                job: id,
+                stage: stage.id,
+                partition: stage.plan.partitions[slot],
+                attempt: stage.attempts[slot],
+            };
+            stage.attempts[slot] += 1;
+            actions.push(Action::Launch(Task {
+                id: task,
+                work: stage.plan.work.clone(),
+                batch: self.batch,
+                cancelled: Arc::clone(&self.cancelled),
+                inputs: inputs.clone(),
+            }));
+        }
+    }
+}
+
+impl Stage {
+    /// Forgets what the stage made; returns all its tasks.
+    fn begin_again(&mut self) -> std::ops::Range<usize> {
+        let tasks = self.plan.partitions.len();
+        self.outputs = (0..tasks).map(|_| None).collect();
+        self.missing = tasks;
+        0..tasks
+    }
+}

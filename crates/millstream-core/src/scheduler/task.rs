@@ -1,0 +1,102 @@
+//! What an executor is handed, and what comes back.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::action::{AnyAction, Value};
+use super::panics;
+use crate::error::{Error, Result};
+use crate::ids::{ShuffleId, TaskId};
+use crate::rdd::AnyRdd;
+use crate::shuffle::{AnyShuffle, Bucket, ShuffleOutputs};
+use crate::task::{BatchId, TaskContext};
+
+/// A stage's code to be run on one partition.
+pub struct Task {
+    pub(crate) id: TaskId,
+    pub(crate) work: Work,
+    pub(crate) batch: Option<BatchId>,
+    pub(crate) cancelled: Arc<AtomicBool>,
+    /// The shuffles the stage begins with.
+    pub(crate) inputs: Vec<(ShuffleId, Arc<ShuffleOutputs>)>,
+}
+
+/// A stage's code: it ends in a shuffle or in an action.
+#[derive(Clone)]
+pub(crate) enum Work {
+    /// With the RDD that reads the shuffle, which is how another process finds it.
+    Shuffle(Arc<dyn AnyShuffle>, AnyRdd),
+    Action(Arc<dyn AnyAction>),
+}
+
+/// What a task has made.
+pub enum Output {
+    /// A bucket for each reducer.
+    Buckets(Vec<Bucket>),
+    /// The result of an action on the partition.
+    Value(Value),
+}
+
+/// Why a task failed.
+#[derive(Debug, Clone)]
+pub struct TaskFailure {
+    /// The operator that failed, with the place of its call.
+    pub operator: String,
+    /// What it failed with.
+    pub cause: Error,
+}
+
+impl Work {
+    /// Returns the RDD at the end of the stage.
+    pub(crate) fn rdd(&self) -> AnyRdd {
+        match self {
+            Work::Shuffle(shuffle, _) => shuffle.parent(),
+            Work::Action(action) => action.rdd(),
+        }
+    }
+
+    /// Returns the operator to name when no other is known.
+    pub(crate) fn operator(&self) -> String {
+        match self {
+            Work::Shuffle(shuffle, _) => shuffle.parent().info().operator.to_string(),
+            Work::Action(action) => action.operator().to_string(),
+        }
+    }
+
+    pub(crate) fn run(&self, partition: usize, task: &TaskContext) -> Result<Output> {
+        match self {
+            Work::Shuffle(shuffle, _) => shuffle.write(partition, task).map(Output::Buckets),
+            Work::Action(action) => action.run(partition, task).map(Output::Value),
+        }
+    }
+}
+
+impl Task {
+    /// Returns which task this is.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// Runs the task on this thread; a panic of a user's closure is a failure like any other.
+    ///
+    /// # Errors
+    /// What the operator at work failed with.
+    pub fn run(self) -> Result<Output, TaskFailure> {
+        let context = TaskContext::new(self.id, self.batch, self.cancelled, self.inputs);
+        let run = || {
+            context.check_cancelled()?;
+            self.work.run(self.id.partition, &context)
+        };
+        let result = context.enter(|| panics::noted(|| catch_unwind(AssertUnwindSafe(run))));
+        let cause = match result {
+            Ok(Ok(output)) => return Ok(output),
+            Ok(Err(cause)) => cause,
+            Err(panic) => Error::user(panic),
+        };
+        let operator = TaskContext::failed_operator();
+        let operator = operator.map_or_else(|| self.work.operator(), |operator| operator.to_string());
+        Err(TaskFailure { operator, cause })
+    }
+}

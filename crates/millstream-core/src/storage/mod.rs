@@ -1,0 +1,3 @@
+//! Where computed partitions lie.
+
+pub(crate) mod cache;

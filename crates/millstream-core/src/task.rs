@@ -1,0 +1,145 @@
+//! What a task knows of itself.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::ids::{JobId, ShuffleId, StageId, TaskId};
+use crate::operator::Operator;
+use crate::shuffle::ShuffleOutputs;
+
+/// The batch and the output operation a job belongs to, if it belongs to a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchId {
+    /// The batch time in milliseconds since the epoch.
+    pub time_ms: u64,
+    /// The number of the output operation, in the order of their definition; none while the batch is generated.
+    pub output: Option<usize>,
+}
+
+/// What a task knows of itself: its partition, attempt, stage and batch.
+///
+/// Cloning is shallow.
+#[derive(Clone)]
+pub struct TaskContext(Arc<Inner>);
+
+struct Inner {
+    id: TaskId,
+    batch: Option<BatchId>,
+    cancelled: Arc<AtomicBool>,
+    inputs: Vec<(ShuffleId, Arc<ShuffleOutputs>)>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<TaskContext>> = const { RefCell::new(None) };
+    /// The innermost operator at work on this thread; after a failure, the one that failed.
+    static AT_WORK: RefCell<Option<Arc<Operator>>> = const { RefCell::new(None) };
+}
+
+impl TaskContext {
+    pub(crate) fn new(
+        id: TaskId,
+        batch: Option<BatchId>,
+        cancelled: Arc<AtomicBool>,
+        inputs: Vec<(ShuffleId, Arc<ShuffleOutputs>)>,
+    ) -> Self {
+        TaskContext(Arc::new(Inner { id, batch, cancelled, inputs }))
+    }
+
+    /// Returns the task this thread is running, or nothing outside of tasks.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::{Conf, Context, TaskContext};
+    /// # let context = Context::new(Conf::empty())?;
+    /// let partitions = context.parallelize([10, 20], 2).map(|_| TaskContext::get().map(|task| task.partition_id()));
+    /// assert_eq!(partitions.collect()?, [Some(0), Some(1)]);
+    /// assert!(TaskContext::get().is_none());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn get() -> Option<TaskContext> {
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    /// Returns the partition the task works on.
+    #[must_use]
+    pub fn partition_id(&self) -> usize {
+        self.0.id.partition
+    }
+
+    /// Returns how often this partition has been tried before: 0 the first time.
+    #[must_use]
+    pub fn attempt_number(&self) -> u32 {
+        self.0.id.attempt
+    }
+
+    /// Returns the stage the task belongs to.
+    #[must_use]
+    pub fn stage_id(&self) -> StageId {
+        self.0.id.stage
+    }
+
+    /// Returns the job the task belongs to.
+    #[must_use]
+    pub fn job_id(&self) -> JobId {
+        self.0.id.job
+    }
+
+    /// Returns the batch and the output operation, if the task belongs to a stream.
+    #[must_use]
+    pub fn batch(&self) -> Option<BatchId> {
+        self.0.batch
+    }
+
+    /// Returns an error if the job was cancelled; long-running closures may ask.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub fn check_cancelled(&self) -> Result<()> {
+        if self.0.cancelled.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled { job: self.0.id.job, reason: "it is no longer needed".into() });
+        }
+        Ok(())
+    }
+
+    /// Runs `f` with this task as the thread's own, and forgets what was at work before.
+    pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Leave;
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                CURRENT.set(None);
+            }
+        }
+        AT_WORK.set(None);
+        CURRENT.set(Some(self.clone()));
+        let _leave = Leave;
+        f()
+    }
+
+    /// Runs a piece of an operator's work.
+    ///
+    /// The operator stays noted when `f` fails or panics, unless an inner one was noted first.
+    pub(crate) fn within<R>(&self, operator: &Arc<Operator>, f: impl FnOnce() -> Result<R>) -> Result<R> {
+        let outer = AT_WORK.replace(Some(Arc::clone(operator)));
+        let result = f();
+        if result.is_ok() {
+            AT_WORK.set(outer);
+        }
+        result
+    }
+
+    /// Returns the operator that was at work when the task failed.
+    pub(crate) fn failed_operator() -> Option<Arc<Operator>> {
+        AT_WORK.take()
+    }
+
+    pub(crate) fn shuffle_input(&self, shuffle: ShuffleId) -> Result<&ShuffleOutputs> {
+        let input = self.0.inputs.iter().find(|(id, _)| *id == shuffle);
+        // Planned for are all shuffles that are not hidden behind a cached RDD.
+        input.map(|(_, outputs)| &**outputs).ok_or(Error::Freed)
+    }
+}

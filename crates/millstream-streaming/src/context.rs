@@ -1,0 +1,151 @@
+//! `StreamingContext`: where streams are described.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_core::{Conf, Context, Error as CoreError, settings};
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::listener::{ListenerId, StreamingListener};
+use crate::running::{RunningContext, StreamingContextState};
+
+/// What a streaming context runs on: settings, from which a context is made, or a context that exists.
+pub trait IntoContext {
+    /// Returns the context.
+    ///
+    /// # Errors
+    /// If a setting can not be used.
+    fn into_context(self) -> millstream_core::Result<Context>;
+}
+
+impl IntoContext for Conf {
+    fn into_context(self) -> millstream_core::Result<Context> {
+        Context::new(self)
+    }
+}
+
+impl IntoContext for Context {
+    fn into_context(self) -> millstream_core::Result<Context> {
+        Ok(self)
+    }
+}
+
+impl IntoContext for &Context {
+    fn into_context(self) -> millstream_core::Result<Context> {
+        Ok(self.clone())
+    }
+}
+
+/// Where streams are described: sources, operators, outputs.
+///
+/// [`start`](StreamingContext::start) consumes it and returns the [`RunningContext`], so that a context can not be started
+/// twice. A program may have several.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use millstream_core::Conf;
+/// use millstream_streaming::StreamingContext;
+///
+/// let streaming = StreamingContext::new(Conf::empty().set_master("local[2]"), Duration::from_millis(10))?;
+/// let numbers = streaming.generator_stream(2, |_, _| 0..1000);
+/// numbers.filter(|n| n % 3 == 0).count().print();
+/// let running = streaming.start()?;
+/// running.await_termination_or_timeout(Duration::from_millis(50))?;
+/// running.stop(true, true)?;
+/// # Ok::<(), millstream_streaming::Error>(())
+/// ```
+pub struct StreamingContext {
+    graph: Arc<Graph>,
+    /// Taken by `start`; without it the graph is taken apart when this is dropped.
+    started: bool,
+}
+
+impl StreamingContext {
+    /// Makes a context that cuts a batch each `batch_interval`, from settings or on an existing [`Context`].
+    ///
+    /// # Errors
+    /// If the interval is no whole number of milliseconds, or a setting can not be used.
+    pub fn new(on: impl IntoContext, batch_interval: Duration) -> Result<Self> {
+        Self::with_clock(on, batch_interval, Arc::new(SystemClock))
+    }
+
+    /// Makes a context whose batches are cut by a clock of one's own.
+    ///
+    /// # Errors
+    /// If the interval is no whole number of milliseconds, or a setting can not be used.
+    pub fn with_clock(on: impl IntoContext, batch_interval: Duration, clock: Arc<dyn Clock>) -> Result<Self> {
+        let whole = Duration::from_millis(u64::try_from(batch_interval.as_millis()).unwrap_or(u64::MAX));
+        if whole.is_zero() || whole != batch_interval {
+            return Err(CoreError::Argument {
+                operator: "StreamingContext::new".into(),
+                problem: format!("the batch interval {batch_interval:?} is no positive number of whole milliseconds"),
+                remedy: "use at least Duration::from_millis(1)".into(),
+            }
+            .into());
+        }
+        let graph = Graph::new(on.into_context()?, clock, batch_interval);
+        Ok(StreamingContext { graph, started: false })
+    }
+
+    /// Returns the context that batches run on; RDDs can be made from it before and after the start.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.graph.context
+    }
+
+    /// Returns the state: a context that was not started is initialized.
+    #[must_use]
+    pub fn state(&self) -> StreamingContextState {
+        StreamingContextState::Initialized
+    }
+
+    /// Keeps the RDDs of all streams at least this long, so that they can be looked at later than their batch.
+    pub fn remember(&self, duration: Duration) {
+        self.graph.remember(duration);
+    }
+
+    /// Adds a listener to what happens to batches and receivers.
+    ///
+    /// # Errors
+    /// If the thread for the listeners can not be started.
+    pub fn add_streaming_listener(&self, listener: Arc<dyn StreamingListener>) -> Result<ListenerId> {
+        self.graph.listeners.add(listener)
+    }
+
+    /// Removes a listener; returns whether it was there.
+    pub fn remove_streaming_listener(&self, listener: ListenerId) -> bool {
+        self.graph.listeners.remove(listener)
+    }
+
+    /// Starts the receivers and the batches; the first is cut at the next multiple of the batch interval.
+    ///
+    /// In a process that was started as an executor this runs the tasks of the driver and does not return.
+    ///
+    /// # Errors
+    /// If there is no output operation, an operator was described wrongly, or threads can not be started.
+    pub fn start(mut self) -> Result<RunningContext> {
+        self.graph.freeze()?;
+        self.started = true;
+        RunningContext::start(Arc::clone(&self.graph))
+    }
+
+    pub(crate) fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    /// Returns the setting; it was checked when the context was made.
+    pub(crate) fn max_line_bytes(&self) -> usize {
+        self.context().conf().get(settings::SOCKET_MAX_LINE_BYTES).unwrap_or(usize::MAX)
+    }
+}
+
+impl Drop for StreamingContext {
+    fn drop(&mut self) {
+        if !self.started {
+            self.graph.clear();
+        }
+    }
+}

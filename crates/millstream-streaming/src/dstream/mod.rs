@@ -1,0 +1,184 @@
+//! `DStream<T>`: a stream cut into batches, each of them an RDD.
+//!
+//! One file per operator, named after the method. An operator that makes an RDD of its parent's RDD is one call of
+//! [`per_batch`](DStream::per_batch).
+
+mod count;
+mod filter;
+mod flat_map;
+mod map;
+mod map_partitions;
+pub(crate) mod node;
+mod pairs;
+mod per_batch;
+pub(crate) mod transform;
+mod union;
+mod windows;
+
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use millstream_core::operator::{self, Operator};
+use millstream_core::rdd::AnyRdd;
+use millstream_core::{Context, Data, Rdd};
+
+pub(crate) use self::node::{AnyDStream, ErasedStream, Node};
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::time::Time;
+
+/// A stream of records, cut into batches: for each batch time there is an RDD.
+///
+/// Cloning is shallow. Two consumers of a stream share the description of each batch; its records are computed once only
+/// if the stream is persisted.
+pub struct DStream<T: Data>(Arc<Stream<T>>);
+
+impl<T: Data> Clone for DStream<T> {
+    fn clone(&self) -> Self {
+        DStream(Arc::clone(&self.0))
+    }
+}
+
+struct Stream<T: Data> {
+    graph: Arc<Graph>,
+    operator: Arc<Operator>,
+    node: Box<dyn Node<T>>,
+    slide: Duration,
+    persisted: AtomicBool,
+    memory: Mutex<Memory<T>>,
+}
+
+/// The batches a stream remembers, and for how long.
+struct Memory<T: Data> {
+    generated: BTreeMap<Time, Rdd<T>>,
+    duration: Duration,
+}
+
+impl<T: Data> DStream<T> {
+    /// Puts an operator on the graph: a call of the method `name` at the caller's place.
+    #[track_caller]
+    pub(crate) fn new(graph: &Arc<Graph>, name: &'static str, node: impl Node<T>) -> Self {
+        let operator = graph.operator(name, &node.parents(), Location::caller());
+        Self::of_operator(graph, operator, node)
+    }
+
+    /// Puts an operator on the graph that has been named already.
+    pub(crate) fn of_operator(graph: &Arc<Graph>, operator: Operator, node: impl Node<T>) -> Self {
+        let stream = DStream(Arc::new(Stream {
+            operator: Arc::new(operator),
+            slide: node.slide(),
+            graph: Arc::clone(graph),
+            node: Box::new(node),
+            persisted: AtomicBool::new(false),
+            memory: Mutex::new(Memory { generated: BTreeMap::new(), duration: Duration::ZERO }),
+        }));
+        graph.add_stream(stream.any());
+        stream
+    }
+
+    pub(crate) fn graph(&self) -> &Arc<Graph> {
+        &self.0.graph
+    }
+
+    /// Returns the context the batches are run on.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.0.graph.context
+    }
+
+    /// Returns the time between two batches of this stream: the batch interval, or the slide of its window.
+    #[must_use]
+    pub fn slide_duration(&self) -> Duration {
+        self.0.slide
+    }
+
+    /// Returns the stream with its record type forgotten.
+    pub(crate) fn any(&self) -> AnyDStream {
+        Arc::clone(&self.0) as AnyDStream
+    }
+
+    /// Keeps the RDDs of this stream in memory once they have been computed, as windows do with what they read.
+    pub(crate) fn keep(&self) {
+        self.0.persisted.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the RDD of a batch, described now if that has not been done yet; nothing if none is due.
+    pub(crate) fn rdd(&self, batch: Time) -> Result<Option<Rdd<T>>> {
+        if let Some(rdd) = self.0.memory().generated.get(&batch) {
+            return Ok(Some(rdd.clone()));
+        }
+        if !self.is_due(batch) {
+            return Ok(None);
+        }
+        let Some(inputs) = self.0.node.inputs(self, batch)? else { return Ok(None) };
+        let rdd = operator::apply(&self.0.operator, inputs.clone(), || self.0.node.make(inputs, batch))?;
+        if self.0.persisted.load(Ordering::Relaxed) {
+            rdd.persist();
+        }
+        self.0.memory().generated.insert(batch, rdd.clone());
+        Ok(Some(rdd))
+    }
+
+    /// Returns the RDDs of the batches from `from` to `to`, both included.
+    pub(crate) fn rdds(&self, from: Time, to: Time) -> Result<Vec<Rdd<T>>> {
+        let mut rdds = Vec::new();
+        for batch in from.to(to, self.0.slide) {
+            rdds.extend(self.rdd(batch)?);
+        }
+        Ok(rdds)
+    }
+
+    fn is_due(&self, batch: Time) -> bool {
+        let zero = self.0.graph.zero();
+        zero.is_some_and(|zero| batch > zero && batch.floor_from(self.0.slide, zero) == batch)
+    }
+}
+
+impl<T: Data> Stream<T> {
+    fn memory(&self) -> MutexGuard<'_, Memory<T>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Data> ErasedStream for Stream<T> {
+    fn operator(&self) -> &Arc<Operator> {
+        &self.operator
+    }
+
+    fn remember(&self, duration: Duration) {
+        let duration = duration.max(self.slide);
+        let grown = {
+            let mut memory = self.memory();
+            let grown = duration > memory.duration;
+            memory.duration = memory.duration.max(duration);
+            grown
+        };
+        // Already remembering as long: so do the parents.
+        if grown {
+            let of_parents = self.node.parents_remember(duration);
+            self.node.parents().iter().for_each(|parent| parent.remember(of_parents));
+        }
+    }
+
+    fn remembers(&self) -> Duration {
+        self.memory().duration
+    }
+
+    fn clear_metadata(&self, batch: Time) {
+        let old = {
+            let mut memory = self.memory();
+            let forgotten = batch - memory.duration;
+            let kept = memory.generated.split_off(&Time::from_millis(forgotten.as_millis() + 1));
+            std::mem::replace(&mut memory.generated, kept)
+        };
+        // Frees what was kept in memory; outside of the lock, because it may be much.
+        old.values().for_each(|rdd| drop(rdd.unpersist()));
+    }
+
+    fn apply(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<()> {
+        self.node.make(inputs, batch).map(drop)
+    }
+}

@@ -1,0 +1,66 @@
+//! `window`: the records of the last batches.
+
+use std::time::Duration;
+
+use millstream_core::rdd::AnyRdd;
+use millstream_core::{Data, Rdd};
+
+use super::{misfit, usable};
+use crate::dstream::DStream;
+use crate::dstream::node::{AnyDStream, Node, all};
+use crate::error::Result;
+use crate::time::Time;
+
+impl<T: Data> DStream<T> {
+    /// Makes one batch each `slide` of the records of the last `window`, oldest first.
+    ///
+    /// Both must be multiples of this stream's own slide. The batches of this stream are kept in memory as long as a window
+    /// needs them.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::testing::{batches, check};
+    /// let second = Duration::from_secs(1); // the batch interval of `check`
+    /// check(batches![[1], [2], [3]], |s| s.window(2 * second, second), batches![[1], [1, 2], [2, 3]]);
+    /// ```
+    #[track_caller]
+    pub fn window(&self, window: Duration, slide: Duration) -> DStream<T> {
+        self.keep();
+        let node = Window { parent: self.clone(), window, slide: usable(self, slide) };
+        let windowed = DStream::new(self.graph(), "window", node);
+        if let Some(problem) = misfit(self, window, slide) {
+            self.graph().problem(windowed.any().operator(), problem);
+        }
+        windowed
+    }
+}
+
+struct Window<T: Data> {
+    parent: DStream<T>,
+    window: Duration,
+    slide: Duration,
+}
+
+impl<T: Data> Node<T> for Window<T> {
+    fn parents(&self) -> Vec<AnyDStream> {
+        vec![self.parent.any()]
+    }
+
+    fn slide(&self) -> Duration {
+        self.slide
+    }
+
+    fn inputs(&self, _: &DStream<T>, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
+        let oldest = batch - self.window + self.parent.slide_duration();
+        Ok(Some(self.parent.rdds(oldest, batch)?.iter().map(Rdd::any).collect()))
+    }
+
+    fn make(&self, inputs: Vec<AnyRdd>, _: Time) -> Result<Rdd<T>> {
+        Ok(self.parent.context().union(all(inputs)?))
+    }
+
+    fn parents_remember(&self, own: Duration) -> Duration {
+        own + self.window
+    }
+}

@@ -1,0 +1,83 @@
+//! What can go wrong while streams are described, received or run.
+
+use std::sync::Arc;
+
+use crate::receiver::StreamId;
+use crate::time::Time;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a stream could not be described, received or run.
+///
+/// Errors are cheap to clone, because one failure may be reported to several waiters.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A batch could not be described or run.
+    #[error(transparent)]
+    Core(#[from] millstream_core::Error),
+    /// The graph can not be run as it was described; every problem is listed.
+    #[error("the streams can not be started:\n{}", .problems.iter().map(|problem| format!("  - {problem}")).collect::<Vec<_>>().join("\n"))]
+    Graph {
+        /// What is wrong, where, and what to do.
+        problems: Vec<String>,
+    },
+    /// An output operation failed; its batch is the first that was not completed.
+    #[error("output {output} ({operator}) of batch {batch} failed: {cause}")]
+    Output {
+        /// The number of the output operation, in the order of their definition.
+        output: usize,
+        /// The operation, with the place of its call.
+        operator: String,
+        /// The batch.
+        batch: Time,
+        /// Why.
+        cause: Box<Error>,
+    },
+    /// The jobs of a batch could not be made.
+    #[error("batch {batch} could not be generated: {cause}")]
+    Generate {
+        /// The batch.
+        batch: Time,
+        /// Why.
+        cause: Box<Error>,
+    },
+    /// The context was asked to stop from a place where that would wait for itself.
+    #[error("a streaming context can not be stopped from {place}; use a stop handle on another thread")]
+    StopFromWithin {
+        /// The place.
+        place: &'static str,
+    },
+    /// A receiver stored records after it was stopped.
+    #[error(
+        "stream {stream}: the receiver is stopped and its records are refused; end its loop when `is_stopped`"
+    )]
+    ReceiverStopped {
+        /// The stream of the receiver.
+        stream: StreamId,
+    },
+    /// The operating system gave no more threads.
+    #[error("can not start the thread `{name}`: {source}; raise the limit of threads (`ulimit -u`)")]
+    Thread {
+        /// The name of the thread.
+        name: String,
+        /// The operating system's answer.
+        source: Arc<std::io::Error>,
+    },
+}
+
+impl Error {
+    /// Describes a panic of a user's closure on the driver.
+    pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text =
+            text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a value that is no text");
+        millstream_core::Error::user(format!("panicked: {text}")).into()
+    }
+
+    /// Tells why a thread could not be started.
+    pub(crate) fn thread(name: impl Into<String>, source: std::io::Error) -> Self {
+        Error::Thread { name: name.into(), source: Arc::new(source) }
+    }
+}

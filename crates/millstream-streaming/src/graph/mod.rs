@@ -1,0 +1,198 @@
+//! The graph of streams: what there is, what reads what, what is put out.
+
+mod ids;
+
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use millstream_core::operator::Operator;
+use millstream_core::{Context, settings};
+
+use self::ids::Ids;
+use crate::clock::Clock;
+use crate::dstream::AnyDStream;
+use crate::error::{Error, Result};
+use crate::listener::{ListenerBus, StreamInputInfo};
+use crate::output::Output;
+use crate::receiver::StreamId;
+use crate::scheduler::receiver_tracker::ReceiverTracker;
+use crate::time::Time;
+
+/// The streams of one streaming context and what they share.
+pub(crate) struct Graph {
+    pub(crate) context: Context,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) batch_interval: Duration,
+    pub(crate) listeners: Arc<ListenerBus>,
+    pub(crate) receivers: ReceiverTracker,
+    parts: Mutex<Parts>,
+    /// Set by `start`: from then on nothing can be added.
+    frozen: AtomicBool,
+    /// The first batch time less the interval.
+    zero: OnceLock<Time>,
+}
+
+#[derive(Default)]
+struct Parts {
+    streams: Vec<AnyDStream>,
+    outputs: Vec<Arc<Output>>,
+    ids: Ids,
+    next_source: usize,
+    /// What was described wrongly; reported all at once by `start`.
+    problems: Vec<String>,
+    remember: Duration,
+    /// What the sources said of their batches that have not been completed.
+    inputs: BTreeMap<Time, BTreeMap<StreamId, StreamInputInfo>>,
+}
+
+impl Graph {
+    pub(crate) fn new(context: Context, clock: Arc<dyn Clock>, batch_interval: Duration) -> Arc<Self> {
+        let listeners = Arc::new(ListenerBus::new());
+        Arc::new(Graph {
+            receivers: ReceiverTracker::new(Arc::clone(&clock), Arc::clone(&listeners)),
+            context,
+            clock,
+            batch_interval,
+            listeners,
+            parts: Mutex::default(),
+            frozen: AtomicBool::new(false),
+            zero: OnceLock::new(),
+        })
+    }
+
+    fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names an operator that is put on the graph by a call at `place`.
+    ///
+    /// # Panics
+    /// If the context has been started: the message names the caller's line.
+    pub(crate) fn operator(
+        &self,
+        name: &'static str,
+        parents: &[AnyDStream],
+        place: &'static Location<'static>,
+    ) -> Operator {
+        let operator = Operator::call(name, place);
+        self.refuse_if_frozen(&operator);
+        let id = self.parts().ids.of(name, parents);
+        Operator { id: Some(id), ..operator }
+    }
+
+    #[allow(clippy::panic, reason = "a mistake in the program that no return value could carry: the call is chained")]
+    fn refuse_if_frozen(&self, operator: &Operator) {
+        if self.frozen.load(Ordering::Acquire) {
+            panic!(
+                "{operator} was called after the streaming context was started; put all operators on the streams before \
+                 `start`, or start a new context"
+            );
+        }
+    }
+
+    pub(crate) fn add_stream(&self, stream: AnyDStream) {
+        self.parts().streams.push(stream);
+    }
+
+    /// Returns the number of the next source, in the order of creation.
+    pub(crate) fn next_source(&self) -> StreamId {
+        let mut parts = self.parts();
+        parts.next_source += 1;
+        StreamId(parts.next_source - 1)
+    }
+
+    /// Adds an output operation, whose number is its place in the order of calls.
+    pub(crate) fn add_output(&self, make: impl FnOnce(usize) -> Output) {
+        let mut parts = self.parts();
+        let number = parts.outputs.len();
+        parts.outputs.push(Arc::new(make(number)));
+    }
+
+    /// Notes something that was described wrongly, to be reported by `start`.
+    pub(crate) fn problem(&self, operator: &Operator, problem: impl Into<String>) {
+        self.parts().problems.push(format!("{operator}: {}", problem.into()));
+    }
+
+    /// Keeps the RDDs of all streams at least this long.
+    pub(crate) fn remember(&self, duration: Duration) {
+        let mut parts = self.parts();
+        parts.remember = parts.remember.max(duration);
+    }
+
+    /// Closes the graph for additions and checks it.
+    pub(crate) fn freeze(&self) -> Result<()> {
+        let (mut problems, outputs, remember) = {
+            let parts = self.parts();
+            (parts.problems.clone(), parts.outputs.clone(), parts.remember)
+        };
+        if outputs.is_empty() {
+            problems.push(
+                "no output operation was registered, so there is nothing to run; end a stream with `print`, \
+                 `foreach_rdd` or another output"
+                    .into(),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(Error::Graph { problems });
+        }
+        for output in outputs {
+            output.stream.remember(remember);
+        }
+        self.frozen.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    pub(crate) fn set_zero(&self, zero: Time) {
+        // Set once, by the one start there is.
+        let _ = self.zero.set(zero);
+    }
+
+    /// Returns the first batch time less the interval; times up to it have no batch.
+    pub(crate) fn zero(&self) -> Option<Time> {
+        self.zero.get().copied()
+    }
+
+    pub(crate) fn outputs(&self) -> Vec<Arc<Output>> {
+        self.parts().outputs.clone()
+    }
+
+    pub(crate) fn stream(&self, id: &str) -> Option<AnyDStream> {
+        self.parts().streams.iter().find(|stream| stream.operator().id.as_deref() == Some(id)).cloned()
+    }
+
+    /// Notes what a source has to say of a batch.
+    pub(crate) fn report_input(&self, batch: Time, info: StreamInputInfo) {
+        self.parts().inputs.entry(batch).or_default().insert(info.input_stream_id, info);
+    }
+
+    /// Returns what the sources said of a batch.
+    pub(crate) fn take_inputs(&self, batch: Time) -> BTreeMap<StreamId, StreamInputInfo> {
+        self.parts().inputs.remove(&batch).unwrap_or_default()
+    }
+
+    /// Forgets what no batch after `batch`, which was completed, needs.
+    pub(crate) fn clear_metadata(&self, batch: Time) {
+        let streams = self.parts().streams.clone();
+        for stream in &streams {
+            stream.clear_metadata(batch);
+        }
+        let longest = streams.iter().map(|stream| stream.remembers()).max().unwrap_or_default();
+        self.receivers.batch_processed(batch);
+        self.receivers.clean_up_old_batches(batch - longest);
+    }
+
+    /// Returns how long each phase of a graceful stop may take: `spark.streaming.gracefulStopTimeout`, else ten intervals.
+    pub(crate) fn graceful_timeout(&self) -> Result<Duration> {
+        let set = self.context.conf().get(settings::GRACEFUL_STOP_TIMEOUT)?;
+        Ok(set.unwrap_or(self.batch_interval * 10))
+    }
+
+    /// Lets go of the streams, which hold the graph.
+    pub(crate) fn clear(&self) {
+        let parts = std::mem::take(&mut *self.parts());
+        drop(parts); // outside of the lock: streams may hold the last handle of much
+    }
+}

@@ -1,0 +1,84 @@
+//! `foreach_rdd`: do something with the RDD of each batch.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use millstream_core::operator::user_code;
+use millstream_core::{Data, Outcome, Rdd};
+
+use super::Output;
+use crate::dstream::DStream;
+use crate::time::Time;
+
+impl<T: Data> DStream<T> {
+    /// Calls `f` on the driver with the RDD of each batch, also of an empty one.
+    ///
+    /// Records are only computed if `f` runs an action. An error that it returns stops the stream with that error. Outputs run
+    /// one at a time, in the order of their definition and of the batches.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_streaming::testing::{Driver, batches};
+    ///
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let (sums, received) = mpsc::channel();
+    /// driver.input(batches![[1, 2], [3]]).foreach_rdd(move |rdd| {
+    ///     let sum = rdd.reduce(|a, b| a + b)?;
+    ///     sums.send(sum).map_err(millstream_core::Error::user)
+    /// });
+    /// driver.run(2)?;
+    /// assert_eq!(received.try_iter().collect::<Vec<_>>(), [Some(3), Some(3)]);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn foreach_rdd<R: Outcome>(&self, f: impl Fn(Rdd<T>) -> R + Send + Sync + 'static) {
+        self.output("foreach_rdd", Location::caller(), move |rdd, _| f(rdd));
+    }
+
+    /// Calls `f` on the driver with the RDD and the time of each batch.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_streaming::testing::{Driver, batches};
+    ///
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let (times, received) = mpsc::channel();
+    /// driver.input(batches![[1], []]).foreach_rdd_with(move |_, time| {
+    ///     times.send(time.to_string()).map_err(millstream_core::Error::user)
+    /// });
+    /// driver.run(2)?;
+    /// assert_eq!(received.try_iter().collect::<Vec<_>>(), ["1000 ms", "2000 ms"]);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn foreach_rdd_with<R: Outcome>(&self, f: impl Fn(Rdd<T>, Time) -> R + Send + Sync + 'static) {
+        self.output("foreach_rdd", Location::caller(), f);
+    }
+
+    pub(super) fn output<R: Outcome>(
+        &self,
+        name: &'static str,
+        place: &'static Location<'static>,
+        f: impl Fn(Rdd<T>, Time) -> R + Send + Sync + 'static,
+    ) {
+        let operator = Arc::new(self.graph().operator(name, &[self.any()], place));
+        let stream = self.clone();
+        let f = Arc::new(f);
+        self.graph().add_output(|number| Output {
+            number,
+            operator,
+            stream: self.any(),
+            generate: Box::new(move |batch| {
+                let Some(rdd) = stream.rdd(batch)? else { return Ok(None) };
+                let f = Arc::clone(&f);
+                Ok(Some(Box::new(move || Ok(user_code(|| f(rdd, batch)).into_result()?))))
+            }),
+        });
+    }
+}

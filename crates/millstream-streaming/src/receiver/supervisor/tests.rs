@@ -1,0 +1,315 @@
+use std::cell::RefCell;
+use std::error::Error as StdError;
+use std::io;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::error::Result;
+use crate::receiver::ReceivedBlock;
+use crate::receiver::receiver_handle::ReceiverHandle;
+use std::thread::JoinHandle;
+
+const LONG: Duration = Duration::from_secs(60);
+const DELAY: Duration = Duration::from_millis(2000);
+
+/// A thread that `on_stop` waits for.
+type Started = std::result::Result<Option<JoinHandle<()>>, Box<dyn StdError + Send + Sync>>;
+type OnStart = dyn Fn(usize, &ReceiverHandle<u64>) -> Started + Send + Sync;
+
+/// A receiver made of a function that is told how often it was started before.
+struct Fake {
+    starts: AtomicUsize,
+    stops: Arc<AtomicUsize>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    on_start: Box<OnStart>,
+}
+
+impl Fake {
+    fn new(on_start: impl Fn(usize, &ReceiverHandle<u64>) -> Started + Send + Sync + 'static) -> Self {
+        let starts = AtomicUsize::new(0);
+        Fake { starts, stops: Arc::default(), thread: Mutex::default(), on_start: Box::new(on_start) }
+    }
+}
+
+impl Receiver<u64> for Fake {
+    fn on_start(
+        &self,
+        handle: &ReceiverHandle<u64>,
+    ) -> std::result::Result<(), Box<dyn StdError + Send + Sync>> {
+        // Held meanwhile, so that a stop finds the thread.
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        *thread = (self.on_start)(self.starts.fetch_add(1, Ordering::SeqCst), handle)?;
+        Ok(())
+    }
+    fn on_stop(&self) {
+        self.stops.fetch_add(1, Ordering::SeqCst);
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            thread.join().ok();
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Told {
+    Event(String),
+    Block(Vec<u64>),
+}
+
+/// Tells a channel what a receiver reports.
+struct Tell(Mutex<Sender<Told>>);
+
+impl Tell {
+    fn send(&self, event: String) {
+        self.0.lock().unwrap().send(Told::Event(event)).unwrap();
+    }
+}
+
+impl ReceiverEvents for Tell {
+    fn receiver_started(&self, stream: StreamId) {
+        self.send(format!("started {stream}"));
+    }
+    fn receiver_error(&self, _: StreamId, message: &str, error: &str) {
+        self.send(format!("error {message}: {error}"));
+    }
+    fn receiver_stopped(&self, _: StreamId, message: &str, error: &str) {
+        self.send(format!("stopped {message}: {error}"));
+    }
+    fn add_block(&self, block: Arc<dyn Block>) {
+        let block = block.into_any().downcast::<ReceivedBlock<u64>>().unwrap();
+        let records = block.chunks().iter().flat_map(|chunk| chunk.to_vec()).collect();
+        self.0.lock().unwrap().send(Told::Block(records)).unwrap();
+    }
+}
+
+struct Fixture {
+    clock: ManualClock,
+    supervisor: Supervisor,
+    told: mpsc::Receiver<Told>,
+    records: RefCell<Vec<u64>>,
+}
+
+fn start(receiver: impl Receiver<u64>, max_backlog: usize, stop_timeout: Duration) -> Fixture {
+    let clock = ManualClock::new(0);
+    let (tell, told) = mpsc::channel();
+    let config = ReceiverConfig {
+        blocks: BlockGeneratorConfig { block_interval: Duration::from_millis(100), queue_size: 10 },
+        max_rate: None,
+        initial_rate: None,
+        max_backlog,
+        restart_delay: DELAY,
+        stop_timeout,
+    };
+    let events = Arc::new(Tell(Mutex::new(tell)));
+    let supervisor =
+        Supervisor::start(StreamId(0), Arc::new(receiver), config, Arc::new(clock.clone()), events).unwrap();
+    Fixture { clock, supervisor, told, records: RefCell::default() }
+}
+
+fn supervise(
+    max_backlog: usize,
+    on_start: impl Fn(usize, &ReceiverHandle<u64>) -> Started + Send + Sync + 'static,
+) -> (Fixture, Arc<AtomicUsize>) {
+    let receiver = Fake::new(on_start);
+    let stops = Arc::clone(&receiver.stops);
+    (start(receiver, max_backlog, LONG), stops)
+}
+
+impl Fixture {
+    /// Takes the next event; the records of blocks are put aside.
+    fn next(&self) -> String {
+        loop {
+            match self.told.recv_timeout(LONG).unwrap() {
+                Told::Event(event) => return event,
+                Told::Block(records) => self.records.borrow_mut().extend(records),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn expect(&self, expected: &[&str]) {
+        for expected in expected {
+            assert_eq!(self.next(), *expected);
+        }
+    }
+
+    /// Waits until the block timer and the supervisor wait for the clock, and moves it on.
+    fn advance(&self, by: Duration) {
+        assert!(self.clock.wait_for_waiters(2, LONG));
+        self.clock.advance(by);
+    }
+
+    fn stop(&self) {
+        self.supervisor.request_stop();
+        assert!(self.supervisor.wait_stopped(LONG));
+    }
+}
+
+/// Loops as a receiver does that has nothing to receive.
+fn until_stopped(handle: &ReceiverHandle<u64>) {
+    while !handle.is_stopped() {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn what_is_stored_until_the_receiver_has_stopped_is_handed_over() {
+    let (stored, is_stored) = mpsc::channel();
+    let stored = Mutex::new(stored);
+    let (fixture, stops) = supervise(1 << 20, move |_, handle| {
+        handle.store(1)?;
+        handle.store_many(vec![2, 3])?;
+        let (handle, stored) = (handle.clone(), stored.lock().unwrap().clone());
+        Ok(Some(thread::spawn(move || {
+            stored.send(()).unwrap();
+            until_stopped(&handle);
+            handle.store(4).unwrap();
+        })))
+    });
+    fixture.expect(&["started 0"]);
+    is_stored.recv_timeout(LONG).unwrap();
+    fixture.stop();
+    fixture.expect(&["stopped Stopped by driver: "]);
+    assert_eq!(*fixture.records.borrow(), [1, 2, 3, 4]);
+    assert_eq!(stops.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_receiver_that_panics_is_restarted_and_loses_nothing() {
+    let (fixture, stops) = supervise(1 << 20, |start, handle| {
+        handle.store(start as u64)?;
+        assert!(start > 1, "not yet");
+        handle.stop("now it is well");
+        Ok(None)
+    });
+    for _ in 0..2 {
+        fixture.expect(&[
+            "started 0",
+            "error The receiver panicked: not yet",
+            "stopped Restarting receiver with delay 2000 ms: The receiver panicked: not yet",
+        ]);
+        fixture.advance(DELAY);
+    }
+    fixture.expect(&["started 0", "stopped now it is well: "]);
+    assert_eq!(*fixture.records.borrow(), [0, 1, 2]);
+    assert_eq!(stops.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn an_error_of_the_start_is_reported_with_its_causes() {
+    let (fixture, _) = supervise(1 << 20, |start, _| match start {
+        0 => Err(Error::thread("x", io::Error::other("no more threads")).into()),
+        _ => Ok(None),
+    });
+    let error = "can not start the thread `x`: no more threads; raise the limit of threads (`ulimit -u`): no more threads";
+    fixture.expect(&[
+        "started 0",
+        &format!("error Error receiving: {error}"),
+        &format!("stopped Restarting receiver with delay 2000 ms: Error receiving: {error}"),
+    ]);
+    fixture.advance(DELAY);
+    fixture.expect(&["started 0"]);
+    fixture.stop();
+    fixture.expect(&["stopped Stopped by driver: "]);
+}
+
+#[test]
+fn a_receiver_asks_for_its_restart_and_for_its_end() {
+    let (fixture, _) = supervise(1 << 20, |start, handle| {
+        if start == 0 {
+            handle.report_error("a line was bad", &io::Error::other("no number"));
+            handle.restart_with("again", Some(&io::Error::other("cut off")), Some(Duration::from_millis(30)));
+            // What a start that is over asks for is not heard.
+            handle.restart("again and again");
+            assert!(handle.is_stopped());
+        } else {
+            handle.stop_with("all done", &io::Error::other("empty"));
+        }
+        Ok(None)
+    });
+    fixture.expect(&[
+        "started 0",
+        "error a line was bad: no number",
+        "stopped Restarting receiver with delay 30 ms: again: cut off",
+    ]);
+    fixture.advance(Duration::from_millis(30));
+    fixture.expect(&["started 0", "stopped all done: empty"]);
+    assert!(fixture.supervisor.wait_stopped(LONG));
+}
+
+#[test]
+fn a_panic_in_a_thread_of_the_receiver_restarts_it() {
+    let (fixture, _) = supervise(1 << 20, |start, handle| {
+        let handle = handle.clone();
+        let thread = thread::Builder::new().name("reader".to_owned()).spawn(move || {
+            assert!(start > 0, "in a thread {}", handle.stream_id());
+            until_stopped(&handle);
+        });
+        Ok(Some(thread?))
+    });
+    fixture.expect(&[
+        "started 0",
+        "error A thread of the receiver panicked: the thread `reader` panicked",
+        "stopped Restarting receiver with delay 2000 ms: A thread of the receiver panicked: the thread `reader` panicked",
+    ]);
+    fixture.advance(DELAY);
+    fixture.expect(&["started 0"]);
+    fixture.stop();
+}
+
+#[test]
+fn a_stop_ends_the_wait_for_the_restart() {
+    let (fixture, _) = supervise(1 << 20, |_, handle| {
+        handle.restart("again");
+        Ok(None)
+    });
+    fixture.expect(&["started 0", "stopped Restarting receiver with delay 2000 ms: again: "]);
+    fixture.stop();
+    assert_eq!(fixture.told.try_iter().collect::<Vec<_>>(), []);
+}
+
+#[test]
+fn a_stop_ends_a_store_that_is_held_back_by_the_backlog() {
+    let (fixture, _) = supervise(100, |_, handle| {
+        for record in 0.. {
+            handle.store_many(vec![record; 100])?;
+        }
+        Ok(None)
+    });
+    while fixture.supervisor.generator().backlog() < 800 {
+        thread::yield_now();
+    }
+    fixture.stop();
+    fixture.expect(&["started 0", "stopped Stopped by driver: "]);
+    assert!(fixture.records.borrow().len() >= 100);
+}
+
+#[test]
+fn a_receiver_that_does_not_end_is_refused_and_left_alone() {
+    struct Stuck(Mutex<(Sender<()>, mpsc::Receiver<()>, Sender<Result<()>>)>);
+    impl Receiver<u64> for Stuck {
+        fn on_start(
+            &self,
+            handle: &ReceiverHandle<u64>,
+        ) -> std::result::Result<(), Box<dyn StdError + Send + Sync>> {
+            let (began, wait, refused) = &*self.0.lock().unwrap();
+            began.send(()).unwrap();
+            wait.recv().ok();
+            refused.send(handle.store(1)).unwrap();
+            Ok(())
+        }
+    }
+    let (began, has_begun) = mpsc::channel();
+    let (go, wait) = mpsc::channel();
+    let (refused, was_refused) = mpsc::channel();
+    let fixture = start(Stuck(Mutex::new((began, wait, refused))), 1 << 20, Duration::from_millis(1));
+    has_begun.recv_timeout(LONG).unwrap();
+    assert!(!fixture.supervisor.wait_stopped(Duration::ZERO));
+    fixture.stop();
+    drop(go);
+    assert!(matches!(
+        was_refused.recv_timeout(LONG),
+        Ok(Err(Error::ReceiverStopped { stream: StreamId(0) }))
+    ));
+    fixture.expect(&["started 0", "stopped Stopped by driver: "]);
+    assert_eq!(*fixture.records.borrow(), []);
+}

@@ -1,0 +1,144 @@
+//! Cuts the batches: at each batch time, makes jobs of what the outputs describe.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+
+use millstream_core::{BatchId, with_batch};
+
+use super::job_scheduler::Job;
+use super::{JobScheduler, Termination, mark_engine_thread};
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::recurring_timer::RecurringTimer;
+use crate::time::Time;
+
+/// All that can wake the generator.
+#[derive(Debug)]
+enum Event {
+    GenerateJobs(Time),
+    /// The batch and all before it were completed.
+    ClearMetadata(Time),
+    Stop,
+}
+
+/// The thread that cuts the batches, and its timer.
+pub(crate) struct JobGenerator {
+    events: Sender<Event>,
+    timer: OnceLock<RecurringTimer>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the thread works with.
+struct Work {
+    graph: Arc<Graph>,
+    scheduler: Arc<JobScheduler>,
+    termination: Arc<Termination>,
+    /// Set when a batch could not be generated: no later one may be.
+    failed: bool,
+}
+
+impl JobGenerator {
+    /// Starts the thread and the scheduler of what it generates; batches are cut once the timer is started.
+    pub(crate) fn start(
+        graph: &Arc<Graph>,
+        termination: &Arc<Termination>,
+        concurrent_jobs: usize,
+    ) -> Result<(Self, Arc<JobScheduler>)> {
+        let (events, received) = mpsc::channel();
+        let to_me = events.clone();
+        let scheduler = JobScheduler::start(
+            Arc::clone(&graph.clock),
+            Arc::clone(&graph.listeners),
+            Arc::clone(termination),
+            concurrent_jobs,
+            // After the stop there is no one left who would need the metadata to be cleared.
+            Box::new(move |batch| drop(to_me.send(Event::ClearMetadata(batch)))),
+        )?;
+        let mut work = Work {
+            graph: Arc::clone(graph),
+            scheduler: Arc::clone(&scheduler),
+            termination: Arc::clone(termination),
+            failed: false,
+        };
+        let name = "streaming-job-generator";
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || work.run(&received))
+            .map_err(|error| Error::thread(name, error))?;
+        let generator = JobGenerator { events, timer: OnceLock::new(), thread: Mutex::new(Some(thread)) };
+        Ok((generator, scheduler))
+    }
+
+    /// Starts to cut batches, the first at `first`.
+    pub(crate) fn start_timer(&self, graph: &Graph, first: Time) -> Result<()> {
+        let events = self.events.clone();
+        let clock = Arc::clone(&graph.clock);
+        let timer =
+            RecurringTimer::start("streaming-batch-timer", clock, first, graph.batch_interval, move |time| {
+                // Sent in vain only after the stop.
+                let _ = events.send(Event::GenerateJobs(time));
+            })?;
+        let _ = self.timer.set(timer);
+        Ok(())
+    }
+
+    /// Stops the timer, at once or after the batch that is due next; returns the time of the last batch.
+    pub(crate) fn stop_timer(&self, at_once: bool) -> Option<Time> {
+        self.timer.get().and_then(|timer| timer.stop(at_once))
+    }
+
+    /// Ends the thread after what has been asked of it.
+    pub(crate) fn stop(&self) {
+        // Sent in vain if the thread has ended already.
+        let _ = self.events.send(Event::Stop);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // Panics of users' closures are caught; one of the generator itself was printed when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Work {
+    fn run(&mut self, events: &Receiver<Event>) {
+        mark_engine_thread();
+        for event in events {
+            match event {
+                Event::GenerateJobs(time) => self.generate_jobs(time),
+                Event::ClearMetadata(batch) => {
+                    self.graph.clear_metadata(batch);
+                    self.termination.completed(batch);
+                }
+                Event::Stop => return,
+            }
+        }
+    }
+
+    fn generate_jobs(&mut self, time: Time) {
+        if self.failed {
+            return;
+        }
+        self.graph.receivers.allocate_blocks_to_batch(time);
+        let id = BatchId { time_ms: time.as_millis().unsigned_abs(), output: None };
+        let jobs = catch_unwind(AssertUnwindSafe(|| with_batch(id, || self.jobs(time))));
+        match jobs.unwrap_or_else(|panic| Err(Error::panicked(&*panic))) {
+            Ok(jobs) => self.scheduler.submit(time, self.graph.take_inputs(time), jobs),
+            Err(cause) => {
+                self.failed = true;
+                self.termination.fail(Error::Generate { batch: time, cause: Box::new(cause) });
+            }
+        }
+    }
+
+    fn jobs(&self, time: Time) -> Result<Vec<Job>> {
+        let mut jobs = Vec::new();
+        for output in self.graph.outputs() {
+            if let Some(run) = (output.generate)(time)? {
+                jobs.push(Job { output: output.number, operator: Arc::clone(&output.operator), run });
+            }
+        }
+        Ok(jobs)
+    }
+}

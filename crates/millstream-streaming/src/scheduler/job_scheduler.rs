@@ -1,0 +1,273 @@
+//! Runs the output operations of the batches, in order.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use millstream_core::operator::Operator;
+use millstream_core::{BatchId, with_batch};
+
+use super::{Termination, mark_engine_thread};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::listener::{
+    BatchInfo, ListenerBus, OutputOperationInfo, StreamInputInfo, StreamingListenerEvent as Event,
+};
+use crate::output::Run;
+use crate::receiver::StreamId;
+use crate::time::Time;
+
+/// One output operation of one batch.
+pub(crate) struct Job {
+    pub(crate) output: usize,
+    pub(crate) operator: Arc<Operator>,
+    pub(crate) run: Run,
+}
+
+/// Runs jobs on threads of its own, as many at a time as `spark.streaming.concurrentJobs` says.
+pub(crate) struct JobScheduler {
+    clock: Arc<dyn Clock>,
+    listeners: Arc<ListenerBus>,
+    termination: Arc<Termination>,
+    /// Called with each batch once it and all before it were completed, in order.
+    on_completed: Box<dyn Fn(Time) + Send + Sync>,
+    state: Mutex<State>,
+    changed: Condvar,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<(Time, Job)>,
+    /// The batches that were not completed, and those that were while an earlier one was not.
+    batches: BTreeMap<Time, Batch>,
+    running: usize,
+    /// No more jobs will come.
+    closed: bool,
+    /// No more jobs may start: an output has failed, or the streams were stopped at once.
+    halted: bool,
+}
+
+struct Batch {
+    info: BatchInfo,
+    /// When its first job started, exactly.
+    started: Option<Instant>,
+    remaining: usize,
+}
+
+impl JobScheduler {
+    pub(crate) fn start(
+        clock: Arc<dyn Clock>,
+        listeners: Arc<ListenerBus>,
+        termination: Arc<Termination>,
+        concurrent_jobs: usize,
+        on_completed: Box<dyn Fn(Time) + Send + Sync>,
+    ) -> Result<Arc<Self>> {
+        let scheduler = Arc::new(JobScheduler {
+            clock,
+            listeners,
+            termination,
+            on_completed,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            threads: Mutex::default(),
+        });
+        for n in 0..concurrent_jobs.max(1) {
+            let name = format!("streaming-job-executor-{n}");
+            let worker = Arc::clone(&scheduler);
+            let thread = std::thread::Builder::new()
+                .name(name.clone())
+                .spawn(move || worker.work())
+                .map_err(|error| Error::thread(name, error))?;
+            scheduler.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        }
+        Ok(scheduler)
+    }
+
+    /// Queues the jobs of a batch behind those of the batches before it.
+    pub(crate) fn submit(&self, time: Time, inputs: BTreeMap<StreamId, StreamInputInfo>, jobs: Vec<Job>) {
+        let mut info = BatchInfo::default();
+        info.batch_time = time;
+        info.stream_id_to_input_info = inputs;
+        info.submission_time = self.clock.now();
+        if self.listeners.has_listeners() {
+            let operations = jobs.iter().map(|job| (job.output, operation_info(time, job.output, &job.operator)));
+            info.output_operation_infos = operations.collect();
+        }
+        if !jobs.is_empty() {
+            self.listeners.post(|| Event::BatchSubmitted(info.clone()));
+        }
+        let mut state = self.state();
+        state.batches.insert(time, Batch { info, started: None, remaining: jobs.len() });
+        state.queue.extend(jobs.into_iter().map(|job| (time, job)));
+        let completed = state.take_completed();
+        drop(state);
+        self.changed.notify_all();
+        self.complete(completed);
+    }
+
+    /// Runs no more jobs from now on, not even those that are queued.
+    pub(crate) fn halt(&self) {
+        let mut state = self.state();
+        state.halted = true;
+        let queued = std::mem::take(&mut state.queue);
+        drop(state);
+        drop(queued);
+        self.changed.notify_all();
+    }
+
+    /// Ends the threads once all queued jobs have run; returns whether that has happened in time.
+    pub(crate) fn stop(&self, timeout: Duration) -> bool {
+        let start = Instant::now();
+        let mut state = self.state();
+        state.closed = true;
+        self.changed.notify_all();
+        while state.running > 0 || !(state.queue.is_empty() || state.halted) {
+            let left = timeout.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return false;
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(state);
+        for thread in self.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // Panics of jobs are caught; one of the scheduler itself was printed when it happened.
+            let _ = thread.join();
+        }
+        true
+    }
+
+    fn work(&self) {
+        mark_engine_thread();
+        while let Some((time, job)) = self.next() {
+            self.run(time, job);
+        }
+    }
+
+    fn next(&self) -> Option<(Time, Job)> {
+        let mut state = self.state();
+        loop {
+            if state.halted {
+                return None;
+            }
+            if let Some(next) = state.queue.pop_front() {
+                state.running += 1;
+                return Some(next);
+            }
+            if state.closed {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn run(&self, time: Time, job: Job) {
+        let Job { output, operator, run } = job;
+        self.job_started(time, output, &operator);
+        let id = BatchId { time_ms: time.as_millis().unsigned_abs(), output: Some(output) };
+        let result = catch_unwind(AssertUnwindSafe(|| with_batch(id, run)));
+        let result = result.unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
+        let failure = result.err().map(|cause| Error::Output {
+            output,
+            operator: operator.to_string(),
+            batch: time,
+            cause: Box::new(cause),
+        });
+        if failure.is_some() {
+            // Its batch is the first that was not completed: none after it may be.
+            self.halt();
+        }
+        self.job_ended(time, output, &operator, failure);
+    }
+
+    fn job_started(&self, time: Time, output: usize, operator: &Operator) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let Some(batch) = state.batches.get_mut(&time) else { return };
+        let first = batch.started.is_none();
+        if first {
+            batch.started = Some(Instant::now());
+            batch.info.processing_start_time = Some(now);
+        }
+        if let Some(operation) = batch.info.output_operation_infos.get_mut(&output) {
+            operation.start_time = Some(now);
+        }
+        // Posted under the lock, so that the events of a batch come in their order.
+        if first {
+            self.listeners.post(|| Event::BatchStarted(batch.info.clone()));
+        }
+        self.listeners.post(|| {
+            let mut info = operation_info(time, output, operator);
+            info.start_time = Some(now);
+            Event::OutputOperationStarted(info)
+        });
+    }
+
+    fn job_ended(&self, time: Time, output: usize, operator: &Operator, failure: Option<Error>) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.running -= 1;
+        let mut completed = Vec::new();
+        if let Some(batch) = state.batches.get_mut(&time) {
+            let mut operation = batch.info.output_operation_infos.remove(&output);
+            self.listeners.post(|| {
+                let info = operation.get_or_insert_with(|| operation_info(time, output, operator));
+                info.end_time = Some(now);
+                info.failure_reason = failure.as_ref().map(ToString::to_string);
+                Event::OutputOperationCompleted(info.clone())
+            });
+            batch.info.output_operation_infos.extend(operation.map(|operation| (output, operation)));
+            batch.remaining -= 1;
+            if batch.remaining == 0 || failure.is_some() {
+                batch.info.processing_end_time = Some(now);
+                batch.info.processing_time = batch.started.map(|started| started.elapsed());
+                self.listeners.post(|| Event::BatchCompleted(batch.info.clone()));
+            }
+            if failure.is_none() {
+                completed = state.take_completed();
+            }
+        }
+        drop(state);
+        self.changed.notify_all();
+        if let Some(failure) = failure {
+            self.termination.fail(failure);
+        }
+        self.complete(completed);
+    }
+
+    fn complete(&self, batches: Vec<Time>) {
+        for batch in batches {
+            (self.on_completed)(batch);
+        }
+    }
+
+    /// Users' code never runs under this lock.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes out the batches that were completed together with all before them.
+    fn take_completed(&mut self) -> Vec<Time> {
+        let mut completed = Vec::new();
+        while let Some(first) = self.batches.first_entry()
+            && first.get().remaining == 0
+        {
+            completed.push(*first.key());
+            first.remove();
+        }
+        completed
+    }
+}
+
+fn operation_info(batch: Time, output: usize, operator: &Operator) -> OutputOperationInfo {
+    let mut info = OutputOperationInfo::default();
+    info.batch_time = batch;
+    info.id = output;
+    info.name = operator.to_string();
+    info.description = operator.id.as_deref().unwrap_or_default().to_owned();
+    info
+}

@@ -1,0 +1,27 @@
+//! The driver's side: when batches are cut, in which order they run, which received block belongs to which.
+
+pub(crate) mod job_generator;
+pub(crate) mod job_scheduler;
+mod received_block_tracker;
+pub(crate) mod receiver_tracker;
+mod termination;
+
+pub(crate) use job_generator::JobGenerator;
+pub(crate) use job_scheduler::JobScheduler;
+pub(crate) use termination::Termination;
+
+use std::cell::Cell;
+
+thread_local! {
+    static ENGINE_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks this thread as one that a stop waits for, so that it must not wait for a stop.
+fn mark_engine_thread() {
+    ENGINE_THREAD.set(true);
+}
+
+/// Returns whether a stop would wait for this thread.
+pub(crate) fn is_engine_thread() -> bool {
+    ENGINE_THREAD.get() || millstream_core::TaskContext::get().is_some()
+}

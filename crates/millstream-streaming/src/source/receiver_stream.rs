@@ -1,0 +1,96 @@
+//! `receiver_stream`: records of a receiver.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use millstream_core::{Chunk, Data, Rdd, settings};
+
+use super::{Source, stream};
+use crate::context::StreamingContext;
+use crate::dstream::DStream;
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::receiver::{BlockGeneratorConfig, Receiver, ReceiverConfig, StreamId};
+use crate::time::Time;
+
+impl StreamingContext {
+    /// Makes a stream of what a receiver stores.
+    ///
+    /// The receiver runs on threads of its own and takes no worker. What it stores is cut into blocks each
+    /// `spark.streaming.blockInterval` (or batch interval, if that is shorter); each block is a partition of its batch.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use millstream_streaming::{Receiver, ReceiverHandle, StreamingContext};
+    ///
+    /// struct Ticks;
+    ///
+    /// impl Receiver<u64> for Ticks {
+    ///     fn on_start(&self, handle: &ReceiverHandle<u64>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///         for n in 0.. {
+    ///             handle.store(n)?; // refused after a stop, which ends the loop
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # fn run(streaming: &StreamingContext) {
+    /// streaming.receiver_stream(Ticks).print();
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn receiver_stream<T: Data>(&self, receiver: impl Receiver<T>) -> DStream<T> {
+        self.received("receiver_stream", Arc::new(receiver), Location::caller())
+    }
+
+    pub(crate) fn received<T: Data>(
+        &self,
+        name: &'static str,
+        receiver: Arc<dyn Receiver<T>>,
+        place: &'static Location<'static>,
+    ) -> DStream<T> {
+        let graph = self.graph();
+        let id = graph.next_source();
+        let source = Received { graph: Arc::clone(graph), id };
+        let stream = stream(graph, name, place, id, source);
+        match config(graph) {
+            Ok(config) => graph.receivers.register(id, receiver, config),
+            Err(error) => graph.problem(stream.any().operator(), error.to_string()),
+        }
+        stream
+    }
+}
+
+fn config(graph: &Graph) -> Result<ReceiverConfig> {
+    let conf = graph.context.conf();
+    let blocks = BlockGeneratorConfig {
+        // So that batches shorter than a block carry their own data.
+        block_interval: conf.get(settings::BLOCK_INTERVAL)?.min(graph.batch_interval),
+        queue_size: conf.get(settings::BLOCK_QUEUE_SIZE)?,
+    };
+    Ok(ReceiverConfig {
+        blocks,
+        max_rate: conf.get(settings::RECEIVER_MAX_RATE)?.and_then(|rate| u64::try_from(rate).ok()),
+        initial_rate: None,
+        max_backlog: conf.get(settings::RECEIVER_MAX_BACKLOG)?,
+        restart_delay: conf.get(settings::RECEIVER_RESTART_DELAY)?,
+        stop_timeout: graph.graceful_timeout()?,
+    })
+}
+
+struct Received {
+    graph: Arc<Graph>,
+    id: StreamId,
+}
+
+impl<T: Data> Source<T> for Received {
+    fn batch(&self, batch: Time) -> Result<(Rdd<T>, Option<u64>)> {
+        let blocks = self.graph.receivers.blocks_of_batch::<T>(batch, self.id);
+        let partitions = blocks.iter().map(|block| {
+            let whole = |records: &Arc<Vec<T>>| Chunk::shared(Arc::clone(records), 0..records.len());
+            block.chunks().iter().map(whole).collect()
+        });
+        let rdd = self.graph.context.from_chunks(partitions);
+        Ok((rdd, Some(self.graph.receivers.num_records_of_batch(batch, self.id))))
+    }
+}

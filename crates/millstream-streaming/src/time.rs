@@ -1,0 +1,239 @@
+//! Instants of batches.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// An instant in milliseconds since 1970-01-01 00:00 UTC, e.g. the time of a batch.
+///
+/// All arithmetic is in whole milliseconds: the rest of a [`Duration`] below a millisecond is dropped, and a step below
+/// one millisecond counts as one.
+///
+/// # Examples
+/// ```
+/// # use std::time::Duration;
+/// # use millstream_streaming::time::Time;
+/// let batch = Time::from_millis(1_700_000_000_000);
+/// assert_eq!(batch.to_string(), "1700000000000 ms");
+/// assert!(batch.is_multiple_of(Duration::from_secs(1)));
+/// assert_eq!((batch + Duration::from_millis(1_350)).floor(Duration::from_millis(200)).as_millis(), 1_700_000_001_200);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Time(i64);
+
+/// Returns a step in whole milliseconds, at least one.
+fn step_millis(step: Duration) -> i64 {
+    millis(step).max(1)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Returns whether `duration` is a whole number of `of`s, both in milliseconds.
+pub(crate) fn is_multiple(duration: Duration, of: Duration) -> bool {
+    millis(duration) % step_millis(of) == 0
+}
+
+impl Time {
+    /// Makes an instant of milliseconds since the epoch.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Time(millis)
+    }
+
+    /// Returns the milliseconds since the epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Returns whether the instant is a multiple of `step` since the epoch.
+    #[must_use]
+    pub fn is_multiple_of(self, step: Duration) -> bool {
+        self.0 % step_millis(step) == 0
+    }
+
+    /// Returns the last multiple of `step` since the epoch that is not later than this instant.
+    #[must_use]
+    pub fn floor(self, step: Duration) -> Self {
+        self.floor_from(step, Time(0))
+    }
+
+    /// Returns the last multiple of `step` since `zero` that is not later than this instant.
+    #[must_use]
+    pub fn floor_from(self, step: Duration, zero: Time) -> Self {
+        let since = self.0.saturating_sub(zero.0);
+        Time(self.0.saturating_sub(since.rem_euclid(step_millis(step))))
+    }
+
+    /// Iterates from this instant by `step`s as long as they are earlier than `end`.
+    pub fn until(self, end: Time, step: Duration) -> impl Iterator<Item = Time> + Clone {
+        let step = usize::try_from(step_millis(step)).unwrap_or(usize::MAX);
+        (self.0..end.0).step_by(step).map(Time)
+    }
+
+    /// Iterates from this instant by `step`s as long as they are not later than `end`.
+    pub fn to(self, end: Time, step: Duration) -> impl Iterator<Item = Time> + Clone {
+        self.until(Time(end.0.saturating_add(1)), step)
+    }
+}
+
+impl Add<Duration> for Time {
+    type Output = Time;
+
+    fn add(self, duration: Duration) -> Time {
+        Time(self.0.saturating_add(millis(duration)))
+    }
+}
+
+impl Sub<Duration> for Time {
+    type Output = Time;
+
+    fn sub(self, duration: Duration) -> Time {
+        Time(self.0.saturating_sub(millis(duration)))
+    }
+}
+
+impl Sub<Time> for Time {
+    type Output = Duration;
+
+    /// Returns how much later this instant is than `earlier`, zero if it is not.
+    fn sub(self, earlier: Time) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms", self.0)
+    }
+}
+
+/// The time from one instant to another; prints `[1000 ms, 2000 ms]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Interval {
+    /// Where it begins.
+    pub begin: Time,
+    /// Where it ends.
+    pub end: Time,
+}
+
+impl Interval {
+    /// Makes the interval from `begin` to `end`.
+    #[must_use]
+    pub const fn new(begin: Time, end: Time) -> Self {
+        Interval { begin, end }
+    }
+
+    /// Returns how long the interval is.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.end - self.begin
+    }
+}
+
+impl Add<Duration> for Interval {
+    type Output = Interval;
+
+    fn add(self, duration: Duration) -> Interval {
+        Interval::new(self.begin + duration, self.end + duration)
+    }
+}
+
+impl Sub<Duration> for Interval {
+    type Output = Interval;
+
+    fn sub(self, duration: Duration) -> Interval {
+        Interval::new(self.begin - duration, self.end - duration)
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}, {}]", self.begin, self.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(millis: i64) -> Time {
+        Time::from_millis(millis)
+    }
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn order() {
+        assert!(at(999) < at(1000) && at(0) < at(1) && at(-1) < at(0));
+        assert_eq!(at(1000), at(1000));
+        assert_eq!(at(999).min(at(1000)), at(999));
+        assert_eq!(at(999).max(at(1000)), at(1000));
+    }
+
+    #[test]
+    fn sums_and_differences() {
+        assert_eq!(at(1000) + ms(100), at(1100));
+        assert_eq!(at(1000) + ms(0), at(1000));
+        assert_eq!(at(1000) - at(100), ms(900));
+        assert_eq!(at(1000) - at(1000), ms(0));
+        assert_eq!(at(100) - at(1000), ms(0));
+        assert_eq!(at(1000) - ms(100), at(900));
+        assert_eq!(at(1000) - ms(1000), at(0));
+        assert_eq!(at(0) - ms(3000), at(-3000));
+        assert_eq!(at(1) + Duration::from_micros(1999), at(2));
+        assert_eq!(at(1) + Duration::MAX, at(i64::MAX));
+    }
+
+    #[test]
+    fn floors() {
+        assert_eq!(at(1350).floor(ms(200)), at(1200));
+        assert_eq!(at(1200).floor(ms(200)), at(1200));
+        assert_eq!(at(199).floor(ms(200)), at(0));
+        assert_eq!(at(1).floor(ms(1)), at(1));
+        assert_eq!(at(1350).floor_from(ms(200), at(50)), at(1250));
+        assert_eq!(at(40).floor_from(ms(200), at(50)), at(-150));
+        assert_eq!(at(7).floor(Duration::ZERO), at(7));
+    }
+
+    #[test]
+    fn multiples() {
+        for (step, expected) in [(5, true), (1000, true), (1, true), (6, false), (2000, false)] {
+            assert_eq!(at(1000).is_multiple_of(ms(step)), expected, "{step}");
+            assert_eq!(is_multiple(ms(1000), ms(step)), expected, "{step}");
+        }
+        assert!(at(3).is_multiple_of(Duration::ZERO));
+    }
+
+    #[test]
+    fn sequences() {
+        let until = |end, step| at(1000).until(at(end), ms(step)).map(Time::as_millis).collect::<Vec<_>>();
+        assert_eq!(until(1100, 100), [1000]);
+        assert_eq!(until(1000, 100), []);
+        assert_eq!(until(1100, 30), [1000, 1030, 1060, 1090]);
+        assert_eq!(until(900, 30), []);
+        let to = |end, step| at(1000).to(at(end), ms(step)).map(Time::as_millis).collect::<Vec<_>>();
+        assert_eq!(to(1100, 100), [1000, 1100]);
+        assert_eq!(to(1000, 100), [1000]);
+        assert_eq!(to(1100, 30), [1000, 1030, 1060, 1090]);
+        assert_eq!(to(1002, 0), [1000, 1001, 1002]);
+    }
+
+    #[test]
+    fn prints_and_writes() {
+        assert_eq!(at(1_700_000_000_000).to_string(), "1700000000000 ms");
+        let interval = Interval::new(at(1000), at(3000));
+        assert_eq!(interval.to_string(), "[1000 ms, 3000 ms]");
+        assert_eq!(interval.duration(), ms(2000));
+        assert_eq!((interval + ms(500) - ms(100)).to_string(), "[1400 ms, 3400 ms]");
+        let bytes = postcard::to_stdvec(&at(-5)).unwrap();
+        assert_eq!(postcard::from_bytes::<Time>(&bytes).unwrap(), at(-5));
+    }
+}

@@ -1,0 +1,59 @@
+//! The examples and their names.
+
+/// Each example: the name of its file, its name in Spark's style, what it does.
+pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
+    ("network_word_count", "streaming.NetworkWordCount", "counts the words a server sends, each second"),
+    ("queue_stream", "streaming.QueueStream", "counts numbers by their last digit, from a queue of RDDs"),
+    ("windowed_hot_words", "streaming.WindowedHotWords", "names the three commonest words of a sliding window"),
+];
+
+/// The file of an example that is named as Spark names it, with its package or without, or as its file.
+pub(super) fn file_name(name: &str) -> Option<&'static str> {
+    let class = name.rsplit('.').next().unwrap_or(name);
+    let is_named = |(file, spark, _): &&(&'static str, &str, &str)| {
+        *file == name || spark.rsplit('.').next().is_some_and(|spark| spark == class)
+    };
+    EXAMPLES.iter().find(is_named).map(|(file, ..)| *file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn an_example_has_several_names() {
+        for name in [
+            "network_word_count",
+            "NetworkWordCount",
+            "streaming.NetworkWordCount",
+            "org.apache.spark.examples.streaming.NetworkWordCount",
+        ] {
+            assert_eq!(file_name(name), Some("network_word_count"), "{name}");
+        }
+        for name in ["", ".", "networkwordcount", "streaming.network_word_count", "SparkPi"] {
+            assert_eq!(file_name(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_list_is_that_of_the_files() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/src/bin");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        files.sort();
+        let listed: Vec<&str> = EXAMPLES.iter().map(|(file, ..)| *file).collect();
+        assert_eq!(files, listed);
+    }
+
+    #[test]
+    fn the_names_of_spark_follow_from_those_of_the_files() {
+        for (file, spark, _) in EXAMPLES {
+            let words = file.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
+            assert_eq!(*spark, format!("streaming.{}", words.collect::<String>()));
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What the example programs share: how they read their arguments and how they end.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use millstream::prelude::*;
+use millstream::settings;
+
+/// The allocator of every example.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const SETTINGS: &str = "\
+Settings, anywhere among the arguments:
+  --master URL            local, local[n] or local[*] (the default: all cores)
+  --name NAME             the name of the application
+  --conf KEY=VALUE        any other setting; `millstream settings` lists them
+  --properties-file FILE  a file of settings";
+
+/// Runs an example: reads its settings and its arguments from the command line, and tells what went wrong.
+///
+/// Wrong arguments end it with their usage and the exit code 2, a failure with the exit code 1.
+pub fn run<A: Parser>(example: impl FnOnce(Conf, A) -> Result<()>) -> ExitCode {
+    millstream::log_to_stderr();
+    let program = std::env::args().next().unwrap_or_default();
+    let outcome = Conf::from_args(std::env::args().skip(1)).map_err(Error::from).and_then(|(conf, rest)| {
+        let arguments = parse::<A>([program.clone()].into_iter().chain(rest).map(OsString::from));
+        // Closures that could not travel to another machine are told at once, not when the program moves to a cluster.
+        example(conf.set_if_missing(settings::CLOSURES_STRICT.key(), "true"), arguments)
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let program = std::path::Path::new(&program).file_name().unwrap_or_default().display().to_string();
+            complain(&format!("{program}: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse<A: Parser>(arguments: impl Iterator<Item = OsString>) -> A {
+    let mut command = A::command().after_help(SETTINGS);
+    let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| A::from_arg_matches(&matches));
+    parsed.unwrap_or_else(|error| {
+        let _ = error.print();
+        if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            complain(&format!("\n{}", command.render_help()));
+        }
+        std::process::exit(error.exit_code());
+    })
+}
+
+#[expect(clippy::print_stderr, reason = "a program talks to its user")]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,50 @@
+//! `check`, `lint`, `test`: what every change must pass.
+
+use crate::step::Steps;
+use crate::toolchain::{cargo, ensure_lint_tools};
+use crate::{Result, docs, root, tidy};
+
+/// All that continuous integration runs: first what is quick to fail, then the tests.
+pub(crate) fn check() -> Result<()> {
+    let mut steps = Steps::new();
+    let outcome = lint_steps(&mut steps).and_then(|()| test_steps(&mut steps));
+    steps.finish(outcome)
+}
+
+/// Format, lints, the project's own rules, documentation.
+pub(crate) fn lint() -> Result<()> {
+    let mut steps = Steps::new();
+    let outcome = lint_steps(&mut steps);
+    steps.finish(outcome)
+}
+
+/// All tests of the workspace.
+pub(crate) fn test() -> Result<()> {
+    let mut steps = Steps::new();
+    let outcome = test_steps(&mut steps);
+    steps.finish(outcome)
+}
+
+fn lint_steps(steps: &mut Steps) -> Result<()> {
+    steps.run("rustfmt and clippy are there", ensure_lint_tools)?;
+    steps.program("format", cargo("fmt").args(["--all", "--check"]))?;
+    steps.run("tidy", |out| tidy::run(&root(), out))?;
+    steps
+        .program("clippy", cargo("clippy").args(["--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let mut rustdoc = cargo("doc");
+    steps.program(
+        "API documentation",
+        rustdoc.args(["--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+    steps.run("generated documentation", |_| docs::check())
+}
+
+fn test_steps(steps: &mut Steps) -> Result<()> {
+    // The end-to-end tests and the commands in the documentation run these programs.
+    steps.program("release build of the command", cargo("build").arg("--release"))?;
+    steps.program(
+        "release build of the examples",
+        cargo("build").args(["--release", "-p", "millstream-examples"]),
+    )?;
+    steps.tests("tests", cargo("test").args(["--workspace", "--no-fail-fast"]))
+}
