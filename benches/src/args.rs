@@ -10,6 +10,19 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Run a workload.
     Run(RunArgs),
+    /// See whether short batches keep up with the real clock.
+    Hold(HoldArgs),
+}
+
+/// How long which batch interval has to be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HoldArgs {
+    /// `--hold`: for how many seconds.
+    pub(crate) seconds: u64,
+    /// `--interval`: milliseconds between two batches; 5 by default.
+    pub(crate) interval_ms: u64,
+    /// `--cores`: worker threads; all of the machine by default.
+    pub(crate) cores: usize,
 }
 
 /// How data is generated.
@@ -69,6 +82,8 @@ pub(crate) enum Mode {
 /// The fewest pairs from which a ratio is reported: a shared machine's speed drifts by half within minutes.
 const LEAST_PAIRS: usize = 5;
 
+/// The longest a batch interval is held.
+const MOST_SECONDS: usize = 86_400;
 /// The most worker threads.
 const MOST_CORES: usize = 1024;
 /// The most lines, records of a batch, batches and pairs.
@@ -81,6 +96,8 @@ const MOST_RECORDS: usize = 1 << 32;
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, String> {
     let mut words = words.into_iter().peekable();
     let mut generate = None;
+    let mut hold = None;
+    let mut interval_ms = 5;
     let mut lines = 2_000_000;
     let mut seed = 1;
     let mut run = RunArgs {
@@ -108,6 +125,8 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
                 let value = || value.ok_or_else(|| format!("--{name} needs a value"));
                 match name {
                     "generate" => generate = Some(PathBuf::from(value()?)),
+                    "hold" => hold = Some(positive(name, &value()?, MOST_SECONDS)? as u64),
+                    "interval" => interval_ms = positive(name, &value()?, MOST_SECONDS)? as u64,
                     "lines" => lines = positive(name, &value()?, MOST_RECORDS)?,
                     "seed" => seed = number(name, &value()?)?,
                     "workload" => run.workload = value()?,
@@ -123,12 +142,13 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
             }
         }
     }
-    match generate {
-        Some(folder) => Ok(Command::Generate(GenerateArgs { folder, lines, seed })),
-        None if run.workload.is_empty() => {
-            Err("neither --workload W --data DIR nor --generate DIR is given: name one".to_owned())
-        }
-        None => Ok(Command::Run(run)),
+    match (generate, hold) {
+        (Some(folder), _) => Ok(Command::Generate(GenerateArgs { folder, lines, seed })),
+        (None, Some(seconds)) => Ok(Command::Hold(HoldArgs { seconds, interval_ms, cores: run.cores })),
+        (None, None) if run.workload.is_empty() => Err(
+            "none of --workload W --data DIR, --generate DIR and --hold SECONDS is given: name one".to_owned(),
+        ),
+        (None, None) => Ok(Command::Run(run)),
     }
 }
 
@@ -201,6 +221,16 @@ mod tests {
         assert_eq!(parse_line("--generate /d"), Ok(Command::Generate(expected.clone())));
         let few = GenerateArgs { lines: 5, seed: 9, ..expected };
         assert_eq!(parse_line("--lines 5 --generate /d --seed 9"), Ok(Command::Generate(few)));
+    }
+
+    #[test]
+    fn holding_has_a_default_interval() {
+        let expected = HoldArgs { seconds: 60, interval_ms: 5, cores: 2 };
+        assert_eq!(parse_line("--hold 60 --cores 2"), Ok(Command::Hold(expected)));
+        assert_eq!(
+            parse_line("--hold 60 --interval 1 --cores 2"),
+            Ok(Command::Hold(HoldArgs { interval_ms: 1, ..expected }))
+        );
     }
 
     #[test]

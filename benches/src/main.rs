@@ -5,6 +5,7 @@
 //! bench --workload W --data DIR [OPTIONS]         runs a workload with Millstream
 //! bench --workload W --data DIR --hand            runs the hand-written loop instead
 //! bench --workload W --data DIR --compare         runs both in turn and prints the ratio of their rates
+//! bench --hold SECONDS [--interval MS]            runs short batches on the real clock and prints how late they are
 //! ```
 //!
 //! Standard output carries JSON lines (see [`events`]), standard error what a person wants to read. The workloads
@@ -18,6 +19,7 @@ mod data;
 mod events;
 mod generate;
 mod hand;
+mod hold;
 mod product;
 mod random;
 mod results;

@@ -7,6 +7,7 @@ use crate::args::{Command, Mode, RunArgs};
 use crate::compare::{Failure, compare, median};
 use crate::data::{Records, load};
 use crate::events::Events;
+use crate::hold::hold;
 use crate::workload::{BatchResult, Kind, Plan, Workload};
 use crate::{generate, hand, product};
 
@@ -27,6 +28,7 @@ pub(crate) fn run(command: &Command, out: impl Write) -> Result<Verdict, String>
     match command {
         Command::Generate(args) => generate::generate(args).map(|()| Verdict::Good),
         Command::Run(args) => run_workload(args, &mut Events(out)),
+        Command::Hold(args) => hold(*args)?.tell(out),
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "a test's way to fail is to panic; what its programs print helps to see why"
 )]
 
+mod bad_input;
 mod demo;
 mod documentation;
 mod examples;

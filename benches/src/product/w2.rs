@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use millstream::prelude::*;
+use millstream::text::word_slices;
 use millstream::core::Key;
 
 use super::engine::{leave, start};
@@ -17,8 +18,7 @@ pub(super) fn open(plan: &Plan, lines: &Arc<Vec<String>>, variant: Variant) -> R
             counts.foreach_rdd(move |rdd| Ok::<_, Error>(leave(&results, keys_and_sum(&rdd)?)));
         }
         Variant::String => {
-            let words =
-                lines.flat_map_into(|line, out| out.extend(line.split(' ').map(String::from)));
+            let words = lines.flat_map_into(|line, out| out.extend(word_slices(line).map(String::from)));
             counts(&words).foreach_rdd(move |rdd| Ok::<_, Error>(leave(&results, keys_and_sum(&rdd)?)));
         }
     })

@@ -153,7 +153,7 @@ impl<T: Clone> Chunk<T> {
     pub fn truncate(&mut self, n: usize) {
         match &mut self.0 {
             Repr::Owned(records) => records.truncate(n),
-            Repr::Shared(_, range) => range.end = range.end.min(range.start + n),
+            Repr::Shared(_, range) => range.end = range.end.min(range.start.saturating_add(n)),
             Repr::Selected(_, picked) => picked.truncate(n),
         }
     }

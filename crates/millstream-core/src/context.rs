@@ -75,6 +75,7 @@ impl Context {
     /// If a setting can not be used.
     pub fn with_executor(conf: Conf, executor: impl Executor + 'static) -> Result<Self> {
         conf.validate()?;
+        conf.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
         let Master::Local { max_failures, .. } = Master::of(&conf)?;
         let max_failures = match max_failures {
             Some(url) => url,
@@ -115,6 +116,11 @@ impl Context {
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.engine.is_stopped()
+    }
+
+    /// Returns whether both are handles of one context.
+    pub(crate) fn is(&self, other: &Context) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn strict_closures(&self) -> bool {

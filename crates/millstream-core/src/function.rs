@@ -5,8 +5,8 @@
 //! content than its code. Values go along as records, next to the address.
 
 use std::any::{Any, TypeId};
-use std::mem::MaybeUninit;
 use std::path::Path;
+use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
@@ -61,9 +61,9 @@ impl CodeAddress {
                 problem: format!("captures {} bytes, which did not travel with it", size_of::<F>()),
             });
         }
-        // SAFETY: `F` has no bytes, so every value of it is this one; a value existed on the driver (the address was
-        // made from one), hence the type is inhabited.
-        Ok(unsafe { MaybeUninit::<F>::uninit().assume_init() })
+        // SAFETY: `F` has no bytes to read, and a dangling pointer is aligned. Every value of it is this one, and one
+        // existed on the driver (the address was made from it), hence the type is inhabited.
+        Ok(unsafe { NonNull::<F>::dangling().read() })
     }
 }
 
@@ -71,7 +71,7 @@ impl CodeAddress {
 ///
 /// # Errors
 /// If the program's own file can not be read.
-pub fn build_id() -> Result<u64> {
+pub(crate) fn build_id() -> Result<u64> {
     static ID: OnceLock<Result<u64>> = OnceLock::new();
     ID.get_or_init(|| {
         // The running image, even if the file has been replaced meanwhile.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::chunk::{CHUNK, Chunk, Cursor};
 use crate::data::Data;
 use crate::error::{Error, Result};
+use crate::task::TaskContext;
 
 /// A source of chunks: what a partition of an RDD is while a task runs.
 pub trait Chunks<T> {
@@ -99,6 +100,7 @@ impl<T: Data> Iterator for Records<T> {
                 Ok(Some(chunk)) => self.chunk = Some(chunk.into()),
                 Ok(None) => return None,
                 Err(error) => {
+                    TaskContext::records_broke(&error);
                     self.failure.replace(Some(error));
                     self.stream = from_chunks(Vec::new());
                     return None;

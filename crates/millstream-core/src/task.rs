@@ -37,6 +37,8 @@ thread_local! {
     static CURRENT: RefCell<Option<TaskContext>> = const { RefCell::new(None) };
     /// The innermost operator at work on this thread; after a failure, the one that failed.
     static AT_WORK: RefCell<Option<Arc<Operator>>> = const { RefCell::new(None) };
+    /// What broke the records that a user's closure was reading; the closure does not know why they ended.
+    static BROKEN: RefCell<Option<Error>> = const { RefCell::new(None) };
 }
 
 impl TaskContext {
@@ -115,6 +117,7 @@ impl TaskContext {
             }
         }
         AT_WORK.set(None);
+        BROKEN.set(None);
         CURRENT.set(Some(self.clone()));
         let _leave = Leave;
         f()
@@ -135,6 +138,16 @@ impl TaskContext {
     /// Returns the operator that was at work when the task failed.
     pub(crate) fn failed_operator() -> Option<Arc<Operator>> {
         AT_WORK.take()
+    }
+
+    /// Takes note of what broke the records that a user's closure is reading.
+    pub(crate) fn records_broke(error: &Error) {
+        BROKEN.set(Some(error.clone()));
+    }
+
+    /// Returns what broke the records, if it did: the reason of whatever the closure did next.
+    pub(crate) fn broken_records() -> Option<Error> {
+        BROKEN.take()
     }
 
     pub(crate) fn shuffle_input(&self, shuffle: ShuffleId) -> Result<&ShuffleOutputs> {

@@ -128,8 +128,9 @@ impl StreamingContext {
     /// If there is no output operation, an operator was described wrongly, or threads can not be started.
     pub fn start(mut self) -> Result<RunningContext> {
         self.graph.freeze()?;
+        let running = RunningContext::start(Arc::clone(&self.graph))?;
         self.started = true;
-        RunningContext::start(Arc::clone(&self.graph))
+        Ok(running)
     }
 
     pub(crate) fn graph(&self) -> &Arc<Graph> {

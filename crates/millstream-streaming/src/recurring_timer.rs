@@ -37,11 +37,6 @@ impl RecurringTimer {
         clock.now().floor(period) + at_least_one(period)
     }
 
-    /// Returns when a timer that fired first at `original` fires next if it is started again now.
-    pub(crate) fn restart_time(clock: &dyn Clock, period: Duration, original: Time) -> Time {
-        clock.now().floor_from(period, original) + at_least_one(period)
-    }
-
     /// Starts a timer that fires at `first` and then after each `period`.
     ///
     /// The thread is called `name`. A function that panics ends the timer with a line in the log.
@@ -206,8 +201,6 @@ mod tests {
         let clock = ManualClock::new(1350);
         let first = |step| RecurringTimer::start_time(&clock, Duration::from_millis(step)).as_millis();
         assert_eq!([first(200), first(1350), first(1)], [1400, 2700, 1351]);
-        let again = RecurringTimer::restart_time(&clock, Duration::from_millis(200), Time::from_millis(50));
-        assert_eq!(again.as_millis(), 1450);
     }
 
     #[test]

@@ -156,6 +156,10 @@ impl RunningContext {
 
 impl Drop for RunningContext {
     fn drop(&mut self) {
+        // Whoever has stopped the streams has said what is to become of the context.
+        if self.state() == StreamingContextState::Stopped {
+            return;
+        }
         if let Err(error) = self.handle.stop_now() {
             tracing::error!("{error}");
         }
@@ -220,8 +224,15 @@ impl Runtime {
         let timeout = self.graph.graceful_timeout().unwrap_or_default();
         self.graph.receivers.stop(timeout);
         let start = Instant::now();
-        while self.graph.receivers.has_unallocated_received_blocks() && start.elapsed() < timeout {
+        while self.graph.receivers.has_unallocated_received_blocks()
+            && !self.termination.has_failed()
+            && start.elapsed() < timeout
+        {
             std::thread::sleep(LOOK);
+        }
+        if self.termination.has_failed() {
+            // No batch will be completed any more.
+            return;
         }
         let last = self.generator.stop_timer(false);
         if let Some(last) = last {
@@ -237,7 +248,9 @@ impl Runtime {
             self.scheduler.halt();
             self.graph.receivers.stop(timeout);
         }
-        self.generator.stop();
+        if !self.generator.stop(timeout) {
+            tracing::warn!("a batch is still being described {timeout:?} after the stop; it is left alone");
+        }
         if !self.scheduler.stop(timeout) {
             tracing::warn!("a job still runs {timeout:?} after the stop; it is left alone");
         }

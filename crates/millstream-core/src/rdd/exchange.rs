@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{Compute, Dependency, Rdd};
 use crate::data::Data;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::operator::Operator;
 use crate::shuffle::partitioner::PartitionedBy;
 use crate::shuffle::{AnyShuffle, Shuffle, Write};
 use crate::stream::ChunkStream;
@@ -35,8 +36,27 @@ impl<A: Data, B: Data, U: Data> Exchange<A, B, U> {
         place: &'static Location<'static>,
         captured: usize,
     ) -> Rdd<U> {
-        Rdd::checked(parent.context(), name, place, Ok(Box::new(self)), captured)
+        let reducers = self.shuffle.reducers();
+        let compute = some_partitions(parent, reducers, name, place).map(|()| Box::new(self) as Box<dyn Compute<U>>);
+        Rdd::checked(parent.context(), name, place, compute, captured)
     }
+}
+
+/// Refuses to spread records over no partitions, where they would be lost.
+pub(crate) fn some_partitions<A: Data>(
+    parent: &Rdd<A>,
+    reducers: usize,
+    name: &'static str,
+    place: &'static Location<'static>,
+) -> Result<()> {
+    if reducers > 0 || parent.num_partitions() == 0 {
+        return Ok(());
+    }
+    Err(Error::Argument {
+        operator: Operator::call(name, place).to_string(),
+        problem: "records can not be spread over 0 partitions".into(),
+        remedy: "ask for at least 1".into(),
+    })
 }
 
 impl<A: Data, B: Data, U: Data> Compute<U> for Exchange<A, B, U> {

@@ -21,4 +21,26 @@ impl<T: Data> Rdd<T> {
         let form = Form { keeps_keys: true, ..Form::new("filter") };
         self.per_chunk(form, move |(), chunk| chunk.filter(&predicate))
     }
+
+    /// Keeps the records for which `predicate` holds, given values that go along to the workers.
+    ///
+    /// Use it where the program may run in several processes: the closure itself may capture nothing there.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let limit = 3;
+    /// let small = context.parallelize(1..=5, 2).filter_env(limit, |limit, n| n < limit);
+    /// assert_eq!(small.collect()?, [1, 2]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn filter_env<E: Data>(
+        &self,
+        env: E,
+        predicate: impl Fn(&E, &T) -> bool + Send + Sync + 'static,
+    ) -> Rdd<T> {
+        let form = Form { name: "filter_env", env, keeps_keys: true };
+        self.per_chunk(form, move |env, chunk| chunk.filter(|record| predicate(env, record)))
+    }
 }

@@ -51,4 +51,60 @@ impl<T: Data> Rdd<T> {
             while out.len() < CHUNK && input.next_ref(|record| f(record, out)).is_some() {}
         })
     }
+
+    /// Makes any number of records of each record and of values that go along to the workers.
+    ///
+    /// Use it where the program may run in several processes: the closure itself may capture nothing there.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let times = 2;
+    /// let repeated = context.parallelize([1, 2], 1).flat_map_env(times, |times, n| vec![n; *times]);
+    /// assert_eq!(repeated.collect()?, [1, 1, 2, 2]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn flat_map_env<E: Data, U: Data, I>(
+        &self,
+        env: E,
+        f: impl Fn(&E, T) -> I + Send + Sync + 'static,
+    ) -> Rdd<U>
+    where
+        I: IntoIterator<Item = U>,
+    {
+        let form = Form { name: "flat_map_env", env, keeps_keys: false };
+        self.expanding(form, move |env, input, out| {
+            while out.len() < CHUNK {
+                match input.next() {
+                    Some(record) => out.extend(f(env, record)),
+                    None => break,
+                }
+            }
+        })
+    }
+
+    /// Adds any number of records for each record, which is only borrowed, to a buffer, given values that go along to the
+    /// workers.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let lines = context.parallelize(["a,b".to_owned()], 1);
+    /// let fields =
+    ///     lines.flat_map_into_env(',', |comma, line, out| out.extend(line.split(*comma).map(String::from)));
+    /// assert_eq!(fields.collect()?, ["a", "b"]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn flat_map_into_env<E: Data, U: Data>(
+        &self,
+        env: E,
+        f: impl Fn(&E, &T, &mut Vec<U>) + Send + Sync + 'static,
+    ) -> Rdd<U> {
+        let form = Form { name: "flat_map_into_env", env, keeps_keys: false };
+        self.expanding(form, move |env, input, out| {
+            while out.len() < CHUNK && input.next_ref(|record| f(env, record, out)).is_some() {}
+        })
+    }
 }

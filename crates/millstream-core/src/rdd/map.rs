@@ -35,4 +35,22 @@ impl<T: Data> Rdd<T> {
     pub fn map_ref<U: Data>(&self, f: impl Fn(&T) -> U + Send + Sync + 'static) -> Rdd<U> {
         self.per_chunk(Form::new("map_ref"), move |(), chunk| chunk.map_ref(&f))
     }
+
+    /// Makes a record of each record and of values that go along to the workers.
+    ///
+    /// Use it where the program may run in several processes: the closure itself may capture nothing there.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let factor = 10;
+    /// let products = context.parallelize(1..=3, 1).map_env(factor, |factor, n| n * factor);
+    /// assert_eq!(products.collect()?, [10, 20, 30]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn map_env<E: Data, U: Data>(&self, env: E, f: impl Fn(&E, T) -> U + Send + Sync + 'static) -> Rdd<U> {
+        let form = Form { name: "map_env", env, keeps_keys: false };
+        self.per_chunk(form, move |env, chunk| chunk.map(|record| f(env, record)))
+    }
 }

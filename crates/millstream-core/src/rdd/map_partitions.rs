@@ -4,7 +4,7 @@ use super::Rdd;
 use super::narrow::Form;
 use crate::chunk::CHUNK;
 use crate::data::Data;
-use crate::stream::{self, Records};
+use crate::stream::{self, ChunkStream, Failure, Records};
 
 impl<T: Data> Rdd<T> {
     /// Makes records of a whole partition, read and written lazily.
@@ -26,12 +26,50 @@ impl<T: Data> Rdd<T> {
     {
         self.per_partition(Form::new("map_partitions"), move |(), input, _| {
             let (records, failure) = Records::new(input);
-            let mut results = f(records).into_iter();
-            Ok(stream::from_fn(move || {
-                let chunk: Vec<U> = results.by_ref().take(CHUNK).collect();
-                failure.check()?;
-                Ok((!chunk.is_empty()).then(|| chunk.into()))
-            }))
+            Ok(results(f(records), failure))
         })
     }
+
+    /// Makes records of a whole partition and of values that go along to the workers; each call gets a clone of them.
+    ///
+    /// Use it where the program may run in several processes: the closure itself may capture nothing there.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let numbers = context.parallelize(1..=4, 2);
+    /// let products = numbers.map_partitions_env(10, |factor, records| records.map(move |n| n * factor));
+    /// assert_eq!(products.collect()?, [10, 20, 30, 40]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn map_partitions_env<E: Data, U: Data, I>(
+        &self,
+        env: E,
+        f: impl Fn(E, Records<T>) -> I + Send + Sync + 'static,
+    ) -> Rdd<U>
+    where
+        I: IntoIterator<Item = U>,
+        I::IntoIter: 'static,
+    {
+        let form = Form { name: "map_partitions_env", env, keeps_keys: false };
+        self.per_partition(form, move |env, input, _| {
+            let (records, failure) = Records::new(input);
+            Ok(results(f(env.clone(), records), failure))
+        })
+    }
+}
+
+/// What a closure makes of the records of a partition, up to the failure that ended them.
+fn results<U: Data, I>(made: I, failure: Failure) -> ChunkStream<U>
+where
+    I: IntoIterator<Item = U>,
+    I::IntoIter: 'static,
+{
+    let mut results = made.into_iter();
+    stream::from_fn(move || {
+        let chunk: Vec<U> = results.by_ref().take(CHUNK).collect();
+        failure.check()?;
+        Ok((!chunk.is_empty()).then(|| chunk.into()))
+    })
 }

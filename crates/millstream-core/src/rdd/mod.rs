@@ -8,6 +8,7 @@ mod compute;
 mod exchange;
 mod filter;
 mod flat_map;
+pub(crate) mod lineage;
 mod local_checkpoint;
 mod map;
 mod map_partitions;
@@ -22,6 +23,7 @@ use std::panic::Location;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use compute::{Compute, Dependency};
+pub use pairs::Grouped;
 pub(crate) use compute::{Rebuild, Rebuilding, Recipe};
 
 use crate::context::Context;
@@ -89,9 +91,17 @@ pub struct Info {
     /// The operator of the user's program it belongs to.
     pub operator: Arc<Operator>,
     pub(crate) context: Context,
-    pub(crate) origin: Origin,
+    /// Forgotten when the lineage is cut: it holds the RDDs an operator was applied to.
+    origin: RwLock<Origin>,
     /// Why no action on this RDD can work; found when it was described, reported when it is used.
     pub(crate) defect: Option<Error>,
+}
+
+impl Info {
+    /// Returns where the RDD comes from.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 pub(crate) struct Node<T: Data> {
@@ -124,13 +134,23 @@ impl<T: Data> Node<T> {
     /// Forgets what the RDD is computed from, once all of it lies in memory.
     fn cut_lineage(&self) {
         if self.cache.is_complete(self.partitions) {
+            self.cache.lineage_is_cut();
             let cut = Source::new(Arc::new(local_checkpoint::Cut { partitions: self.partitions }));
-            let whole = std::mem::replace(
-                &mut *self.source.write().unwrap_or_else(PoisonError::into_inner),
-                cut,
-            );
-            drop(whole); // outside of the lock: a long lineage may go with it
+            let origin = &mut *self.info.origin.write().unwrap_or_else(PoisonError::into_inner);
+            let origin = std::mem::replace(origin, Origin::Call);
+            let source = &mut *self.source.write().unwrap_or_else(PoisonError::into_inner);
+            let source = std::mem::replace(source, cut);
+            lineage::drop_flat((source, origin)); // outside of the locks: a long lineage may go with it
         }
+    }
+}
+
+impl<T: Data> Drop for Node<T> {
+    fn drop(&mut self) {
+        let source = self.source.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let source = std::mem::replace(source, Source::new(Arc::new(source::Empty)));
+        let origin = self.info.origin.get_mut().unwrap_or_else(PoisonError::into_inner);
+        lineage::drop_flat((source, std::mem::replace(origin, Origin::Call)));
     }
 }
 
@@ -190,11 +210,13 @@ impl<T: Data> Rdd<T> {
     ) -> Self {
         let (operator, origin) = operator::name_rdd(name, place);
         let strict = captured > 0 && matches!(origin, Origin::Call) && context.strict_closures();
+        let compute = compute.and_then(|compute| of_one_context(context, &operator, &*compute).map(|()| compute));
         let (compute, defect) = match compute {
             Ok(compute) if strict => (Arc::from(compute), Some(capturing(&operator, captured))),
             Ok(compute) => (Arc::from(compute), None),
             Err(error) => (Arc::new(source::Empty) as Arc<dyn Compute<T>>, Some(error)),
         };
+        let origin = RwLock::new(origin);
         let info = Info { id: context.next_rdd(), operator, context: context.clone(), origin, defect };
         let rdd = Rdd(Arc::new(Node {
             info,
@@ -251,7 +273,8 @@ impl<T: Data> Rdd<T> {
     pub fn stream(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<T>> {
         let node = &self.0;
         let compute = || {
-            let stream = task.within(&node.info.operator, || node.compute().compute(partition, task))?;
+            let compute = || lineage::deeper(&node.info.operator, || node.compute().compute(partition, task));
+            let stream = task.within(&node.info.operator, compute)?;
             Ok(tracked(stream, Arc::clone(&node.info.operator), task.clone()))
         };
         if !node.cache.is_on() {
@@ -283,10 +306,29 @@ fn tracked<T: Data>(mut stream: ChunkStream<T>, operator: Arc<Operator>, task: T
     })
 }
 
-fn capturing(operator: &Operator, bytes: usize) -> Error {
-    Error::CapturingClosure {
-        operator: operator.to_string(),
-        bytes,
-        remedy: format!("{}_env(values, |values, ..| ..)", operator.name.trim_end_matches("_env")),
+/// Refuses what is made of another context's RDDs: their numbers and their tasks are that context's own.
+fn of_one_context<T: Data>(context: &Context, operator: &Operator, compute: &dyn Compute<T>) -> Result<()> {
+    let foreign = |dependency: &Dependency| match dependency {
+        Dependency::Narrow(parent) => !parent.info().context.is(context),
+        Dependency::Shuffle(shuffle) => !shuffle.parent().info().context.is(context),
+    };
+    if compute.dependencies().iter().any(foreign) {
+        return Err(Error::Argument {
+            operator: operator.to_string(),
+            problem: "the RDDs belong to different contexts".into(),
+            remedy: "make them with one `Context`, or `collect` one and `parallelize` it in the other's".into(),
+        });
     }
+    Ok(())
+}
+
+fn capturing(operator: &Operator, bytes: usize) -> Error {
+    let remedy = match operator.name.trim_end_matches("_env") {
+        "map_ref" => "map_env(values, |values, record| ..)".into(),
+        "generate" => "parallelize(0..n, n).flat_map_env(values, |values, partition| ..)".into(),
+        // What merges records is handed records only: they must bring the values along.
+        merging @ ("reduce" | "reduce_by_key") => format!("map_env(values, |values, record| ..).{merging}(|a, b| ..)"),
+        name => format!("{name}_env(values, |values, ..| ..)"),
+    };
+    Error::CapturingClosure { operator: operator.to_string(), bytes, remedy }
 }

@@ -37,7 +37,9 @@ impl Context {
     /// ```
     #[track_caller]
     pub fn union<T: Data>(&self, rdds: impl IntoIterator<Item = Rdd<T>>) -> Rdd<T> {
-        Rdd::from_compute(self, "union", Union { parents: rdds.into_iter().collect() })
+        // One without partitions would hide that all others spread their keys alike.
+        let matters = |rdd: &Rdd<T>| rdd.num_partitions() > 0 || rdd.any().info().defect.is_some();
+        Rdd::from_compute(self, "union", Union { parents: rdds.into_iter().filter(matters).collect() })
     }
 }
 

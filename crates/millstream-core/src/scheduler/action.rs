@@ -12,7 +12,7 @@ use crate::stream::ChunkStream;
 use crate::task::TaskContext;
 
 /// A task's result, whatever its type.
-pub type Value = Box<dyn Any + Send>;
+pub(crate) type Value = Box<dyn Any + Send>;
 
 /// An action whose record types have been forgotten.
 pub(crate) trait AnyAction: Send + Sync {

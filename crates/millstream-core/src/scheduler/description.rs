@@ -3,13 +3,13 @@
 //! What travels is the lineage of the task's stage: which operator of the graph was applied to what, or the address of
 //! the code that makes an RDD; the one partition of each source; the buckets the stage begins with. No code, no closure.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::executor::Ended;
-use super::stage::shuffles_read_by;
+use super::stage::{PartitionsRead, ReadShuffle, partitions_read, shuffles_read_by};
 use super::task::{Output, Task, TaskFailure, Work};
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
@@ -26,8 +26,15 @@ pub(crate) struct Description {
     /// The RDDs of the lineage, parents before children.
     pub(crate) nodes: Vec<NodeSpec>,
     pub(crate) work: WorkSpec,
-    /// The buckets the stage begins with: by shuffle, in the order in which they are met, then by map task.
-    pub(crate) inputs: Vec<Vec<Vec<u8>>>,
+    /// The buckets the task begins with, by shuffle in the order in which they are met.
+    pub(crate) inputs: Vec<Vec<Buckets>>,
+}
+
+/// What all map tasks of a shuffle have made for one reducer.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Buckets {
+    pub(crate) reducer: usize,
+    pub(crate) by_map_task: Vec<Vec<u8>>,
 }
 
 /// How an RDD of the lineage is made.
@@ -76,7 +83,7 @@ impl Task {
     /// If a closure captures variables without belonging to an operator of a graph, or a record can not be written.
     pub fn describe(self) -> Result<(Vec<u8>, Sent)> {
         let mut describer = Describer {
-            needed: needed(&self.work.rdd(), self.id.partition),
+            read: partitions_read(&self.work.rdd(), self.id.partition),
             nodes: Vec::new(),
             by_rdd: HashMap::new(),
         };
@@ -97,9 +104,13 @@ impl Task {
             },
         };
         let mut inputs = Vec::new();
-        for (_, shuffle) in shuffles_read_by(&self.work.rdd())? {
-            let made = self.inputs.iter().find(|(id, _)| *id == shuffle.id()).ok_or(Error::Freed)?;
-            inputs.push(made.1.look(self.id.partition, |bucket| shuffle.encode(bucket))?);
+        for ReadShuffle { reader, shuffle, .. } in shuffles_read_by(&self.work.rdd())? {
+            let (_, made) = self.inputs.iter().find(|(id, _)| *id == shuffle.id()).ok_or(Error::Freed)?;
+            let reducers = describer.read.get(&reader.info().id).into_iter().flatten();
+            let buckets = reducers.map(|&reducer| {
+                Ok(Buckets { reducer, by_map_task: made.look(reducer, |bucket| shuffle.encode(bucket))? })
+            });
+            inputs.push(buckets.collect::<Result<_>>()?);
         }
         let description = Description { id: self.id, batch: self.batch, nodes: describer.nodes, work, inputs };
         Ok((function::encode("task", &description)?, Sent { id: self.id, work: self.work }))
@@ -135,25 +146,8 @@ impl Sent {
     }
 }
 
-/// Which partitions of which RDDs a task reads.
-fn needed(root: &AnyRdd, partition: usize) -> HashMap<RddId, BTreeSet<usize>> {
-    let mut needed: HashMap<RddId, BTreeSet<usize>> = HashMap::new();
-    let mut open = vec![(Arc::clone(root), partition)];
-    while let Some((rdd, partition)) = open.pop() {
-        if !needed.entry(rdd.info().id).or_default().insert(partition) || rdd.is_cached() {
-            continue;
-        }
-        for (at, partitions) in rdd.reads(partition) {
-            if let Some(Dependency::Narrow(parent)) = rdd.dependencies().get(at) {
-                open.extend(partitions.into_iter().map(|partition| (Arc::clone(parent), partition)));
-            }
-        }
-    }
-    needed
-}
-
 struct Describer {
-    needed: HashMap<RddId, BTreeSet<usize>>,
+    read: PartitionsRead,
     nodes: Vec<NodeSpec>,
     by_rdd: HashMap<RddId, usize>,
 }
@@ -165,7 +159,7 @@ impl Describer {
             return Ok(at);
         }
         let is_source = rdd.is_cached() || rdd.dependencies().is_empty();
-        let spec = match &rdd.info().origin {
+        let spec = match &rdd.info().origin() {
             Origin::Application(application, ordinal) if !(is_source && rdd.recipe().is_some()) => {
                 self.operator(application, *ordinal)?
             }
@@ -194,7 +188,7 @@ impl Describer {
         let mut parents = Vec::new();
         let mut splits = Vec::new();
         if is_source {
-            for &partition in self.needed.get(&rdd.info().id).into_iter().flatten() {
+            for &partition in self.read.get(&rdd.info().id).into_iter().flatten() {
                 splits.push((partition, rdd.split(partition)?));
             }
         } else {

@@ -4,6 +4,7 @@
 //! steps the scheduler under its lock and performs the actions after it.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -79,30 +80,15 @@ impl Engine {
         let plan = stage::plan(action, partitions)?;
         let job = JobId(self.next_job.fetch_add(1, Ordering::Relaxed));
         let waiter = Arc::new(Waiter::default());
-        let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-        // Asked under the lock under which `stop` looks for waiters, so that none is overlooked.
-        if self.stopped.load(Ordering::Acquire) {
-            return Err(Error::Stopped);
-        }
-        waiters.insert(job, Arc::clone(&waiter));
-        drop(waiters);
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner).insert(job, Arc::clone(&waiter));
         self.handle(Event::Submit { job, plan, batch });
         waiter.wait()
-    }
-
-    /// Cancels a job, if it still runs.
-    pub(crate) fn cancel(self: &Arc<Self>, job: JobId, reason: &str) {
-        self.handle(Event::Cancel { job, reason: reason.to_owned() });
     }
 
     /// Cancels all jobs and refuses new ones.
     pub(crate) fn stop(self: &Arc<Self>) {
         self.stopped.store(true, Ordering::Release);
-        let running: Vec<JobId> =
-            self.waiters.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
-        for job in running {
-            self.cancel(job, "the context was stopped");
-        }
+        self.handle(Event::Stop);
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -110,10 +96,10 @@ impl Engine {
     }
 
     fn handle(self: &Arc<Self>, event: Event) {
-        let actions = match self.scheduler.lock() {
-            Ok(mut scheduler) => scheduler.handle(event),
-            // The scheduler panicked in the middle of a change: nothing it says can be trusted any more.
-            Err(_) => return self.break_down(),
+        let step = || Some(self.scheduler.lock().ok()?.handle(event));
+        // Caught outside of the lock, which is then poisoned: nothing the scheduler says can be trusted any more.
+        let Ok(Some(actions)) = catch_unwind(AssertUnwindSafe(step)) else {
+            return self.break_down();
         };
         for action in actions {
             match action {
@@ -126,6 +112,7 @@ impl Engine {
                     });
                     self.executor.launch(task, report);
                 }
+                Action::Forget(job) => drop(job),
                 Action::Finish(job, result) => {
                     let waiter =
                         self.waiters.lock().unwrap_or_else(PoisonError::into_inner).remove(&job);

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use super::executor::{Ended, Executor, Report};
 use super::task::Task;
 use crate::error::{Error, Result};
+use crate::rdd::lineage;
 
 /// Worker threads that share one queue.
 pub struct LocalExecutor {
@@ -36,7 +37,11 @@ impl LocalExecutor {
         let mut executor = LocalExecutor { queue: Arc::clone(&queue), threads: Vec::new() };
         for n in 0..slots.max(1) {
             let queue = Arc::clone(&queue);
-            let thread = std::thread::Builder::new().name(format!("worker-{n}")).spawn(move || queue.work());
+            let thread = std::thread::Builder::new().name(format!("worker-{n}")).stack_size(lineage::LARGE_STACK);
+            let thread = thread.spawn(move || {
+                lineage::on_large_stack();
+                queue.work();
+            });
             let thread = thread.map_err(|error| Error::io(format!("starting worker thread {n}"), error))?;
             executor.threads.push(thread);
         }

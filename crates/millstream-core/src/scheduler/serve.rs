@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::action::RebuildAction;
-use super::description::{Description, NodeSpec, Reply, WorkSpec};
-use super::stage::shuffles_read_by;
+use super::description::{Buckets, Description, NodeSpec, Reply, WorkSpec};
+use super::stage::{ReadShuffle, shuffles_read_by};
 use super::task::{Output, Task, Work};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::function::{self, build_id};
 use crate::operator::{self, Operator};
 use crate::rdd::{AnyRdd, Dependency, Rebuild, Rebuilding};
-use crate::shuffle::{AnyShuffle, ShuffleOutputs};
+use crate::shuffle::{Bucket, ShuffleOutputs};
 use crate::task::BatchId;
 
 /// The operators of this process's graph, by their ids.
@@ -111,8 +111,8 @@ fn run(context: &Context, operators: &dyn Operators, bytes: &[u8]) -> Result<Rep
     }
     let work = work(&description.work, &rdds)?;
     let mut inputs = Vec::new();
-    for ((_, shuffle), buckets) in shuffles_read_by(&work.rdd())?.into_iter().zip(&description.inputs) {
-        inputs.push((shuffle.id(), input(&*shuffle, description.id.partition, buckets)?));
+    for (read, given) in shuffles_read_by(&work.rdd())?.into_iter().zip(&description.inputs) {
+        inputs.push((read.shuffle.id(), input(&read, given)?));
     }
     let task = Task {
         id: description.id,
@@ -188,9 +188,28 @@ fn work(spec: &WorkSpec, rdds: &[AnyRdd]) -> Result<Work> {
 }
 
 /// Puts the buckets a task was given where it will look for them.
-fn input(shuffle: &dyn AnyShuffle, partition: usize, buckets: &[Vec<u8>]) -> Result<Arc<ShuffleOutputs>> {
-    let buckets: Result<Vec<_>> = buckets.iter().map(|bytes| shuffle.decode(bytes)).collect();
-    Ok(Arc::new(ShuffleOutputs::of_one(buckets?, partition)))
+fn input(read: &ReadShuffle, given: &[Buckets]) -> Result<Arc<ShuffleOutputs>> {
+    let decoded = |buckets: &Buckets| -> Result<Vec<Bucket>> {
+        buckets.by_map_task.iter().map(|bytes| read.shuffle.decode(bytes)).collect()
+    };
+    if let [one] = given
+        && !read.again
+    {
+        return Ok(Arc::new(ShuffleOutputs::of_one(decoded(one)?, one.reducer)));
+    }
+    let reducers = read.shuffle.reducers();
+    let map_tasks = given.first().map_or(0, |buckets| buckets.by_map_task.len());
+    // What was not given is not read: something that is no bucket stands in for it.
+    let none = || (0..reducers).map(|_| Box::new(()) as Bucket).collect();
+    let mut by_map_task: Vec<Vec<Bucket>> = (0..map_tasks).map(|_| none()).collect();
+    for buckets in given {
+        for (made, bucket) in by_map_task.iter_mut().zip(decoded(buckets)?) {
+            if let Some(slot) = made.get_mut(buckets.reducer) {
+                *slot = bucket;
+            }
+        }
+    }
+    Ok(Arc::new(ShuffleOutputs::new(by_map_task, reducers, true)))
 }
 
 fn at_place(rdds: &[AnyRdd], at: usize) -> Result<AnyRdd> {

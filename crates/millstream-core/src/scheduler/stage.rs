@@ -1,6 +1,7 @@
 //! A job's lineage, cut into stages at its shuffles.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::action::AnyAction;
@@ -19,10 +20,21 @@ pub(crate) struct PlannedStage {
     pub(crate) work: Work,
     /// The partitions to run, which are the job's own choice for the last stage and all of them for the others.
     pub(crate) partitions: Vec<usize>,
-    /// The stages whose buckets this one reads, by their place in the plan.
-    pub(crate) parents: Vec<usize>,
+    /// The stages whose buckets this one reads.
+    pub(crate) parents: Vec<Parent>,
     /// Of a stage that ends in a shuffle: what an earlier job left, and where to leave what this one makes.
     pub(crate) reuse: Option<Reuse>,
+    /// Of a stage that ends in a shuffle: whether this job reads buckets of it more than once.
+    pub(crate) shared: bool,
+}
+
+/// A stage whose buckets another one reads.
+pub(crate) struct Parent {
+    /// Its place in the plan.
+    pub(crate) stage: usize,
+    /// Whose buckets each task of the reading stage reads, by the task's place in that stage's list of partitions: a
+    /// union has more partitions than the shuffles it begins with have reducers.
+    pub(crate) reducers: Vec<Vec<usize>>,
 }
 
 /// Cuts the lineage of an action's RDD into stages.
@@ -31,8 +43,9 @@ pub(crate) struct PlannedStage {
 /// The defect of an RDD in it that could not be described.
 pub(crate) fn plan(action: Arc<dyn AnyAction>, partitions: Vec<usize>) -> Result<Plan> {
     let mut planner = Planner { stages: Vec::new(), by_shuffle: HashMap::new() };
-    let parents = planner.parents_of(&action.rdd())?;
-    planner.stages.push(PlannedStage { work: Work::Action(action), partitions, parents, reuse: None });
+    let parents = planner.parents_of(&action.rdd(), &partitions)?;
+    let work = Work::Action(action);
+    planner.stages.push(PlannedStage { work, partitions, parents, reuse: None, shared: false });
     Ok(Plan { stages: planner.stages })
 }
 
@@ -43,36 +56,49 @@ struct Planner {
 
 impl Planner {
     /// Returns the stages an RDD's stage begins with, having planned them.
-    fn parents_of(&mut self, rdd: &AnyRdd) -> Result<Vec<usize>> {
+    fn parents_of(&mut self, rdd: &AnyRdd, partitions: &[usize]) -> Result<Vec<Parent>> {
+        let shuffles = shuffles_read_by(rdd)?;
+        if shuffles.is_empty() {
+            return Ok(Vec::new());
+        }
+        let read: Vec<_> = partitions.iter().map(|&partition| partitions_read(rdd, partition)).collect();
         let mut parents = Vec::new();
-        for (reader, shuffle) in shuffles_read_by(rdd)? {
-            parents.push(self.stage_of(shuffle, reader)?);
+        for ReadShuffle { reader, shuffle, again } in shuffles {
+            let of_reader = |read: &PartitionsRead| read.get(&reader.info().id).into_iter().flatten().copied().collect();
+            let reducers = read.iter().map(of_reader).collect();
+            parents.push(Parent { stage: self.stage_of(shuffle, reader, again)?, reducers });
         }
         Ok(parents)
     }
 
-    fn stage_of(&mut self, shuffle: Arc<dyn AnyShuffle>, reader: AnyRdd) -> Result<usize> {
+    fn stage_of(&mut self, shuffle: Arc<dyn AnyShuffle>, reader: AnyRdd, again: bool) -> Result<usize> {
         if let Some(&stage) = self.by_shuffle.get(&shuffle.id()) {
+            self.stages[stage].shared = true;
             return Ok(stage);
         }
         let reuse = shuffle.reuse();
+        let partitions: Vec<usize> = (0..shuffle.parent().partitions()).collect();
         // What is there need not be made, nor what it is made from.
-        let parents =
-            if reuse.outputs.is_some() { Vec::new() } else { self.parents_of(&shuffle.parent())? };
+        let parents = match &reuse.outputs {
+            Some(_) => Vec::new(),
+            None => self.parents_of(&shuffle.parent(), &partitions)?,
+        };
         let stage = self.stages.len();
-        self.stages.push(PlannedStage {
-            partitions: (0..shuffle.parent().partitions()).collect(),
-            work: Work::Shuffle(Arc::clone(&shuffle), reader),
-            parents,
-            reuse: Some(reuse),
-        });
         self.by_shuffle.insert(shuffle.id(), stage);
+        let work = Work::Shuffle(shuffle, reader);
+        self.stages.push(PlannedStage { work, partitions, parents, reuse: Some(reuse), shared: again });
         Ok(stage)
     }
 }
 
-/// A shuffle and the RDD that reads it.
-type ReadShuffle = (AnyRdd, Arc<dyn AnyShuffle>);
+/// A shuffle that a stage begins with.
+pub(crate) struct ReadShuffle {
+    /// The RDD that reads it.
+    pub(crate) reader: AnyRdd,
+    pub(crate) shuffle: Arc<dyn AnyShuffle>,
+    /// Whether the stage reads it more than once.
+    pub(crate) again: bool,
+}
 
 /// Returns the shuffles that a stage ending in `rdd` begins with, each once, in the order in which they are met.
 pub(crate) fn shuffles_read_by(rdd: &AnyRdd) -> Result<Vec<ReadShuffle>> {
@@ -82,15 +108,63 @@ pub(crate) fn shuffles_read_by(rdd: &AnyRdd) -> Result<Vec<ReadShuffle>> {
             return false;
         }
         for dependency in node.dependencies().iter() {
-            if let Dependency::Shuffle(shuffle) = dependency
-                && found.iter().all(|(_, known)| known.id() != shuffle.id())
-            {
-                found.push((Arc::clone(node), Arc::clone(shuffle)));
+            if let Dependency::Shuffle(shuffle) = dependency {
+                let (reader, shuffle) = (Arc::clone(node), Arc::clone(shuffle));
+                found.push(ReadShuffle { reader, shuffle, again: false });
             }
         }
         true
     })?;
+    if !found.is_empty() {
+        let again = met_again(rdd);
+        found.iter_mut().for_each(|read| read.again = again.contains(&read.reader.info().id));
+    }
     Ok(found)
+}
+
+/// Returns the RDDs of a stage to which more than one way leads from its end.
+fn met_again(rdd: &AnyRdd) -> HashSet<RddId> {
+    let mut again = HashSet::new();
+    // An RDD is made after those it is made of: in falling order of numbers, every way to an RDD is known before it.
+    let mut open = BTreeMap::from([(rdd.info().id, Arc::clone(rdd))]);
+    while let Some((id, node)) = open.pop_last() {
+        if node.is_cached() {
+            continue;
+        }
+        for dependency in node.dependencies().iter() {
+            if let Dependency::Narrow(parent) = dependency {
+                let to = parent.info().id;
+                match open.entry(to) {
+                    Entry::Occupied(_) => _ = again.insert(to),
+                    Entry::Vacant(place) => _ = place.insert(Arc::clone(parent)),
+                }
+                if again.contains(&id) {
+                    again.insert(to);
+                }
+            }
+        }
+    }
+    again
+}
+
+/// Which partitions of which RDDs of its stage a task reads.
+pub(crate) type PartitionsRead = HashMap<RddId, BTreeSet<usize>>;
+
+/// Returns which partitions of which RDDs the task of a partition reads.
+pub(crate) fn partitions_read(root: &AnyRdd, partition: usize) -> PartitionsRead {
+    let mut read = PartitionsRead::new();
+    let mut open = vec![(Arc::clone(root), partition)];
+    while let Some((rdd, partition)) = open.pop() {
+        if !read.entry(rdd.info().id).or_default().insert(partition) || rdd.is_cached() {
+            continue;
+        }
+        for (at, partitions) in rdd.reads(partition) {
+            if let Some(Dependency::Narrow(parent)) = rdd.dependencies().get(at) {
+                open.extend(partitions.into_iter().map(|partition| (Arc::clone(parent), partition)));
+            }
+        }
+    }
+    read
 }
 
 /// Visits the RDDs of a stage, each once; `visit` says whether to go on to an RDD's parents.

@@ -18,12 +18,16 @@ use crate::task::BatchId;
 pub(crate) enum Event {
     Submit { job: JobId, plan: Plan, batch: Option<BatchId> },
     TaskEnded { task: TaskId, how: Ended },
-    Cancel { job: JobId, reason: String },
+    /// Cancel all jobs and refuse new ones.
+    Stop,
 }
 
 /// What is to be done.
 pub(crate) enum Action {
     Launch(Task),
+    /// Nothing more is needed of a job: drop it. Not done here, because what goes with it may be large and may hold values
+    /// whose `Drop` is the user's code.
+    Forget(Job),
     /// The job has ended, with the results in the order of the partitions it asked for.
     Finish(JobId, Result<Vec<Value>>),
 }
@@ -33,9 +37,10 @@ pub(crate) struct Scheduler {
     max_failures: u32,
     next_stage: u64,
     jobs: HashMap<JobId, Job>,
+    stopped: bool,
 }
 
-struct Job {
+pub(crate) struct Job {
     batch: Option<BatchId>,
     /// Seen by the job's running tasks, which then stop.
     cancelled: Arc<AtomicBool>,
@@ -65,7 +70,7 @@ enum Progress {
 
 impl Scheduler {
     pub(crate) fn new(max_failures: u32) -> Self {
-        Scheduler { max_failures, next_stage: 0, jobs: HashMap::new() }
+        Scheduler { max_failures, next_stage: 0, jobs: HashMap::new(), stopped: false }
     }
 
     /// Takes note of an event and says what is to be done, in order.
@@ -74,12 +79,21 @@ impl Scheduler {
         match event {
             Event::Submit { job, plan, batch } => self.submit(job, plan, batch, &mut actions),
             Event::TaskEnded { task, how } => self.task_ended(task, how, &mut actions),
-            Event::Cancel { job, reason } => self.fail(job, Error::Cancelled { job, reason }, &mut actions),
+            Event::Stop => {
+                self.stopped = true;
+                for job in self.jobs.keys().copied().collect::<Vec<_>>() {
+                    let reason = "the context was stopped".into();
+                    self.fail(job, Error::Cancelled { job, reason }, &mut actions);
+                }
+            }
         }
         actions
     }
 
     fn submit(&mut self, id: JobId, plan: Plan, batch: Option<BatchId>, actions: &mut Vec<Action>) {
+        if self.stopped {
+            return actions.push(Action::Finish(id, Err(Error::Stopped)));
+        }
         let stages: Vec<Stage> = plan.stages.into_iter().map(|plan| self.stage(plan)).collect();
         let mut job = Job { batch, cancelled: Arc::default(), stages };
         let last = job.stages.len().saturating_sub(1);
@@ -97,6 +111,13 @@ impl Scheduler {
         self.next_stage += 1;
         let tasks = plan.partitions.len();
         let left = plan.reuse.as_ref().and_then(|reuse| reuse.outputs.clone());
+        // Without tasks there is nothing that could end; what has no records can be read again and again.
+        let empty = match &plan.work {
+            Work::Shuffle(shuffle, _) if tasks == 0 => {
+                Some(Arc::new(ShuffleOutputs::new(Vec::new(), shuffle.reducers(), true)))
+            }
+            _ => None,
+        };
         Stage {
             id,
             attempts: vec![0; tasks],
@@ -104,7 +125,7 @@ impl Scheduler {
             outputs: (0..tasks).map(|_| None).collect(),
             missing: tasks,
             wanted: BTreeSet::new(),
-            progress: left.map_or(Progress::Idle, Progress::Done),
+            progress: left.or(empty).map_or(Progress::Idle, Progress::Done),
             plan,
         }
     }
@@ -114,7 +135,7 @@ impl Scheduler {
         let Some(job) = self.jobs.get_mut(&task.job) else { return };
         let Some(at) = job.stages.iter().position(|stage| stage.id == task.stage) else { return };
         let stage = &mut job.stages[at];
-        let Some(slot) = stage.plan.partitions.iter().position(|&p| p == task.partition) else { return };
+        let Some(slot) = stage.slot_of(task.partition) else { return };
         if !matches!(stage.progress, Progress::Running) || stage.outputs[slot].is_some() {
             return;
         }
@@ -122,12 +143,14 @@ impl Scheduler {
             Ended::Succeeded(output) => {
                 stage.outputs[slot] = Some(output);
                 stage.missing -= 1;
+                // It may be the late result of an attempt that was given up.
+                stage.wanted.remove(&slot);
                 if stage.missing == 0 {
                     self.stage_done(task.job, at, actions);
                 }
             }
-            // An older attempt's end says nothing about the one that runs.
-            _ if task.attempt + 1 != stage.attempts[slot] => {}
+            // An older attempt's end says nothing about the one that runs, or will run once there are buckets for it.
+            _ if task.attempt + 1 != stage.attempts[slot] || stage.wanted.contains(&slot) => {}
             Ended::Lost(_) => job.want(task.job, at, slot..slot + 1, actions),
             Ended::Failed(failure) => {
                 stage.failures[slot] += 1;
@@ -156,8 +179,9 @@ impl Scheduler {
                     Output::Value(value) => Some(value),
                     Output::Buckets(_) => None,
                 });
-                actions.push(Action::Finish(id, Ok(values.collect())));
-                self.jobs.remove(&id);
+                let values = values.collect();
+                actions.extend(self.jobs.remove(&id).map(Action::Forget));
+                actions.push(Action::Finish(id, Ok(values)));
             }
             Work::Shuffle(shuffle, _) => {
                 let buckets = outputs.filter_map(|output| match output {
@@ -165,14 +189,14 @@ impl Scheduler {
                     Output::Value(_) => None,
                 });
                 let keep = stage.plan.reuse.as_ref().and_then(|reuse| reuse.keep.as_ref());
-                let made =
-                    Arc::new(ShuffleOutputs::new(buckets.collect(), shuffle.reducers(), keep.is_some()));
+                let copied = keep.is_some() || stage.plan.shared;
+                let made = Arc::new(ShuffleOutputs::new(buckets.collect(), shuffle.reducers(), copied));
                 if let Some(memory) = keep {
                     memory.keep(Arc::clone(&made));
                 }
                 stage.progress = Progress::Done(made);
                 let children = job.stages.iter().enumerate().filter(|(_, child)| {
-                    child.plan.parents.contains(&at) && !child.wanted.is_empty()
+                    !child.wanted.is_empty() && child.plan.parents.iter().any(|parent| parent.stage == at)
                 });
                 for child in children.map(|(child, _)| child).collect::<Vec<_>>() {
                     job.want(id, child, 0..0, actions);
@@ -184,6 +208,7 @@ impl Scheduler {
     fn fail(&mut self, id: JobId, error: Error, actions: &mut Vec<Action>) {
         if let Some(job) = self.jobs.remove(&id) {
             job.cancelled.store(true, Ordering::Relaxed);
+            actions.push(Action::Forget(job));
             actions.push(Action::Finish(id, Err(error)));
         }
     }
@@ -201,12 +226,15 @@ impl Job {
         let stage = &mut self.stages[at];
         stage.progress = Progress::Running;
         stage.wanted.extend(slots);
-        let partitions: Vec<usize> = stage.wanted.iter().map(|&slot| stage.plan.partitions[slot]).collect();
         let mut inputs = Vec::new();
         let mut waiting = false;
-        for parent in stage.plan.parents.clone() {
+        for n in 0..self.stages[at].plan.parents.len() {
+            let stage = &self.stages[at];
+            let parent = &stage.plan.parents[n];
+            let mut reducers = stage.wanted.iter().flat_map(|&slot| &parent.reducers[slot]);
+            let parent = parent.stage;
             match &self.stages[parent].progress {
-                Progress::Done(made) if partitions.iter().all(|&reducer| made.is_there(reducer)) => {
+                Progress::Done(made) if reducers.all(|&reducer| made.is_there(reducer)) => {
                     if let Work::Shuffle(shuffle, _) = &self.stages[parent].plan.work {
                         inputs.push((shuffle.id(), Arc::clone(made)));
                     }
@@ -243,6 +271,14 @@ impl Job {
 }
 
 impl Stage {
+    /// Returns a partition's place in the plan's list of partitions.
+    fn slot_of(&self, partition: usize) -> Option<usize> {
+        let partitions = &self.plan.partitions;
+        // All partitions in their order is the rule.
+        let is_it = |slot: &usize| partitions.get(*slot) == Some(&partition);
+        Some(partition).filter(is_it).or_else(|| partitions.iter().position(|&other| other == partition))
+    }
+
     /// Forgets what the stage made; returns all its tasks.
     fn begin_again(&mut self) -> std::ops::Range<usize> {
         let tasks = self.plan.partitions.len();

@@ -93,7 +93,7 @@ impl Task {
         let cause = match result {
             Ok(Ok(output)) => return Ok(output),
             Ok(Err(cause)) => cause,
-            Err(panic) => Error::user(panic),
+            Err(panic) => TaskContext::broken_records().unwrap_or_else(|| Error::user(panic)),
         };
         let operator = TaskContext::failed_operator();
         let operator = operator.map_or_else(|| self.work.operator(), |operator| operator.to_string());

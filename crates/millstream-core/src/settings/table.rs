@@ -67,8 +67,7 @@ settings! {
 
     /// Sets how many jobs of output operations run at a time.
     CONCURRENT_JOBS: usize = "spark.streaming.concurrentJobs",
-        integer().must_be("at least 1", |n: &usize| *n >= 1).default("1")
-        .without_effect("output operations run one at a time in this version, in the order of their batches");
+        integer().must_be("at least 1", |n: &usize| *n >= 1).default("1");
     /// Bounds each phase of waiting while a context stops gracefully.
     GRACEFUL_STOP_TIMEOUT: Option<Duration> = "spark.streaming.gracefulStopTimeout",
         duration(Millis).unset("ten batch intervals");

@@ -1,19 +1,33 @@
 //! The hash table of both sides of a shuffle.
 
+use std::hash::Hash;
 use std::mem;
 use std::ptr;
 
-use super::hash::pinned_hash;
-
-/// Entries beyond this many bytes are no longer all in the processor's nearer caches.
-const NEAR: usize = 256 << 10;
-
-/// How many records are looked up at once where the table is large, so that their waits for memory overlap.
-const GROUP: usize = 16;
+use super::hash::{partition_of, pinned_hash};
 
 /// A hash table that keeps its keys in the order in which they were first seen, with their hashes.
 ///
-/// A key's hash is computed once, by the caller: the map side hands it on to the reduce side.
+/// A key's hash is computed once, by the caller: the map side hands it on to the reduce side. It must be
+/// [`pinned_hash`]'s, or at least the same for equal keys and spread over all 64 bits. An entry costs its key, its value
+/// and 16 to 24 bytes.
+///
+/// # Panics
+/// When it is given more than 2^31 keys, which is more than the memory of a task.
+///
+/// # Examples
+/// ```
+/// use millstream_core::shuffle::CombineTable;
+/// use millstream_core::shuffle::hash::pinned_hash;
+///
+/// let mut table = CombineTable::new();
+/// for word in ["to", "be", "to"] {
+///     table.merge(pinned_hash(word), word, 1, |first| first, |old, new| old + new);
+/// }
+/// assert_eq!(table.get(pinned_hash("to"), &"to"), Some(&2));
+/// assert_eq!(table.iter().collect::<Vec<_>>(), [(&"to", &2), (&"be", &1)]);
+/// ```
+#[derive(Debug)]
 pub struct CombineTable<K, C> {
     /// In the order of arrival: with frequent keys the first ones are the busy ones, and lie together.
     entries: Vec<(K, C)>,
@@ -32,13 +46,21 @@ fn tag(hash: u64, mask: usize) -> u32 {
     (hash >> 24) as u32 & !(mask as u32)
 }
 
+impl<K, C> Default for CombineTable<K, C> {
+    fn default() -> Self {
+        CombineTable { entries: Vec::new(), hashes: Vec::new(), slots: Vec::new() }
+    }
+}
+
 impl<K: Eq, C> CombineTable<K, C> {
     /// Makes an empty table, which owns no memory yet.
+    #[must_use]
     pub fn new() -> Self {
-        CombineTable { entries: Vec::new(), hashes: Vec::new(), slots: Vec::new() }
+        CombineTable::default()
     }
 
     /// Makes an empty table with room for some keys.
+    #[must_use]
     pub fn with_capacity(keys: usize) -> Self {
         let mut table = CombineTable {
             entries: Vec::with_capacity(keys),
@@ -47,6 +69,29 @@ impl<K: Eq, C> CombineTable<K, C> {
         };
         table.index_for(keys);
         table
+    }
+
+    /// Returns the number of keys.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns whether there are no keys.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns what is kept for a key.
+    #[must_use]
+    pub fn get(&self, hash: u64, key: &K) -> Option<&C> {
+        self.find(hash, key).map(|at| &self.entries[at].1)
+    }
+
+    /// Returns the keys and what is kept for them, in the order in which they were first seen.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&K, &C)> {
+        self.entries.iter().map(|(key, combined)| (key, combined))
     }
 
     /// Merges a value into its key's, or makes the first one of it.
@@ -90,65 +135,46 @@ impl<K: Eq, C> CombineTable<K, C> {
         &mut self.entries[at].1
     }
 
-    /// Hashes the keys of a chunk and merges its values: the fastest way in.
-    pub fn merge_chunk<V>(
-        &mut self,
-        records: Vec<(K, V)>,
-        create: impl Fn(V) -> C,
-        merge: impl Fn(C, V) -> C,
-    ) where
-        K: std::hash::Hash,
+    /// Merges the records of a chunk, in order.
+    pub fn merge_chunk<V>(&mut self, records: Vec<(K, V)>, create: impl Fn(V) -> C, merge: impl Fn(C, V) -> C)
+    where
+        K: Hash,
     {
-        self.each(
-            records,
-            |(key, _)| pinned_hash(key),
-            |table, hash, (key, value)| table.merge(hash, key, value, &create, &merge),
-        );
+        // One loop: hashing all keys first, or asking memory ahead for groups of them, measured slower.
+        for (key, value) in records {
+            self.merge(pinned_hash(&key), key, value, &create, &merge);
+        }
     }
 
-    /// Merges the entries of another table.
+    /// Merges the entries of another table, in order.
     pub fn merge_entries(&mut self, entries: Vec<(u64, K, C)>, merge: impl Fn(C, C) -> C) {
-        self.each(
-            entries,
-            |(hash, ..)| *hash,
-            |table, hash, (_, key, value)| table.merge(hash, key, value, |value| value, &merge),
-        );
+        for (hash, key, combined) in entries {
+            self.merge(hash, key, combined, |first| first, &merge);
+        }
     }
 
-    /// Returns the keys with their hashes and what was combined, in the order in which they were first seen.
+    /// Returns the keys with their hashes and what is kept for them, in the order in which they were first seen.
+    #[must_use]
     pub fn into_entries(self) -> Vec<(u64, K, C)> {
         let entries = self.entries.into_iter();
         self.hashes.into_iter().zip(entries).map(|(hash, (key, combined))| (hash, key, combined)).collect()
     }
 
-    /// Calls `visit` with each record and its hash, in order; where the table is large, memory is asked ahead for
-    /// a group of records.
-    #[inline(always)]
-    fn each<R>(
-        &mut self,
-        records: Vec<R>,
-        hash: impl Fn(&R) -> u64,
-        mut visit: impl FnMut(&mut Self, u64, R),
-    ) {
-        let mut records = records.into_iter();
-        while !records.as_slice().is_empty() {
-            if self.entries.len() * size_of::<(K, C)>() < NEAR {
-                for record in records.by_ref().take(8 * GROUP) {
-                    visit(self, hash(&record), record);
-                }
-                continue;
-            }
-            let mut hashes = [0; GROUP];
-            for (ahead, record) in hashes.iter_mut().zip(records.as_slice()) {
-                *ahead = hash(record);
-            }
-            for ahead in hashes {
-                self.prefetch(ahead);
-            }
-            for (hash, record) in hashes.into_iter().zip(records.by_ref()) {
-                visit(self, hash, record);
-            }
+    /// Returns the entries by the partitions of their hashes, in the order in which they were first seen.
+    ///
+    /// # Panics
+    /// If there are keys but no partitions.
+    #[must_use]
+    pub fn into_buckets(self, partitions: usize) -> Vec<Vec<(u64, K, C)>> {
+        let mut sizes = vec![0; partitions];
+        for hash in &self.hashes {
+            sizes[partition_of(*hash, partitions)] += 1;
         }
+        let mut buckets: Vec<_> = sizes.into_iter().map(Vec::with_capacity).collect();
+        for (hash, (key, combined)) in self.hashes.into_iter().zip(self.entries) {
+            buckets[partition_of(hash, partitions)].push((hash, key, combined));
+        }
+        buckets
     }
 
     /// Returns the number of a key's entry.
@@ -171,23 +197,6 @@ impl<K: Eq, C> CombineTable<K, C> {
             }
             place = (place + 1) & mask;
         }
-    }
-
-    /// Asks memory for the entry a hash most likely belongs to.
-    #[inline(always)]
-    fn prefetch(&self, hash: u64) {
-        #[cfg(target_feature = "sse")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let mask = self.slots.len().wrapping_sub(1);
-            let Some(slot) = self.slots.get(hash as usize & mask) else { return };
-            let at = (*slot as usize & mask).wrapping_sub(1);
-            let entry = self.entries.as_ptr().wrapping_add(at);
-            // SAFETY: the instruction exists, and takes any address: it reads nothing a program could notice.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(entry.cast()) };
-        }
-        #[cfg(not(target_feature = "sse"))]
-        let _ = hash;
     }
 
     /// Adds an entry for a key that has none.
@@ -255,9 +264,7 @@ impl<K, C> Drop for Taken<'_, K, C> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
     use std::collections::HashMap;
-    use std::hash::Hash;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::rc::Rc;
 
@@ -288,7 +295,7 @@ mod tests {
         entries.into_iter().map(|(_, key, combined)| (key, combined)).collect()
     }
 
-    /// All ways into the table, by a hash of the test's choice.
+    /// Both ways in for a single record, by a hash of the test's choice.
     fn check<K, V>(records: Vec<(K, V)>, hash: impl Fn(&K) -> u64)
     where
         K: Eq + Hash + Clone + std::fmt::Debug,
@@ -301,24 +308,29 @@ mod tests {
             merged.merge(hash(&key), key.clone(), value.clone(), |value| vec![value], pushed);
             entered.entry(hash(&key), key, Vec::new).push(value);
         }
+        for (key, values) in &expected {
+            assert_eq!(merged.get(hash(key), key), Some(values));
+        }
+        assert!(merged.iter().map(|(key, values)| (key.clone(), values.clone())).eq(expected.clone()));
+        assert_eq!((merged.len(), merged.is_empty()), (expected.len(), expected.is_empty()));
         let entries = merged.into_entries();
         assert!(entries.iter().all(|(kept, key, _)| *kept == hash(key)));
         assert_eq!(without_hashes(entries), expected);
         assert_eq!(without_hashes(entered.into_entries()), expected);
+    }
 
-        let (first, second) = records.split_at(records.len() / 2);
-        let mut halves = [first, second].map(|half| {
+    #[test]
+    fn chunks_on_the_map_side_and_entries_on_the_reduce_side() {
+        let records: Vec<_> = (0..1_000_u64).map(|n| (Text::from(format!("{}", n % 77)), n)).collect();
+        let mut reduced = CombineTable::new();
+        for half in records.chunks(500) {
             let mut table = CombineTable::new();
-            for chunk in half.chunks(100) {
+            for chunk in half.chunks(64) {
                 table.merge_chunk(chunk.to_vec(), |value| vec![value], pushed);
             }
-            table.into_entries()
-        });
-        let mut all = CombineTable::with_capacity(halves[0].len());
-        for half in &mut halves {
-            all.merge_entries(mem::take(half), |old, new| [old, new].concat());
+            reduced.merge_entries(table.into_entries(), |first, second| [first, second].concat());
         }
-        assert_eq!(without_hashes(all.into_entries()), expected);
+        assert_eq!(without_hashes(reduced.into_entries()), naive(&records));
     }
 
     #[test]
@@ -328,10 +340,20 @@ mod tests {
     }
 
     #[test]
-    fn a_table_larger_than_the_caches() {
-        let records: Vec<_> = (0..3_000_u64).map(|n| ([n % 1_100; 64], n)).collect();
-        assert!(1_100 * size_of::<([u64; 64], Vec<u64>)>() > NEAR);
-        check(records, pinned_hash);
+    fn buckets_hold_what_the_partitions_hold() {
+        let mut table = CombineTable::new();
+        for n in 0..1_000_u64 {
+            table.merge(pinned_hash(&n), n, n, |value| value, |old, _| old);
+        }
+        assert_eq!(table.get(pinned_hash(&1_000_u64), &1_000), None);
+        let buckets = table.into_buckets(3);
+        assert_eq!(buckets.len(), 3);
+        for (partition, bucket) in buckets.iter().enumerate() {
+            let expected: Vec<_> =
+                (0..1_000).filter(|n| partition_of(pinned_hash(n), 3) == partition).collect();
+            assert_eq!(bucket.iter().map(|(_, key, _)| *key).collect::<Vec<u64>>(), expected);
+        }
+        assert!(CombineTable::<u64, u64>::new().into_buckets(0).is_empty());
     }
 
     #[test]
@@ -362,18 +384,17 @@ mod tests {
     fn a_panic_in_merge_drops_everything_once() {
         let counted = Rc::new(());
         for last in 0..20 {
-            let calls = Cell::new(0);
-            let records: Vec<_> = (0..20).map(|n| ((n, Rc::clone(&counted)), Rc::clone(&counted))).collect();
             let mut table = CombineTable::new();
-            table.merge_chunk(records.clone(), |value| value, |_, new| new);
-            let merge = |_, new| {
-                assert!(calls.replace(calls.get() + 1) < last, "on purpose");
-                new
-            };
-            let merging = catch_unwind(AssertUnwindSafe(|| table.merge_chunk(records, |value| value, merge)));
-            assert!(merging.is_err());
+            for n in 0..20_u64 {
+                table.merge(n, (n, Rc::clone(&counted)), Rc::clone(&counted), |value| value, |_, new| new);
+            }
+            let key = (last, Rc::clone(&counted));
+            let merge = |_, _| panic!("on purpose");
+            let merging =
+                AssertUnwindSafe(|| table.merge(last, key, Rc::clone(&counted), |value| value, merge));
+            assert!(catch_unwind(merging).is_err());
             assert_eq!(Rc::strong_count(&counted), 1, "all is dropped, nothing twice");
-            assert_eq!(table.into_entries().len(), 0);
+            assert!(table.into_entries().is_empty());
         }
     }
 
@@ -392,7 +413,10 @@ mod tests {
         for key in ["c", "d", "c"] {
             add(&mut table, key, concat);
         }
-        assert_eq!(without_hashes(table.into_entries()), [("c".into(), "CC".into()), ("d".into(), "D".to_owned())]);
+        assert_eq!(
+            without_hashes(table.into_entries()),
+            [("c".into(), "CC".into()), ("d".into(), "D".to_owned())]
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::stream::{self, ChunkStream};
 /// The kept partitions of an RDD; it belongs to the RDD and goes with it.
 pub(crate) struct Cache<T> {
     on: AtomicBool,
-    /// Whether the RDD forgets what it is computed from, once all partitions are here.
+    /// Whether the RDD is to forget what it is computed from, once all partitions are here.
     cuts_lineage: AtomicBool,
     /// By partition; all chunks are shared ones, so that handing them out copies nothing.
     partitions: Mutex<Vec<Option<Vec<Chunk<T>>>>>,
@@ -41,8 +41,14 @@ impl<T: Data> Cache<T> {
         self.cuts_lineage.load(Ordering::Acquire)
     }
 
+    /// Takes note that what the RDD was computed from is forgotten.
+    pub(crate) fn lineage_is_cut(&self) {
+        self.cuts_lineage.store(false, Ordering::Release);
+    }
+
     pub(crate) fn switch_off(&self) {
         self.on.store(false, Ordering::Release);
+        self.cuts_lineage.store(false, Ordering::Release);
         let freed = std::mem::take(&mut *self.lock());
         drop(freed); // after the lock: records may be many
     }

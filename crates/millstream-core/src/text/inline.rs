@@ -144,7 +144,9 @@ fn load_short(bytes: &[u8]) -> u64 {
         u64::from(u32::from_le_bytes(*first)) | last << (8 * (bytes.len() - 4))
     } else if let [first, .., last] = bytes {
         let middle = bytes[bytes.len() / 2];
-        u64::from(*first) | u64::from(middle) << (8 * (bytes.len() / 2)) | u64::from(*last) << (8 * (bytes.len() - 1))
+        u64::from(*first)
+            | u64::from(middle) << (8 * (bytes.len() / 2))
+            | u64::from(*last) << (8 * (bytes.len() - 1))
     } else {
         bytes.first().map_or(0, |byte| u64::from(*byte))
     }
@@ -164,7 +166,10 @@ impl From<&str> for Text {
             None => load_short(bytes),
         };
         let start = |at: usize| {
-            bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()).map_or(0, |word| u64::from_le_bytes(*word))
+            bytes
+                .get(at..)
+                .and_then(|rest| rest.first_chunk::<8>())
+                .map_or(0, |word| u64::from_le_bytes(*word))
         };
         let [a, b, c] = match len {
             0..8 => [end(1), 0, 0],

@@ -16,7 +16,7 @@ mod union;
 mod windows;
 
 use std::collections::BTreeMap;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,7 +26,7 @@ use millstream_core::rdd::AnyRdd;
 use millstream_core::{Context, Data, Rdd};
 
 pub(crate) use self::node::{AnyDStream, ErasedStream, Node};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::time::Time;
 
@@ -53,8 +53,22 @@ struct Stream<T: Data> {
 
 /// The batches a stream remembers, and for how long.
 struct Memory<T: Data> {
-    generated: BTreeMap<Time, Rdd<T>>,
+    generated: BTreeMap<Time, Generated<T>>,
     duration: Duration,
+}
+
+/// A batch that was described.
+struct Generated<T: Data> {
+    rdd: Rdd<T>,
+    /// Whether it was this stream that had it kept in memory, and not the program.
+    kept: bool,
+}
+
+impl<T: Data> Drop for Memory<T> {
+    fn drop(&mut self) {
+        // The newest first: dropped before what it is made of, each RDD takes no other with it, however many there are.
+        while self.generated.pop_last().is_some() {}
+    }
 }
 
 impl<T: Data> DStream<T> {
@@ -107,24 +121,27 @@ impl<T: Data> DStream<T> {
 
     /// Returns the RDD of a batch, described now if that has not been done yet; nothing if none is due.
     pub(crate) fn rdd(&self, batch: Time) -> Result<Option<Rdd<T>>> {
-        if let Some(rdd) = self.0.memory().generated.get(&batch) {
-            return Ok(Some(rdd.clone()));
+        if let Some(generated) = self.0.memory().generated.get(&batch) {
+            return Ok(Some(generated.rdd.clone()));
         }
         if !self.is_due(batch) {
             return Ok(None);
         }
         let Some(inputs) = self.0.node.inputs(self, batch)? else { return Ok(None) };
-        let rdd = operator::apply(&self.0.operator, inputs.clone(), || self.0.node.make(inputs, batch))?;
-        if self.0.persisted.load(Ordering::Relaxed) {
+        let rdd = self.0.make(inputs, batch)?;
+        let kept = self.0.persisted.load(Ordering::Relaxed) && !rdd.is_persisted();
+        if kept {
             rdd.persist();
         }
-        self.0.memory().generated.insert(batch, rdd.clone());
+        self.0.memory().generated.insert(batch, Generated { rdd: rdd.clone(), kept });
         Ok(Some(rdd))
     }
 
-    /// Returns the RDDs of the batches from `from` to `to`, both included.
+    /// Returns the RDDs of the batches from `from` to `to`, both included; before the first batch there are none.
     pub(crate) fn rdds(&self, from: Time, to: Time) -> Result<Vec<Rdd<T>>> {
         let mut rdds = Vec::new();
+        // A window may reach back to long before the first batch.
+        let from = self.0.graph.zero().map_or(from, |zero| from.max(zero + self.0.slide));
         for batch in from.to(to, self.0.slide) {
             rdds.extend(self.rdd(batch)?);
         }
@@ -138,9 +155,27 @@ impl<T: Data> DStream<T> {
 }
 
 impl<T: Data> Stream<T> {
+    /// Makes the RDD of a batch; an error or a panic of the user's code in it is named after the operator.
+    fn make(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Rdd<T>> {
+        let make = || operator::apply(&self.operator, inputs.clone(), || self.node.make(inputs, batch));
+        let made = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
+        made.map_err(|source| {
+            let operator = self.operator.to_string();
+            millstream_core::Error::user(Failed { operator, source }).into()
+        })
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory<T>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An operator that could not describe a batch.
+#[derive(Debug, thiserror::Error)]
+#[error("{operator}: {source}")]
+struct Failed {
+    operator: String,
+    source: Error,
 }
 
 impl<T: Data> ErasedStream for Stream<T> {
@@ -167,6 +202,18 @@ impl<T: Data> ErasedStream for Stream<T> {
         self.memory().duration
     }
 
+    fn settle(&self, batch: Time) -> Result<()> {
+        if !self.node.is_endless() {
+            return Ok(());
+        }
+        let rdd = self.memory().generated.get(&batch).map(|generated| generated.rdd.clone());
+        // An output that takes some records only, such as `print`, has not computed all of it.
+        if let Some(rdd) = rdd.filter(|rdd| !rdd.any().is_cached()) {
+            operator::apply(&self.operator, Vec::new(), || rdd.foreach_partition(|_| ()))?;
+        }
+        Ok(())
+    }
+
     fn clear_metadata(&self, batch: Time) {
         let old = {
             let mut memory = self.memory();
@@ -175,7 +222,9 @@ impl<T: Data> ErasedStream for Stream<T> {
             std::mem::replace(&mut memory.generated, kept)
         };
         // Frees what was kept in memory; outside of the lock, because it may be much.
-        old.values().for_each(|rdd| drop(rdd.unpersist()));
+        for generated in old.values().filter(|generated| generated.kept) {
+            generated.rdd.unpersist();
+        }
     }
 
     fn apply(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<()> {

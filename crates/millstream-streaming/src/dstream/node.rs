@@ -30,6 +30,11 @@ pub(crate) trait Node<T: Data>: Send + Sync + 'static {
     /// `transform` may do more: their own RDDs are described by their content.
     fn make(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Rdd<T>>;
 
+    /// Returns whether the RDD of a batch is made of this stream's own of the batch before, and so on without end.
+    fn is_endless(&self) -> bool {
+        false
+    }
+
     /// Returns how long the parents must remember their batches if this operator remembers its own for `own`.
     fn parents_remember(&self, own: Duration) -> Duration {
         own
@@ -45,6 +50,8 @@ pub(crate) trait ErasedStream: Send + Sync {
     /// Keeps each batch at least this long after its time.
     fn remember(&self, duration: Duration);
     fn remembers(&self) -> Duration;
+    /// Computes what is left to compute of a batch of which later ones are made.
+    fn settle(&self, batch: Time) -> Result<()>;
     /// Forgets the batches that no batch after the completed `batch` needs.
     fn clear_metadata(&self, batch: Time);
     /// Makes the RDDs of a batch, of inputs made by another process.

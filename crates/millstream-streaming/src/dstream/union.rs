@@ -1,5 +1,6 @@
 //! `union`: the records of several streams.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_core::rdd::AnyRdd;
@@ -27,11 +28,16 @@ impl<T: Data> DStream<T> {
 /// Unites one or more streams.
 #[track_caller]
 pub(crate) fn union<T: Data>(name: &'static str, parents: Vec<DStream<T>>) -> DStream<T> {
-    let graph = std::sync::Arc::clone(parents[0].graph());
+    let graph = Arc::clone(parents[0].graph());
     let slide = parents[0].slide_duration();
     let slides: Vec<Duration> = parents.iter().map(DStream::slide_duration).collect();
+    let foreign = parents.iter().any(|parent| !Arc::ptr_eq(parent.graph(), &graph));
     let context = graph.context.clone();
     let union = DStream::new(&graph, name, Union { parents, slide, context });
+    if foreign {
+        let problem = "the streams belong to different streaming contexts; put them on one";
+        graph.problem(union.any().operator(), problem);
+    }
     if let Some(other) = slides.iter().find(|other| **other != slide) {
         graph.problem(
             union.any().operator(),

@@ -168,9 +168,24 @@ impl Graph {
         self.parts().inputs.entry(batch).or_default().insert(info.input_stream_id, info);
     }
 
-    /// Returns what the sources said of a batch.
+    /// Returns what the sources said of a batch, and of those before it that had no jobs because no window was due.
     pub(crate) fn take_inputs(&self, batch: Time) -> BTreeMap<StreamId, StreamInputInfo> {
-        self.parts().inputs.remove(&batch).unwrap_or_default()
+        let mut parts = self.parts();
+        let later = parts.inputs.split_off(&(batch + Duration::from_millis(1)));
+        let reported = std::mem::replace(&mut parts.inputs, later);
+        drop(parts);
+        let mut inputs: BTreeMap<StreamId, StreamInputInfo> = BTreeMap::new();
+        for (stream, mut info) in reported.into_values().flatten() {
+            info.num_records += inputs.get(&stream).map_or(0, |earlier| earlier.num_records);
+            inputs.insert(stream, info);
+        }
+        inputs
+    }
+
+    /// Computes what later batches are made of, as far as the outputs of `batch` did not ask for it.
+    pub(crate) fn settle(&self, batch: Time) -> Result<()> {
+        let streams = self.parts().streams.clone();
+        streams.iter().try_for_each(|stream| stream.settle(batch))
     }
 
     /// Forgets what no batch after `batch`, which was completed, needs.

@@ -236,10 +236,8 @@ pub(crate) trait GenerateBlocks: Send + Sync {
     /// Makes the stores that are held back look at their stop signal.
     fn wake(&self);
 
-    /// Sets the rate of the receiver, in records per second.
-    fn update_rate(&self, rate: u64);
-
     /// Returns how many bytes wait to be processed.
+    #[cfg(test)]
     fn backlog(&self) -> usize;
 
     /// Stops; see [`BlockGenerator::stop`].
@@ -262,10 +260,7 @@ impl<T: Data> GenerateBlocks for BlockGenerator<T> {
         self.shared.room.notify_all();
     }
 
-    fn update_rate(&self, rate: u64) {
-        self.shared.limiter.update_rate(rate);
-    }
-
+    #[cfg(test)]
     fn backlog(&self) -> usize {
         self.shared.backlog.held()
     }

@@ -1,9 +1,11 @@
 //! Cuts the batches: at each batch time, makes jobs of what the outputs describe.
 
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use millstream_core::{BatchId, with_batch};
 
@@ -28,6 +30,8 @@ pub(crate) struct JobGenerator {
     events: Sender<Event>,
     timer: OnceLock<RecurringTimer>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Nothing is ever sent: it is closed when the thread ends.
+    ended: Mutex<Receiver<Infallible>>,
 }
 
 /// What the thread works with.
@@ -62,13 +66,17 @@ impl JobGenerator {
             termination: Arc::clone(termination),
             failed: false,
         };
+        let (keep_open, ended) = mpsc::channel();
         let name = "streaming-job-generator";
         let thread = std::thread::Builder::new()
             .name(name.into())
-            .spawn(move || work.run(&received))
+            .spawn(move || {
+                let _keep_open: Sender<Infallible> = keep_open;
+                work.run(&received);
+            })
             .map_err(|error| Error::thread(name, error))?;
-        let generator = JobGenerator { events, timer: OnceLock::new(), thread: Mutex::new(Some(thread)) };
-        Ok((generator, scheduler))
+        let (thread, ended) = (Mutex::new(Some(thread)), Mutex::new(ended));
+        Ok((JobGenerator { events, timer: OnceLock::new(), thread, ended }, scheduler))
     }
 
     /// Starts to cut batches, the first at `first`.
@@ -89,15 +97,21 @@ impl JobGenerator {
         self.timer.get().and_then(|timer| timer.stop(at_once))
     }
 
-    /// Ends the thread after what has been asked of it.
-    pub(crate) fn stop(&self) {
+    /// Ends the thread after what has been asked of it; returns whether that has happened in time.
+    pub(crate) fn stop(&self, timeout: Duration) -> bool {
         // Sent in vain if the thread has ended already.
         let _ = self.events.send(Event::Stop);
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        // The closure of a `transform` may take as long as it likes.
+        if matches!(ended.recv_timeout(timeout), Err(RecvTimeoutError::Timeout)) {
+            return false;
+        }
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // Panics of users' closures are caught; one of the generator itself was printed when it happened.
             let _ = thread.join();
         }
+        true
     }
 }
 
@@ -117,7 +131,8 @@ impl Work {
     }
 
     fn generate_jobs(&mut self, time: Time) {
-        if self.failed {
+        // What was received meanwhile stays where it is, and holds the receivers back.
+        if self.failed || self.scheduler.is_halted() {
             return;
         }
         self.graph.receivers.allocate_blocks_to_batch(time);
@@ -138,6 +153,11 @@ impl Work {
             if let Some(run) = (output.generate)(time)? {
                 jobs.push(Job { output: output.number, operator: Arc::clone(&output.operator), run });
             }
+        }
+        if let Some(Job { output, operator, run }) = jobs.pop() {
+            let graph = Arc::clone(&self.graph);
+            let run = Box::new(move || run().and_then(|()| graph.settle(time)));
+            jobs.push(Job { output, operator, run });
         }
         Ok(jobs)
     }

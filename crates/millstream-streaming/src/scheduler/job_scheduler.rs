@@ -55,6 +55,8 @@ struct Batch {
     /// When its first job started, exactly.
     started: Option<Instant>,
     remaining: usize,
+    /// An output of it has failed: it is never completed.
+    failed: bool,
 }
 
 impl JobScheduler {
@@ -100,7 +102,10 @@ impl JobScheduler {
             self.listeners.post(|| Event::BatchSubmitted(info.clone()));
         }
         let mut state = self.state();
-        state.batches.insert(time, Batch { info, started: None, remaining: jobs.len() });
+        if state.halted {
+            return;
+        }
+        state.batches.insert(time, Batch { info, started: None, remaining: jobs.len(), failed: false });
         state.queue.extend(jobs.into_iter().map(|job| (time, job)));
         let completed = state.take_completed();
         drop(state);
@@ -116,6 +121,11 @@ impl JobScheduler {
         drop(state);
         drop(queued);
         self.changed.notify_all();
+    }
+
+    /// Returns whether no more jobs may start.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.state().halted
     }
 
     /// Ends the threads once all queued jobs have run; returns whether that has happened in time.
@@ -220,14 +230,14 @@ impl JobScheduler {
             });
             batch.info.output_operation_infos.extend(operation.map(|operation| (output, operation)));
             batch.remaining -= 1;
-            if batch.remaining == 0 || failure.is_some() {
+            let ended_before = batch.failed;
+            batch.failed |= failure.is_some();
+            if !ended_before && (batch.remaining == 0 || batch.failed) {
                 batch.info.processing_end_time = Some(now);
                 batch.info.processing_time = batch.started.map(|started| started.elapsed());
                 self.listeners.post(|| Event::BatchCompleted(batch.info.clone()));
             }
-            if failure.is_none() {
-                completed = state.take_completed();
-            }
+            completed = state.take_completed();
         }
         drop(state);
         self.changed.notify_all();
@@ -255,6 +265,7 @@ impl State {
         let mut completed = Vec::new();
         while let Some(first) = self.batches.first_entry()
             && first.get().remaining == 0
+            && !first.get().failed
         {
             completed.push(*first.key());
             first.remove();

@@ -144,15 +144,8 @@ impl ReceiverTracker {
         self.registry.blocks.clean_up_old_batches(threshold);
     }
 
-    /// Sets the rate of a stream's receiver, in records per second, at most its configured maximum; 0 changes nothing.
-    pub(crate) fn update_rate(&self, stream: StreamId, rate: u64) {
-        let supervisors = lock(&self.supervisors);
-        for supervisor in supervisors.iter().filter(|supervisor| supervisor.stream() == stream) {
-            supervisor.generator().update_rate(rate);
-        }
-    }
-
     /// Returns how many bytes the receivers have received that no batch has processed.
+    #[cfg(test)]
     pub(crate) fn backlog(&self) -> usize {
         lock(&self.supervisors).iter().map(|supervisor| supervisor.generator().backlog()).sum()
     }

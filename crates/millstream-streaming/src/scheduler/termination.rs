@@ -34,6 +34,11 @@ impl Termination {
         self.changed.notify_all();
     }
 
+    /// Returns whether something failed, so that no later batch will be completed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state().failure.is_some()
+    }
+
     pub(crate) fn stopped(&self) {
         self.state().stopped = true;
         self.changed.notify_all();

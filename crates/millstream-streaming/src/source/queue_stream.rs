@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use millstream_core::operator::user_code;
 use millstream_core::{Context, Data, Rdd};
 
 use super::{Source, stream};
@@ -141,7 +142,8 @@ impl<T: Data> Source<T> for Queue<T> {
         drop(queue);
         let rdd = match rdds.pop() {
             Some(only) if rdds.is_empty() => only,
-            Some(last) => self.context.union(rdds.into_iter().chain([last])),
+            // As if the program had united them: another process has another queue, and could not do it again.
+            Some(last) => user_code(|| self.context.union(rdds.into_iter().chain([last]))),
             None => self.default.clone().unwrap_or_else(|| self.context.empty_rdd()),
         };
         Ok((rdd, None))

@@ -32,4 +32,36 @@ impl<T: Data> Rdd<T> {
         });
         done.map(drop)
     }
+
+    /// Calls `f` with each record and with values that go along to the workers; an error it returns fails the task.
+    ///
+    /// Use it where the program may run in several processes: the closure itself may capture nothing there.
+    ///
+    /// # Errors
+    /// If a task fails as often as it may.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let limit = 3;
+    /// let checked = context.parallelize(0..5, 2).foreach_env(limit, |limit, n| {
+    ///     if n < *limit { Ok(()) } else { Err(format!("{n} is too large")) }
+    /// });
+    /// assert!(checked.unwrap_err().to_string().ends_with("is too large"));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn foreach_env<E: Data, R: Outcome>(
+        &self,
+        env: E,
+        f: impl Fn(&E, T) -> R + Send + Sync + 'static,
+    ) -> Result<()> {
+        let all = self.all_partitions();
+        let done: Result<Vec<()>> = self.run("foreach_env", all, env, move |env, input, _| {
+            stream::drain(input, |chunk| {
+                Cursor::from(chunk).try_for_each(|record| f(env, record).into_result())
+            })
+        });
+        done.map(drop)
+    }
 }

@@ -25,7 +25,8 @@ impl<T: Data> Rdd<T> {
     pub fn take(&self, n: usize) -> Result<Vec<T>> {
         let mut records: Vec<T> = Vec::new();
         let (mut read, all) = (0, self.num_partitions());
-        while records.len() < n && read < all {
+        // Without partitions there is a job all the same: it finds what is wrong with the RDD.
+        while records.len() < n {
             let next = all.min(read + 1.max(read * SCALE_UP));
             let missing = n - records.len();
             let parts = self.run("take", (read..next).collect(), missing, |&missing, mut input, _| {
@@ -40,6 +41,9 @@ impl<T: Data> Rdd<T> {
             })?;
             records.extend(parts.into_iter().flatten().take(missing));
             read = next;
+            if read == all {
+                break;
+            }
         }
         Ok(records)
     }

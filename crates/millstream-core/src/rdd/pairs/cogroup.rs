@@ -7,6 +7,7 @@ use super::group_by_key::hashed;
 use super::{Hashed, into_buckets};
 use crate::data::{Data, Key};
 use crate::error::Result;
+use crate::rdd::exchange::some_partitions;
 use crate::rdd::{Compute, Dependency, Rdd};
 use crate::shuffle::combine_table::CombineTable;
 use crate::shuffle::partitioner::{PartitionedBy, Partitioner};
@@ -55,13 +56,13 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         other: &Rdd<(K, W)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, Grouped<V, W>)> {
-        let partitioner = partitioner.into();
-        let cogroup = Cogroup {
-            left: Side::new(self, &partitioner),
-            right: Side::new(other, &partitioner),
-            partitioner,
-        };
-        Rdd::checked(self.context(), "cogroup", Location::caller(), Ok(Box::new(cogroup)), 0)
+        let (partitioner, place) = (partitioner.into(), Location::caller());
+        let (left, right) = (Side::new(self, &partitioner), Side::new(other, &partitioner));
+        let partitions = partitioner.partitions();
+        let compute = some_partitions(self, partitions, "cogroup", place)
+            .and_then(|()| some_partitions(other, partitions, "cogroup", place))
+            .map(|()| Box::new(Cogroup { left, right, partitioner }) as Box<dyn Compute<_>>);
+        Rdd::checked(self.context(), "cogroup", place, compute, 0)
     }
 }
 

@@ -5,6 +5,8 @@ mod group_by_key;
 mod partition_by;
 mod reduce_by_key;
 
+pub use cogroup::Grouped;
+
 use crate::data::Key;
 use crate::shuffle::partitioner::Partitioner;
 

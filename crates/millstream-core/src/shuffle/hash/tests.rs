@@ -83,7 +83,10 @@ fn families() -> Vec<(String, Vec<u64>)> {
         ("pairs".into(), (0..KEYS).map(|n| pinned_hash(&(n / 100, n % 100))).collect()),
         ("users".into(), (0..KEYS).map(|n| pinned_hash(&format!("u{n:07}"))).collect()),
         ("users as texts".into(), (0..KEYS).map(|n| pinned_hash(&Text::from(format!("u{n:07}")))).collect()),
-        ("long names".into(), (0..KEYS).map(|n| pinned_hash(&format!("https://example.org/{n}/index"))).collect()),
+        (
+            "long names".into(),
+            (0..KEYS).map(|n| pinned_hash(&format!("https://example.org/{n}/index"))).collect(),
+        ),
         ("repetitions".into(), (0..2_000).map(|n| pinned_hash(&"a".repeat(n))).collect()),
     ];
     for shift in [1, 4, 8, 16, 32, 44, 49] {
@@ -157,7 +160,10 @@ fn every_bit_of_a_string_flips_every_bit_of_the_hash_half_the_time() {
             }
             for (output, flips) in flips.into_iter().enumerate() {
                 let share = flips as f64 / rounds as f64;
-                assert!((0.41..0.59).contains(&share), "{len} bytes: bit {input} flips bit {output} in {share}");
+                assert!(
+                    (0.41..0.59).contains(&share),
+                    "{len} bytes: bit {input} flips bit {output} in {share}"
+                );
             }
         }
     }

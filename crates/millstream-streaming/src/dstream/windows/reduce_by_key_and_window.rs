@@ -107,10 +107,10 @@ struct ReducedWindow<K: Key, V: Data> {
 }
 
 impl<K: Key, V: Data> ReducedWindow<K, V> {
-    /// How many batches leave the window each slide, and as many enter it.
+    /// How many batches leave the window each slide, and as many enter it; those between two windows do neither.
     fn changing(&self) -> usize {
         let millis = self.reduced.slide_duration().as_millis().max(1);
-        usize::try_from(self.slide.as_millis() / millis).unwrap_or(usize::MAX)
+        usize::try_from(self.slide.min(self.window).as_millis() / millis).unwrap_or(usize::MAX)
     }
 }
 
@@ -130,7 +130,7 @@ impl<K: Key, V: Data> Node<(K, V)> for ReducedWindow<K, V> {
         let nothing = || self.reduced.context().empty_rdd::<(K, V)>().any();
         let mut inputs = vec![own.rdd(batch - self.slide)?.map_or_else(nothing, |rdd| rdd.any())];
         let first_left = batch - self.slide - self.window + step;
-        let first_entered = batch - self.slide + step;
+        let first_entered = batch - self.slide.min(self.window) + step;
         for first in [first_left, first_entered] {
             let mut at = first;
             for _ in 0..self.changing() {
@@ -158,8 +158,12 @@ impl<K: Key, V: Data> Node<(K, V)> for ReducedWindow<K, V> {
         Ok(Rdd::from_compute(context, "reduce_by_key_and_window", slid).local_checkpoint())
     }
 
+    fn is_endless(&self) -> bool {
+        true
+    }
+
     fn parents_remember(&self, own: Duration) -> Duration {
-        own + self.window
+        own.saturating_add(self.window)
     }
 }
 

@@ -61,6 +61,6 @@ impl<T: Data> Node<T> for Window<T> {
     }
 
     fn parents_remember(&self, own: Duration) -> Duration {
-        own + self.window
+        own.saturating_add(self.window)
     }
 }

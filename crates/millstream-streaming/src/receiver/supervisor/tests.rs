@@ -1,13 +1,12 @@
 use std::cell::RefCell;
 use std::error::Error as StdError;
 use std::io;
+use std::thread::JoinHandle;
 
 use super::*;
 use crate::clock::ManualClock;
 use crate::error::Result;
 use crate::receiver::ReceivedBlock;
-use crate::receiver::receiver_handle::ReceiverHandle;
-use std::thread::JoinHandle;
 
 const LONG: Duration = Duration::from_secs(60);
 const DELAY: Duration = Duration::from_millis(2000);
@@ -285,7 +284,8 @@ fn a_stop_ends_a_store_that_is_held_back_by_the_backlog() {
 
 #[test]
 fn a_receiver_that_does_not_end_is_refused_and_left_alone() {
-    struct Stuck(Mutex<(Sender<()>, mpsc::Receiver<()>, Sender<Result<()>>)>);
+    type Channels = (Sender<()>, mpsc::Receiver<()>, Sender<Result<()>>);
+    struct Stuck(Mutex<Channels>);
     impl Receiver<u64> for Stuck {
         fn on_start(
             &self,

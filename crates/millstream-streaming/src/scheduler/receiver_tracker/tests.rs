@@ -169,15 +169,14 @@ fn a_receiver_that_fails_is_known_with_its_error_and_restarted() {
 }
 
 #[test]
-fn rates_reach_the_receivers() {
+fn a_rate_holds_a_receiver_back() {
     let clock = ManualClock::new(0);
     let tracker = ReceiverTracker::new(Arc::new(clock.clone()), Arc::default());
     let (handles, handed) = mpsc::channel();
-    let limited = ReceiverConfig { max_rate: Some(1000), ..config() };
+    let limited = ReceiverConfig { max_rate: Some(1000), initial_rate: Some(10), ..config() };
     tracker.register::<u64>(StreamId(0), Arc::new(Remote(Mutex::new(handles))), limited);
     tracker.start().unwrap();
     let (_, store) = handed.recv().unwrap();
-    tracker.update_rate(StreamId(0), 10);
     assert!(clock.wait_for_waiters(1, LONG));
     let storing = thread::spawn(move || (0..3).for_each(&store));
     // The second and the third record wait for 100 ms each.

@@ -18,7 +18,7 @@ pub(super) struct English {
 impl English {
     pub(super) fn new() -> Self {
         let words: Vec<&str> = WORDS.split_whitespace().collect();
-        let share = |rank: usize| u64::MAX / (rank as u64 + 1) / 16;
+        let share = |rank: usize| (1 << 32) / (rank as u64 + 1);
         let up_to: Vec<u64> = (0..words.len())
             .scan(0_u64, |sum, rank| {
                 *sum += share(rank);
