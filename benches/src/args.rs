@@ -53,6 +53,8 @@ pub(crate) struct RunArgs {
     pub(crate) warm_up: Option<usize>,
     /// `--variant`: the type of a word.
     pub(crate) variant: Variant,
+    /// `--split std`: what the hand-written loops split lines with.
+    pub(crate) split: Split,
     /// `--hand` or `--compare`.
     pub(crate) mode: Mode,
     /// `--pairs`: how often the two sides take turns; 5 by default and at least.
@@ -66,6 +68,15 @@ pub(crate) enum Variant {
     Fastest,
     /// `String` in both.
     String,
+}
+
+/// How the hand-written loops find the words of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Split {
+    /// A loop over bytes, which measured fastest.
+    Bytes,
+    /// `str::split(' ')`, which most would write.
+    Std,
 }
 
 /// Which sides run.
@@ -108,6 +119,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
         lines_per_batch: None,
         warm_up: None,
         variant: Variant::Fastest,
+        split: Split::Bytes,
         mode: Mode::Product,
         pairs: LEAST_PAIRS,
     };
@@ -137,6 +149,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
                     "warm-up" => run.warm_up = Some(number(name, &value()?)?),
                     "pairs" => run.pairs = positive(name, &value()?, MOST_RECORDS)?.max(LEAST_PAIRS),
                     "variant" => run.variant = variant(&value()?)?,
+                    "split" => run.split = split(&value()?)?,
                     _ => {}
                 }
             }
@@ -145,9 +158,10 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
     match (generate, hold) {
         (Some(folder), _) => Ok(Command::Generate(GenerateArgs { folder, lines, seed })),
         (None, Some(seconds)) => Ok(Command::Hold(HoldArgs { seconds, interval_ms, cores: run.cores })),
-        (None, None) if run.workload.is_empty() => Err(
-            "none of --workload W --data DIR, --generate DIR and --hold SECONDS is given: name one".to_owned(),
-        ),
+        (None, None) if run.workload.is_empty() => {
+            Err("none of --workload W --data DIR, --generate DIR and --hold SECONDS is given: name one"
+                .to_owned())
+        }
         (None, None) => Ok(Command::Run(run)),
     }
 }
@@ -175,6 +189,14 @@ fn variant(value: &str) -> Result<Variant, String> {
     }
 }
 
+fn split(value: &str) -> Result<Split, String> {
+    match value {
+        "bytes" => Ok(Split::Bytes),
+        "std" => Ok(Split::Std),
+        other => Err(format!("--split {other}: not known: give `bytes` or `std`")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,7 +215,7 @@ mod tests {
     #[test]
     fn every_option_of_a_run_is_read() {
         let args = run("--workload W2 --data /d --cores 3 --batches 7 --lines-per-batch=11 --warm-up 0 \
-                        --variant string --compare --pairs 9");
+                        --variant string --split std --compare --pairs 9");
         let expected = RunArgs {
             workload: "W2".into(),
             data: "/d".into(),
@@ -202,6 +224,7 @@ mod tests {
             lines_per_batch: Some(11),
             warm_up: Some(0),
             variant: Variant::String,
+            split: Split::Std,
             mode: Mode::Compare,
             pairs: 9,
         };
@@ -247,6 +270,7 @@ mod tests {
             ("--workload W1 --batches -3", "--batches -3"),
             ("--workload W1 --batches --hand", "--batches needs a value"),
             ("--workload W1 --variant odd", "--variant odd"),
+            ("--workload W1 --split odd", "--split odd"),
             ("--data /d", "--workload"),
         ] {
             let error = parse_line(line).expect_err(line);

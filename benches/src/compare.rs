@@ -143,6 +143,7 @@ impl fmt::Display for Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Split;
     use crate::workload::Kind;
 
     /// Answers with fixed times in turn and notes whom it was asked after.
@@ -162,7 +163,7 @@ mod tests {
     }
 
     fn plan(warm_up: usize) -> Plan {
-        Plan { kind: Kind::W1, cores: 1, per_batch: 100, batches: 2, warm_up, pairs: 5 }
+        Plan { kind: Kind::W1, cores: 1, per_batch: 100, batches: 2, warm_up, pairs: 5, split: Split::Bytes }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `--hold`: whether batches as short as a few milliseconds keep up with the real clock.
 
 use std::io::Write;
-use std::sync::mpsc::{self, Sender};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
 
 use millstream::listener::{BatchInfo, StreamingListener};
 use millstream::prelude::*;
@@ -121,7 +121,9 @@ mod tests {
         let mut out = Vec::new();
         assert_eq!(held.tell(&mut out), Ok(Verdict::Good));
         assert!(held.due > 0);
-        assert!(String::from_utf8(out).unwrap().starts_with(r#"{"event":"held","seconds":1,"interval_ms":5,"#));
+        assert!(
+            String::from_utf8(out).unwrap().starts_with(r#"{"event":"held","seconds":1,"interval_ms":5,"#)
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The workloads, and what both sides have to offer to run one.
 
-use crate::args::RunArgs;
+use crate::args::{RunArgs, Split};
 
 /// A workload: what is computed from each batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,7 @@ pub(crate) struct Plan {
     pub(crate) batches: usize,
     pub(crate) warm_up: usize,
     pub(crate) pairs: usize,
+    pub(crate) split: Split,
 }
 
 impl Plan {
@@ -71,6 +72,7 @@ impl Plan {
             batches: args.batches.unwrap_or(batches),
             warm_up: args.warm_up.unwrap_or(warm_up),
             pairs: args.pairs,
+            split: args.split,
         }
     }
 }

@@ -33,7 +33,8 @@ pub fn run<A: Parser>(example: impl FnOnce(Conf, A) -> Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let program = std::path::Path::new(&program).file_name().unwrap_or_default().display().to_string();
+            let program =
+                std::path::Path::new(&program).file_name().unwrap_or_default().display().to_string();
             complain(&format!("{program}: {error}"));
             ExitCode::FAILURE
         }
@@ -42,7 +43,8 @@ pub fn run<A: Parser>(example: impl FnOnce(Conf, A) -> Result<()>) -> ExitCode {
 
 fn parse<A: Parser>(arguments: impl Iterator<Item = OsString>) -> A {
     let mut command = A::command().after_help(SETTINGS);
-    let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| A::from_arg_matches(&matches));
+    let parsed =
+        command.try_get_matches_from_mut(arguments).and_then(|matches| A::from_arg_matches(&matches));
     parsed.unwrap_or_else(|error| {
         let _ = error.print();
         if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {

@@ -66,7 +66,8 @@ fn every_word_of_a_large_text_is_counted_once() {
     let server = Server::new();
     let text = licence().repeat(600);
     assert!(text.len() > 5_000_000);
-    let arguments = ["127.0.0.1", &server.port(), "--interval", "200ms", "--records", "1000000", "--master", "local[2]"];
+    let arguments =
+        ["127.0.0.1", &server.port(), "--interval", "200ms", "--records", "1000000", "--master", "local[2]"];
     let mut program = Program::start(&mut example("network_word_count", &arguments));
     let mut client = server.accept();
     client.write_all(text.as_bytes()).unwrap();
@@ -165,19 +166,28 @@ fn wrong_arguments_are_told_with_the_usage() {
         let stderr = String::from_utf8(stderr).unwrap();
         assert_eq!(status.code(), Some(2), "{name} {arguments:?}: {stderr}");
         assert!(stderr.contains(message), "{name} {arguments:?}: {stderr}");
-        assert!(stderr.contains("Usage: ") && stderr.contains("--conf KEY=VALUE"), "{name} {arguments:?}: {stderr}");
+        assert!(
+            stderr.contains("Usage: ") && stderr.contains("--conf KEY=VALUE"),
+            "{name} {arguments:?}: {stderr}"
+        );
         assert!(stdout.is_empty());
     }
     for (name, arguments, message) in [
-        ("network_word_count", &["localhost", "1", "--conf", "spark.streaming.blockIntervall=1s"] as &[&str],
-         "write `spark.streaming.blockInterval`, the nearest key"),
+        (
+            "network_word_count",
+            &["localhost", "1", "--conf", "spark.streaming.blockIntervall=1s"] as &[&str],
+            "write `spark.streaming.blockInterval`, the nearest key",
+        ),
         ("network_word_count", &["localhost", "1", "--master", "yarn"], "`yarn`"),
         ("windowed_hot_words", &["localhost", "1", "1500ms", "1s"], "window"),
     ] {
         let Output { status, stderr, .. } = example(name, arguments).output().unwrap();
         let stderr = String::from_utf8(stderr).unwrap();
         assert_eq!(status.code(), Some(1), "{name} {arguments:?}: {stderr}");
-        assert!(stderr.starts_with(&format!("{name}: ")) && stderr.contains(message), "{name} {arguments:?}: {stderr}");
+        assert!(
+            stderr.starts_with(&format!("{name}: ")) && stderr.contains(message),
+            "{name} {arguments:?}: {stderr}"
+        );
     }
 }
 

@@ -113,7 +113,9 @@ fn it_is_a_client_too() {
 fn what_is_wrong_is_told_with_a_remedy() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let in_use = format!("port {port} is in use by another program; end that one (`ss -ltnp` names it) or choose another");
+    let in_use = format!(
+        "port {port} is in use by another program; end that one (`ss -ltnp` names it) or choose another"
+    );
     let nobody = free_port().to_string();
     for (arguments, code, message) in [
         (&["-lk", &*port] as &[&str], 1, &*in_use),

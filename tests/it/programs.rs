@@ -1,11 +1,12 @@
 //! Programs of the checkout: built once, started in a process group of their own, watched, and ended.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -16,9 +17,13 @@ pub(crate) fn root() -> PathBuf {
 
 /// A program of the workspace as users run it: built with `--release`, which is quick where nothing has changed.
 pub(crate) fn release_program(package: &str, program: &str) -> PathBuf {
-    // One build after the other: two that start at once would only wait for each other, and say so.
-    static BUILDING: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = BUILDING.lock();
+    // Each is built once, one build after the other: two that start at once would only wait for each other, and say so.
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    built.entry(format!("{package}/{program}")).or_insert_with(|| build(package, program)).clone()
+}
+
+fn build(package: &str, program: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root()).args([
         "build",

@@ -5,6 +5,7 @@ use std::hash::Hash;
 use hashbrown::HashMap;
 
 use super::threads::Threads;
+use crate::args::Split;
 use crate::batches::Batches;
 
 /// Counts by word.
@@ -14,6 +15,7 @@ pub(super) type Counts<K> = HashMap<K, u64>;
 pub(super) fn count_words<'a, K>(
     batches: &Batches<'a, String>,
     batch: usize,
+    split: Split,
     threads: &Threads,
     tables: &mut [Counts<K>],
 ) where
@@ -24,7 +26,11 @@ pub(super) fn count_words<'a, K>(
         counts.clear();
         for lines in batches.part(batch, part, parts) {
             for line in lines {
-                each_word(line, |word| *counts.entry(K::from(word)).or_insert(0) += 1);
+                let mut count = |word| *counts.entry(K::from(word)).or_insert(0) += 1;
+                match split {
+                    Split::Bytes => each_word(line, count),
+                    Split::Std => line.split(' ').for_each(&mut count),
+                }
             }
         }
     });

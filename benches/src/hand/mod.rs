@@ -29,7 +29,7 @@ pub(crate) fn open<'a>(
     variant: Variant,
     records: &'a Records,
 ) -> Result<Box<dyn Workload + 'a>, String> {
-    let &Plan { kind, cores, per_batch, .. } = plan;
+    let &Plan { kind, cores, per_batch, split, .. } = plan;
     let threads = || Threads::new(cores);
     match records {
         Records::Numbers(numbers) if kind == Kind::Chain => Ok(Box::new(chain::Chain {
@@ -40,11 +40,13 @@ pub(crate) fn open<'a>(
             let batches = Batches { records: lines.as_slice(), per_batch };
             match (kind, variant) {
                 (Kind::W1, _) => Ok(Box::new(w1::Grep { batches, threads: threads()? })),
-                (Kind::W2, Variant::Fastest) => Ok(Box::new(w2::WordCount::<&str>::new(batches, threads()?))),
-                (Kind::W2, Variant::String) => {
-                    Ok(Box::new(w2::WordCount::<String>::new(batches, threads()?)))
+                (Kind::W2, Variant::Fastest) => {
+                    Ok(Box::new(w2::WordCount::<&str>::new(batches, split, threads()?)))
                 }
-                (Kind::W3, _) => Ok(Box::new(w3::TopWords::new(batches, threads()?))),
+                (Kind::W2, Variant::String) => {
+                    Ok(Box::new(w2::WordCount::<String>::new(batches, split, threads()?)))
+                }
+                (Kind::W3, _) => Ok(Box::new(w3::TopWords::new(batches, split, threads()?))),
                 (Kind::W5, _) => Ok(Box::new(w5::FirstWords::new(batches))),
                 (Kind::Chain, _) => Err("the chain of maps reads numbers, not lines".to_owned()),
             }

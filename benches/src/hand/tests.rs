@@ -1,3 +1,4 @@
+use crate::args::Split;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,7 +34,15 @@ fn check(kind: Kind, variant: Variant, expected: impl Fn(&[String], usize, usize
     let lines = Arc::new(lines());
     for threads in 1..4 {
         for per_batch in [1, 10, 13, 97, 150] {
-            let plan = Plan { kind, cores: threads, per_batch, batches: 1, warm_up: 0, pairs: 5 };
+            let plan = Plan {
+                kind,
+                cores: threads,
+                per_batch,
+                batches: 1,
+                warm_up: 0,
+                pairs: 5,
+                split: Split::Bytes,
+            };
             let records = Records::Lines(Arc::clone(&lines));
             let mut side = open(&plan, variant, &records).unwrap();
             for i in 0..WINDOW + 20 {
@@ -88,7 +97,15 @@ fn the_chain_adds_ten_to_each_number() {
     let records = Records::Numbers(Arc::new((0..100).collect()));
     for threads in 1..4 {
         let kind = Kind::Chain;
-        let plan = Plan { kind, cores: threads, per_batch: 60, batches: 1, warm_up: 0, pairs: 5 };
+        let plan = Plan {
+            kind,
+            cores: threads,
+            per_batch: 60,
+            batches: 1,
+            warm_up: 0,
+            pairs: 5,
+            split: Split::Bytes,
+        };
         let mut side = open(&plan, Variant::Fastest, &records).unwrap();
         for i in 0..4 {
             let expected: u64 = (i * 60..(i + 1) * 60).map(|at| (at % 100) as u64 + 10).sum();
@@ -99,7 +116,8 @@ fn the_chain_adds_ten_to_each_number() {
 
 #[test]
 fn records_of_the_wrong_kind_are_refused() {
-    let plan = |kind| Plan { kind, cores: 1, per_batch: 1, batches: 1, warm_up: 0, pairs: 5 };
+    let plan =
+        |kind| Plan { kind, cores: 1, per_batch: 1, batches: 1, warm_up: 0, pairs: 5, split: Split::Bytes };
     assert!(open(&plan(Kind::W1), Variant::Fastest, &Records::Numbers(Arc::default())).is_err());
     assert!(open(&plan(Kind::Chain), Variant::Fastest, &Records::Lines(Arc::default())).is_err());
 }

@@ -7,12 +7,14 @@ use hashbrown::hash_map::Entry;
 use super::count_words::{Counts, count_words};
 use super::threads::Threads;
 use super::timed;
+use crate::args::Split;
 use crate::batches::Batches;
 use crate::results;
 use crate::workload::{BatchResult, WINDOW, Workload};
 
 pub(super) struct TopWords<'a> {
     batches: Batches<'a, String>,
+    split: Split,
     threads: Threads,
     tables: Vec<Counts<&'a str>>,
     /// The counts of each batch in the window, the oldest first.
@@ -22,13 +24,13 @@ pub(super) struct TopWords<'a> {
 }
 
 impl<'a> TopWords<'a> {
-    pub(super) fn new(batches: Batches<'a, String>, threads: Threads) -> Self {
+    pub(super) fn new(batches: Batches<'a, String>, split: Split, threads: Threads) -> Self {
         let tables = (0..threads.count()).map(|_| Counts::new()).collect();
-        TopWords { batches, threads, tables, window: VecDeque::new(), total: Counts::new() }
+        TopWords { batches, split, threads, tables, window: VecDeque::new(), total: Counts::new() }
     }
 
     fn slide(&mut self, i: usize) {
-        count_words(&self.batches, i, &self.threads, &mut self.tables);
+        count_words(&self.batches, i, self.split, &self.threads, &mut self.tables);
         for (word, n) in &self.tables[0] {
             *self.total.entry(word).or_insert(0) += n;
         }

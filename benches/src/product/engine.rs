@@ -4,10 +4,10 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use millstream::core::{Chunk, Data};
 use millstream::listener::{BatchInfo, StreamingListener};
 use millstream::prelude::*;
 use millstream::testing::{Driver, Steps};
-use millstream::core::{Chunk, Data};
 
 use crate::batches::ranges;
 use crate::workload::{BatchResult, Plan, Workload};

@@ -4,22 +4,20 @@ use std::sync::Arc;
 
 use millstream::prelude::*;
 use millstream::text::word_slices;
-use millstream::core::Key;
 
-use super::engine::{leave, start};
+use super::engine::{Results, leave, start};
 use crate::args::Variant;
-use crate::results;
 use crate::workload::{Plan, Workload};
 
 pub(super) fn open(plan: &Plan, lines: &Arc<Vec<String>>, variant: Variant) -> Result<Box<dyn Workload>> {
     start(plan, lines, |lines, results| match variant {
         Variant::Fastest => {
             let counts = counts(&lines.flat_map_into(|line, out| out.extend(words(line))));
-            counts.foreach_rdd(move |rdd| Ok::<_, Error>(leave(&results, keys_and_sum(&rdd)?)));
+            counts.foreach_rdd(move |rdd| leave_keys_and_sum(&results, &rdd));
         }
         Variant::String => {
             let words = lines.flat_map_into(|line, out| out.extend(word_slices(line).map(String::from)));
-            counts(&words).foreach_rdd(move |rdd| Ok::<_, Error>(leave(&results, keys_and_sum(&rdd)?)));
+            counts(&words).foreach_rdd(move |rdd| leave_keys_and_sum(&results, &rdd));
         }
     })
 }
@@ -28,8 +26,9 @@ fn counts<K: Key>(words: &DStream<K>) -> DStream<(K, u64)> {
     words.map(|word| (word, 1)).reduce_by_key(|a, b| a + b)
 }
 
-/// The number of keys and the sum of their counts.
-pub(super) fn keys_and_sum<K: Key>(counts: &Rdd<(K, u64)>) -> Result<String> {
+/// Leaves the number of keys and the sum of their counts.
+pub(super) fn leave_keys_and_sum<K: Key>(results: &Results, counts: &Rdd<(K, u64)>) -> Result<()> {
     let counts = counts.map_ref(|(_, n)| *n).collect()?;
-    Ok(results::keys_and_sum(counts.into_iter()))
+    leave(results, crate::results::keys_and_sum(counts.into_iter()));
+    Ok(())
 }

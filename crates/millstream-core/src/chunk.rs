@@ -84,29 +84,44 @@ impl<T: Clone> Chunk<T> {
     /// Keeps the records for which `keep` holds: in place if the chunk is owned, by position if it is shared.
     #[must_use]
     pub fn filter(self, mut keep: impl FnMut(&T) -> bool) -> Self {
+        let (records, among) = match &self.0 {
+            Repr::Owned(records) => (records.as_slice(), None),
+            Repr::Shared(records, range) => (&records[range.clone()], None),
+            Repr::Selected(records, picked) => (records.as_slice(), Some(picked.as_slice())),
+        };
+        let mut picked: Vec<u32> = Vec::new();
+        // One loop for all, so that a large closure is inlined into it: called from two places it would stay a call.
+        for n in 0..self.len() {
+            let at = among.map_or(n, |among| among[n] as usize);
+            if keep(&records[at]) {
+                picked.push(at as u32);
+            }
+        }
+        self.pick(picked)
+    }
+
+    /// Keeps the records at some positions of a chunk that has no more than 32 bits of them, given in order.
+    fn pick(self, mut picked: Vec<u32>) -> Self {
         match self.0 {
             Repr::Owned(mut records) => {
-                records.retain(keep);
+                if picked.len() < records.len() {
+                    let (mut at, mut next) = (0, picked.into_iter().peekable());
+                    records.retain(|_| {
+                        at += 1;
+                        next.next_if_eq(&(at - 1)).is_some()
+                    });
+                }
                 records.into()
             }
-            Repr::Shared(records, range) if u32::try_from(range.end).is_ok() => {
-                let first = range.start as u32;
-                let mut picked = Vec::new();
-                for (at, record) in (first..).zip(&records[range]) {
-                    if keep(record) {
-                        picked.push(at);
-                    }
+            Repr::Shared(records, range) => match u32::try_from(range.start) {
+                Ok(start) if u32::try_from(range.end).is_ok() => {
+                    picked.iter_mut().for_each(|at| *at += start);
+                    Chunk(Repr::Selected(records, picked))
                 }
-                Chunk(Repr::Selected(records, picked))
-            }
-            // Positions beyond 32 bits: copies are the lesser evil.
-            Repr::Shared(records, range) => {
-                records[range].iter().filter(|record| keep(record)).cloned().collect::<Vec<_>>().into()
-            }
-            Repr::Selected(records, mut picked) => {
-                picked.retain(|&at| keep(&records[at as usize]));
-                Chunk(Repr::Selected(records, picked))
-            }
+                // Positions beyond 32 bits: copies are the lesser evil.
+                _ => picked.iter().map(|&at| records[range.start + at as usize].clone()).collect::<Vec<_>>().into(),
+            },
+            Repr::Selected(records, _) => Chunk(Repr::Selected(records, picked)),
         }
     }
 

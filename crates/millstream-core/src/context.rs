@@ -79,7 +79,9 @@ impl Context {
         let Master::Local { max_failures, .. } = Master::of(&conf)?;
         let max_failures = match max_failures {
             Some(url) => url,
-            None if conf.contains(settings::TASK_MAX_FAILURES.key()) => conf.get(settings::TASK_MAX_FAILURES)?,
+            None if conf.contains(settings::TASK_MAX_FAILURES.key()) => {
+                conf.get(settings::TASK_MAX_FAILURES)?
+            }
             None => LOCAL_MAX_FAILURES,
         };
         let engine = Engine::new(Box::new(executor), max_failures);
@@ -96,7 +98,6 @@ impl Context {
     }
 
     /// Returns the settings.
-    #[must_use]
     pub fn conf(&self) -> &Conf {
         &self.0.conf
     }

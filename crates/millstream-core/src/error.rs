@@ -14,7 +14,7 @@ pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 /// Why a batch could not be described or run.
 ///
 /// Errors are cheap to clone, because one failed job may be reported to several waiters.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting is unknown or has a value that can not be used.
@@ -94,7 +94,9 @@ pub enum Error {
     },
     /// A cached partition was freed after the job had been planned around it; the job is planned again.
     #[doc(hidden)]
-    #[error("a cached partition was freed while a job needed it; do not call `unpersist` before the job has ended")]
+    #[error(
+        "a cached partition was freed while a job needed it; do not call `unpersist` before the job has ended"
+    )]
     Freed,
     /// A thread of the engine died in a place where it must not.
     #[error("the engine is broken ({what}); this is a defect of Millstream: stop the program and restart it")]
@@ -102,6 +104,13 @@ pub enum Error {
         /// The part that died.
         what: String,
     },
+}
+
+/// Reads like the message: it is what a program whose `main` returns an error shows its user.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

@@ -81,8 +81,9 @@ pub(crate) fn build_id() -> Result<u64> {
         } else {
             std::env::current_exe().map_err(|error| Error::io("finding the program's own file", error))?
         };
-        let bytes = std::fs::read(&path)
-            .map_err(|error| Error::io(format!("reading the program's own file {}", path.display()), error))?;
+        let bytes = std::fs::read(&path).map_err(|error| {
+            Error::io(format!("reading the program's own file {}", path.display()), error)
+        })?;
         Ok(pinned_hash(bytes.as_slice()))
     })
     .clone()

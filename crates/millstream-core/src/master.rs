@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn other_masters_are_refused_with_those_that_work() {
-        for url in ["", "local[", "local[0]", "local[x]", "local[2,0]", "local[-1]", "yarn", "spark://h:7077"] {
+        for url in ["", "local[", "local[0]", "local[x]", "local[2,0]", "local[-1]", "yarn", "spark://h:7077"]
+        {
             let error = Master::parse(url).unwrap_err().to_string();
             assert!(error.contains("local[n,maxFailures]") && error.contains(url), "{error}");
         }

@@ -82,11 +82,7 @@ pub fn apply<R>(operator: &Arc<Operator>, inputs: Vec<AnyRdd>, f: impl FnOnce() 
 }
 
 /// Like [`apply`], and returns all the RDDs that were made, in order.
-pub(crate) fn apply_again(
-    operator: &Arc<Operator>,
-    inputs: Vec<AnyRdd>,
-    f: impl FnOnce(),
-) -> Vec<AnyRdd> {
+pub(crate) fn apply_again(operator: &Arc<Operator>, inputs: Vec<AnyRdd>, f: impl FnOnce()) -> Vec<AnyRdd> {
     within(Some((operator, inputs, true)), f).1
 }
 

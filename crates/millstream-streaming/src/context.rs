@@ -81,7 +81,9 @@ impl StreamingContext {
         if whole.is_zero() || whole != batch_interval {
             return Err(CoreError::Argument {
                 operator: "StreamingContext::new".into(),
-                problem: format!("the batch interval {batch_interval:?} is no positive number of whole milliseconds"),
+                problem: format!(
+                    "the batch interval {batch_interval:?} is no positive number of whole milliseconds"
+                ),
                 remedy: "use at least Duration::from_millis(1)".into(),
             }
             .into());

@@ -1,5 +1,6 @@
 //! What can go wrong while streams are described, received or run.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::receiver::StreamId;
@@ -11,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why a stream could not be described, received or run.
 ///
 /// Errors are cheap to clone, because one failure may be reported to several waiters.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A batch could not be described or run.
@@ -65,6 +66,13 @@ pub enum Error {
         /// The operating system's answer.
         source: Arc<std::io::Error>,
     },
+}
+
+/// Reads like the message: it is what a program whose `main` returns an error shows its user.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

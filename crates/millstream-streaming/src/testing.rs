@@ -11,7 +11,7 @@
 
 use std::fmt::Debug;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use millstream_core::{Conf, Context, Data, Rdd};
@@ -208,7 +208,9 @@ impl Steps {
 }
 
 /// What a stream has put out so far; cloning is shallow.
-pub struct Collected<T>(Arc<Mutex<Vec<(Time, Vec<T>)>>>);
+pub struct Collected<T>(Arc<Mutex<Batches<T>>>);
+
+type Batches<T> = Vec<(Time, Vec<T>)>;
 
 impl<T> Clone for Collected<T> {
     fn clone(&self) -> Self {
@@ -217,7 +219,7 @@ impl<T> Clone for Collected<T> {
 }
 
 impl<T: Clone> Collected<T> {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Time, Vec<T>)>> {
+    fn lock(&self) -> MutexGuard<'_, Batches<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -24,5 +24,6 @@ use millstream_core::settings::{Kind, Read, TimeUnit};
 /// );
 /// ```
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    Duration::read(text, Kind::Duration(TimeUnit::Millis)).map_err(|wrong| format!("{}; {}", wrong.problem, wrong.remedy))
+    Duration::read(text, Kind::Duration(TimeUnit::Millis))
+        .map_err(|wrong| format!("{}; {}", wrong.problem, wrong.remedy))
 }

@@ -20,7 +20,9 @@ pub fn log_to_stderr() {
     let asked = std::env::var(VARIABLE).ok();
     let level = asked.as_deref().map(str::parse::<LevelFilter>);
     let logging = tracing_subscriber::fmt()
-        .with_max_level(level.as_ref().and_then(|level| level.as_ref().ok()).copied().unwrap_or(LevelFilter::WARN))
+        .with_max_level(
+            level.as_ref().and_then(|level| level.as_ref().ok()).copied().unwrap_or(LevelFilter::WARN),
+        )
         .with_target(false)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(|| Lines { on_terminal: io::stderr().is_terminal() });

@@ -37,7 +37,8 @@ impl<A: Data, B: Data, U: Data> Exchange<A, B, U> {
         captured: usize,
     ) -> Rdd<U> {
         let reducers = self.shuffle.reducers();
-        let compute = some_partitions(parent, reducers, name, place).map(|()| Box::new(self) as Box<dyn Compute<U>>);
+        let compute =
+            some_partitions(parent, reducers, name, place).map(|()| Box::new(self) as Box<dyn Compute<U>>);
         Rdd::checked(parent.context(), name, place, compute, captured)
     }
 }

@@ -39,7 +39,8 @@ pub(super) fn deeper<R>(operator: &Operator, f: impl FnOnce() -> Result<R>) -> R
         return Err(Error::Argument {
             operator: operator.to_string(),
             problem: format!("in one stage there are more than {depth} operators on it"),
-            remedy: "call `local_checkpoint` on an RDD on the way from time to time, then run an action".into(),
+            remedy: "call `local_checkpoint` on an RDD on the way from time to time, then run an action"
+                .into(),
         });
     }
     let _leave = Leave(depth);

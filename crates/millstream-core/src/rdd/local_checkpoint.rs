@@ -46,7 +46,9 @@ impl<T: Data> Compute<T> for Cut {
     fn compute(&self, _: usize, _: &TaskContext) -> Result<ChunkStream<T>> {
         Err(Error::Argument {
             operator: "unpersist".into(),
-            problem: "the RDD had forgotten what it was computed from (`local_checkpoint`), and was then freed".into(),
+            problem:
+                "the RDD had forgotten what it was computed from (`local_checkpoint`), and was then freed"
+                    .into(),
             remedy: "call `unpersist` when it is no longer read, or use `persist` instead".into(),
         })
     }

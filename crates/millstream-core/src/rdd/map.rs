@@ -49,7 +49,11 @@ impl<T: Data> Rdd<T> {
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     #[track_caller]
-    pub fn map_env<E: Data, U: Data>(&self, env: E, f: impl Fn(&E, T) -> U + Send + Sync + 'static) -> Rdd<U> {
+    pub fn map_env<E: Data, U: Data>(
+        &self,
+        env: E,
+        f: impl Fn(&E, T) -> U + Send + Sync + 'static,
+    ) -> Rdd<U> {
         let form = Form { name: "map_env", env, keeps_keys: false };
         self.per_chunk(form, move |env, chunk| chunk.map(|record| f(env, record)))
     }

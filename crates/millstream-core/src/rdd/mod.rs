@@ -23,8 +23,8 @@ use std::panic::Location;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use compute::{Compute, Dependency};
-pub use pairs::Grouped;
 pub(crate) use compute::{Rebuild, Rebuilding, Recipe};
+pub use pairs::Grouped;
 
 use crate::context::Context;
 use crate::data::Data;
@@ -210,7 +210,8 @@ impl<T: Data> Rdd<T> {
     ) -> Self {
         let (operator, origin) = operator::name_rdd(name, place);
         let strict = captured > 0 && matches!(origin, Origin::Call) && context.strict_closures();
-        let compute = compute.and_then(|compute| of_one_context(context, &operator, &*compute).map(|()| compute));
+        let compute =
+            compute.and_then(|compute| of_one_context(context, &operator, &*compute).map(|()| compute));
         let (compute, defect) = match compute {
             Ok(compute) if strict => (Arc::from(compute), Some(capturing(&operator, captured))),
             Ok(compute) => (Arc::from(compute), None),
@@ -299,7 +300,11 @@ impl<T: Data> Rdd<T> {
 }
 
 /// Notes which operator is at work, so that a failure can name it, and stops when the job is cancelled.
-fn tracked<T: Data>(mut stream: ChunkStream<T>, operator: Arc<Operator>, task: TaskContext) -> ChunkStream<T> {
+fn tracked<T: Data>(
+    mut stream: ChunkStream<T>,
+    operator: Arc<Operator>,
+    task: TaskContext,
+) -> ChunkStream<T> {
     stream::from_fn(move || {
         task.check_cancelled()?;
         task.within(&operator, || stream.next_chunk())
@@ -316,7 +321,8 @@ fn of_one_context<T: Data>(context: &Context, operator: &Operator, compute: &dyn
         return Err(Error::Argument {
             operator: operator.to_string(),
             problem: "the RDDs belong to different contexts".into(),
-            remedy: "make them with one `Context`, or `collect` one and `parallelize` it in the other's".into(),
+            remedy: "make them with one `Context`, or `collect` one and `parallelize` it in the other's"
+                .into(),
         });
     }
     Ok(())
@@ -327,7 +333,9 @@ fn capturing(operator: &Operator, bytes: usize) -> Error {
         "map_ref" => "map_env(values, |values, record| ..)".into(),
         "generate" => "parallelize(0..n, n).flat_map_env(values, |values, partition| ..)".into(),
         // What merges records is handed records only: they must bring the values along.
-        merging @ ("reduce" | "reduce_by_key") => format!("map_env(values, |values, record| ..).{merging}(|a, b| ..)"),
+        merging @ ("reduce" | "reduce_by_key") => {
+            format!("map_env(values, |values, record| ..).{merging}(|a, b| ..)")
+        }
         name => format!("{name}_env(values, |values, ..| ..)"),
     };
     Error::CapturingClosure { operator: operator.to_string(), bytes, remedy }

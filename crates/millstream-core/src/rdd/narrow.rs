@@ -24,6 +24,9 @@ use crate::task::TaskContext;
 /// How a partition is read, once the parent's partition is.
 type Open<T, U> = Arc<dyn Fn(ChunkStream<T>, &TaskContext) -> Result<ChunkStream<U>> + Send + Sync>;
 
+/// Moves some records from a position in a chunk to an output buffer.
+type Expand<T, U> = Arc<dyn Fn(&mut Cursor<T>, &mut Vec<U>) + Send + Sync>;
+
 struct Narrow<T: Data, U: Data> {
     parent: Rdd<T>,
     open: Open<T, U>,
@@ -108,8 +111,7 @@ impl<T: Data> Rdd<T> {
             Ok(parent.expanding(form, from.build.conjure::<K>()?).any())
         }
         let env = form.env.clone();
-        let kernel: Arc<dyn Fn(&mut Cursor<T>, &mut Vec<U>) + Send + Sync> =
-            Arc::new(move |input, out| kernel(&env, input, out));
+        let kernel: Expand<T, U> = Arc::new(move |input, out| kernel(&env, input, out));
         let open = move |mut input: ChunkStream<T>, _: &TaskContext| {
             let kernel = Arc::clone(&kernel);
             let mut cursor: Option<Cursor<T>> = None;
@@ -157,7 +159,12 @@ impl<T: Data> Rdd<T> {
     }
 
     #[track_caller]
-    fn narrow<U: Data, E: Data, K: 'static>(&self, form: Form<E>, open: Open<T, U>, rebuild: Rebuild) -> Rdd<U> {
+    fn narrow<U: Data, E: Data, K: 'static>(
+        &self,
+        form: Form<E>,
+        open: Open<T, U>,
+        rebuild: Rebuild,
+    ) -> Rdd<U> {
         let Form { name, env, keeps_keys } = form;
         let narrow = Narrow {
             parent: self.clone(),

@@ -83,8 +83,9 @@ impl<T: Data> Compute<T> for Union<T> {
         if self.aligned().is_some() {
             return one_after_another(self.parents.clone(), partition, task.clone());
         }
-        let (parent, at) =
-            self.find(partition).ok_or_else(|| Error::poisoned(format!("union has no partition {partition}")))?;
+        let (parent, at) = self
+            .find(partition)
+            .ok_or_else(|| Error::poisoned(format!("union has no partition {partition}")))?;
         self.parents[parent].stream(at, task)
     }
 
@@ -110,7 +111,11 @@ impl<T: Data> Compute<T> for Union<T> {
 }
 
 /// Reads the same partition of each RDD.
-fn one_after_another<T: Data>(rdds: Vec<Rdd<T>>, partition: usize, task: TaskContext) -> Result<ChunkStream<T>> {
+fn one_after_another<T: Data>(
+    rdds: Vec<Rdd<T>>,
+    partition: usize,
+    task: TaskContext,
+) -> Result<ChunkStream<T>> {
     let mut rest = rdds.into_iter();
     let mut current: Option<ChunkStream<T>> = None;
     Ok(crate::stream::from_fn(move || {

@@ -112,7 +112,8 @@ impl Task {
             });
             inputs.push(buckets.collect::<Result<_>>()?);
         }
-        let description = Description { id: self.id, batch: self.batch, nodes: describer.nodes, work, inputs };
+        let description =
+            Description { id: self.id, batch: self.batch, nodes: describer.nodes, work, inputs };
         Ok((function::encode("task", &description)?, Sent { id: self.id, work: self.work }))
     }
 }

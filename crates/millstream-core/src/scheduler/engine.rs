@@ -63,7 +63,9 @@ impl Engine {
         loop {
             let result = self.run_once(Arc::clone(&action), partitions.clone(), batch);
             match &result {
-                Err(Error::JobFailed(failure)) if matches!(failure.cause, Error::Freed) && tries < REPLANS => {
+                Err(Error::JobFailed(failure))
+                    if matches!(failure.cause, Error::Freed) && tries < REPLANS =>
+                {
                     tries += 1;
                 }
                 _ => return result,
@@ -114,8 +116,7 @@ impl Engine {
                 }
                 Action::Forget(job) => drop(job),
                 Action::Finish(job, result) => {
-                    let waiter =
-                        self.waiters.lock().unwrap_or_else(PoisonError::into_inner).remove(&job);
+                    let waiter = self.waiters.lock().unwrap_or_else(PoisonError::into_inner).remove(&job);
                     if let Some(waiter) = waiter {
                         waiter.end(result);
                     }

@@ -37,7 +37,8 @@ impl LocalExecutor {
         let mut executor = LocalExecutor { queue: Arc::clone(&queue), threads: Vec::new() };
         for n in 0..slots.max(1) {
             let queue = Arc::clone(&queue);
-            let thread = std::thread::Builder::new().name(format!("worker-{n}")).stack_size(lineage::LARGE_STACK);
+            let thread =
+                std::thread::Builder::new().name(format!("worker-{n}")).stack_size(lineage::LARGE_STACK);
             let thread = thread.spawn(move || {
                 lineage::on_large_stack();
                 queue.work();

@@ -32,7 +32,11 @@ pub(crate) fn noted<R>(f: impl FnOnce() -> Result<R, Box<dyn Any + Send>>) -> Re
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("a value that is no text");
-        if place.is_empty() { format!("panicked: {message}") } else { format!("panicked at {place}: {message}") }
+        if place.is_empty() {
+            format!("panicked: {message}")
+        } else {
+            format!("panicked at {place}: {message}")
+        }
     })
 }
 

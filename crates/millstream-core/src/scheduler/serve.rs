@@ -99,7 +99,8 @@ pub fn read_hello(from: &mut impl Read) -> Result<()> {
     }
     Err(Error::Codec {
         what: "hello of another process".into(),
-        problem: "it runs another build of the program; start driver and executors from the same binary".into(),
+        problem: "it runs another build of the program; start driver and executors from the same binary"
+            .into(),
     })
 }
 
@@ -126,9 +127,7 @@ fn run(context: &Context, operators: &dyn Operators, bytes: &[u8]) -> Result<Rep
             Reply::Buckets(buckets.iter().map(|bucket| shuffle.encode(bucket)).collect::<Result<_>>()?)
         }
         (Ok(Output::Value(value)), Work::Action(action)) => Reply::Value(action.encode(value)?),
-        (Err(failure), _) => {
-            Reply::Failed { operator: failure.operator, cause: failure.cause.to_string() }
-        }
+        (Err(failure), _) => Reply::Failed { operator: failure.operator, cause: failure.cause.to_string() },
         _ => return Err(Error::poisoned("a task made the output of another")),
     })
 }
@@ -160,8 +159,14 @@ fn rebuild(
             // SAFETY: the address was made of a `Rebuild` by a process of the same binary: the hello has compared them.
             let rebuild = unsafe { std::mem::transmute::<usize, Rebuild>(build.pointer()) };
             let parents = pick(parents)?;
-            let from =
-                Rebuilding { context, parents: &parents, build: *build, env, partitions: *partitions, splits };
+            let from = Rebuilding {
+                context,
+                parents: &parents,
+                build: *build,
+                env,
+                partitions: *partitions,
+                splits,
+            };
             operator::apply(&Arc::new(operator.clone()), parents.clone(), || rebuild(&from))
         }
     }
@@ -172,7 +177,9 @@ fn work(spec: &WorkSpec, rdds: &[AnyRdd]) -> Result<Work> {
         WorkSpec::Shuffle { reader, dependency } => {
             let reader = at_place(rdds, *reader)?;
             match reader.dependencies().get(*dependency) {
-                Some(Dependency::Shuffle(shuffle)) => Ok(Work::Shuffle(Arc::clone(shuffle), Arc::clone(&reader))),
+                Some(Dependency::Shuffle(shuffle)) => {
+                    Ok(Work::Shuffle(Arc::clone(shuffle), Arc::clone(&reader)))
+                }
                 _ => Err(Error::Codec {
                     what: "task description".into(),
                     problem: "there is no shuffle where it says".into(),

@@ -64,7 +64,8 @@ impl Planner {
         let read: Vec<_> = partitions.iter().map(|&partition| partitions_read(rdd, partition)).collect();
         let mut parents = Vec::new();
         for ReadShuffle { reader, shuffle, again } in shuffles {
-            let of_reader = |read: &PartitionsRead| read.get(&reader.info().id).into_iter().flatten().copied().collect();
+            let of_reader =
+                |read: &PartitionsRead| read.get(&reader.info().id).into_iter().flatten().copied().collect();
             let reducers = read.iter().map(of_reader).collect();
             parents.push(Parent { stage: self.stage_of(shuffle, reader, again)?, reducers });
         }
@@ -189,3 +190,6 @@ fn walk(rdd: &AnyRdd, visit: &mut dyn FnMut(&AnyRdd) -> bool) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,15 @@ use crate::task::BatchId;
 
 /// What the scheduler is told.
 pub(crate) enum Event {
-    Submit { job: JobId, plan: Plan, batch: Option<BatchId> },
-    TaskEnded { task: TaskId, how: Ended },
+    Submit {
+        job: JobId,
+        plan: Plan,
+        batch: Option<BatchId>,
+    },
+    TaskEnded {
+        task: TaskId,
+        how: Ended,
+    },
     /// Cancel all jobs and refuse new ones.
     Stop,
 }
@@ -287,3 +294,6 @@ impl Stage {
         0..tasks
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,8 +57,7 @@ pub trait AnyShuffle: Send + Sync {
 }
 
 /// The map side: sorts a partition's records into buckets.
-pub(crate) type Write<A, B> =
-    Box<dyn Fn(ChunkStream<A>, &TaskContext) -> Result<Vec<Vec<B>>> + Send + Sync>;
+pub(crate) type Write<A, B> = Box<dyn Fn(ChunkStream<A>, &TaskContext) -> Result<Vec<Vec<B>>> + Send + Sync>;
 
 /// A shuffle of records `A`, which cross as `B` (with their key's hash, or combined).
 pub(crate) struct Shuffle<A: Data, B: Data> {

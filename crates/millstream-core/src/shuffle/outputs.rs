@@ -32,7 +32,8 @@ impl ShuffleOutputs {
 
     /// Holds the buckets of one reducer only, as a task in another process is given them.
     pub(crate) fn of_one(buckets: Vec<Bucket>, reducer: usize) -> Self {
-        let mut by_reducer: Vec<Mutex<Option<Vec<Bucket>>>> = (0..reducer).map(|_| Mutex::new(None)).collect();
+        let mut by_reducer: Vec<Mutex<Option<Vec<Bucket>>>> =
+            (0..reducer).map(|_| Mutex::new(None)).collect();
         by_reducer.push(Mutex::new(Some(buckets)));
         ShuffleOutputs { by_reducer, kept: false }
     }
@@ -81,7 +82,11 @@ mod tests {
 
     fn outputs(kept: bool) -> ShuffleOutputs {
         let bucket = |numbers: &[i32]| Box::new(numbers.to_vec()) as Bucket;
-        ShuffleOutputs::new(vec![vec![bucket(&[1]), bucket(&[])], vec![bucket(&[2, 3]), bucket(&[4])]], 2, kept)
+        ShuffleOutputs::new(
+            vec![vec![bucket(&[1]), bucket(&[])], vec![bucket(&[2, 3]), bucket(&[4])]],
+            2,
+            kept,
+        )
     }
 
     #[test]

@@ -19,7 +19,11 @@ pub(crate) struct Cache<T> {
 
 impl<T> Default for Cache<T> {
     fn default() -> Self {
-        Cache { on: AtomicBool::new(false), cuts_lineage: AtomicBool::new(false), partitions: Mutex::default() }
+        Cache {
+            on: AtomicBool::new(false),
+            cuts_lineage: AtomicBool::new(false),
+            partitions: Mutex::default(),
+        }
     }
 }
 

@@ -17,7 +17,10 @@ impl<T: Data> DStream<T> {
     /// check(batches![[1, 2, 3, 4]], |s| s.map_partitions(|part| [part.sum::<i32>()]), batches![[3, 7]]);
     /// ```
     #[track_caller]
-    pub fn map_partitions<U: Data, I>(&self, f: impl Fn(Records<T>) -> I + Send + Sync + 'static) -> DStream<U>
+    pub fn map_partitions<U: Data, I>(
+        &self,
+        f: impl Fn(Records<T>) -> I + Send + Sync + 'static,
+    ) -> DStream<U>
     where
         I: IntoIterator<Item = U> + 'static,
         I::IntoIter: 'static,

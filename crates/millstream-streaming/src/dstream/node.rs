@@ -61,10 +61,13 @@ pub(crate) trait ErasedStream: Send + Sync {
 /// Takes the only input of an operator with one parent, remembering its record type.
 pub(crate) fn only<T: Data>(inputs: Vec<AnyRdd>) -> Result<Rdd<T>> {
     let mut typed = all(inputs)?;
-    typed.pop().ok_or_else(|| millstream_core::Error::Codec {
-        what: "inputs of an operator".into(),
-        problem: "there are none".into(),
-    }.into())
+    typed.pop().ok_or_else(|| {
+        millstream_core::Error::Codec {
+            what: "inputs of an operator".into(),
+            problem: "there are none".into(),
+        }
+        .into()
+    })
 }
 
 /// Remembers the record type of inputs that all have the same.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use millstream_core::rdd::AnyRdd;
 use millstream_core::{Data, Rdd};
 
-use super::node::{AnyDStream, Node, only};
 use super::DStream;
+use super::node::{AnyDStream, Node, only};
 use crate::error::Result;
 use crate::time::Time;
 

@@ -39,7 +39,10 @@ impl<T: Data> DStream<T> {
     /// check(batches![[1, 2], [3]], |s| s.transform(|rdd| rdd.map(|n| n + 1)), batches![[2, 3], [4]]);
     /// ```
     #[track_caller]
-    pub fn transform<U: Data, R: IntoRdd<U>>(&self, f: impl Fn(Rdd<T>) -> R + Send + Sync + 'static) -> DStream<U> {
+    pub fn transform<U: Data, R: IntoRdd<U>>(
+        &self,
+        f: impl Fn(Rdd<T>) -> R + Send + Sync + 'static,
+    ) -> DStream<U> {
         self.per_batch_at("transform", move |rdd, _| user_code(|| f(rdd)).into_rdd())
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use millstream_core::rdd::AnyRdd;
 use millstream_core::{Context, Data, Rdd};
 
-use super::node::{AnyDStream, Node, all};
 use super::DStream;
+use super::node::{AnyDStream, Node, all};
 use crate::error::Result;
 use crate::time::Time;
 

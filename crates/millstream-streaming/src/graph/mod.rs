@@ -83,7 +83,10 @@ impl Graph {
         Operator { id: Some(id), ..operator }
     }
 
-    #[allow(clippy::panic, reason = "a mistake in the program that no return value could carry: the call is chained")]
+    #[allow(
+        clippy::panic,
+        reason = "a mistake in the program that no return value could carry: the call is chained"
+    )]
     fn refuse_if_frozen(&self, operator: &Operator) {
         if self.frozen.load(Ordering::Acquire) {
             panic!(

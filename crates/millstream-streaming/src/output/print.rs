@@ -60,11 +60,9 @@ fn print<T: Data + Show>(rdd: &Rdd<T>, time: Time, n: usize) -> Result<()> {
     let text = text(&rdd.take(n.saturating_add(1))?, time, n);
     // One write, so that batches of several contexts do not mix.
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // Whoever read has gone, as with `| head`: there is no one to tell.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(|error| Error::io("printing a batch to standard output", error)),
-    }
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    // Also if whoever read has gone, as with `| head`: the program is to end then.
+    written.map_err(|error| Error::io("printing a batch to standard output", error))
 }
 
 /// What is printed of a batch; `records` holds one more than `n` if there are more.

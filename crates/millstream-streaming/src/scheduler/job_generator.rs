@@ -83,11 +83,16 @@ impl JobGenerator {
     pub(crate) fn start_timer(&self, graph: &Graph, first: Time) -> Result<()> {
         let events = self.events.clone();
         let clock = Arc::clone(&graph.clock);
-        let timer =
-            RecurringTimer::start("streaming-batch-timer", clock, first, graph.batch_interval, move |time| {
+        let timer = RecurringTimer::start(
+            "streaming-batch-timer",
+            clock,
+            first,
+            graph.batch_interval,
+            move |time| {
                 // Sent in vain only after the stop.
                 let _ = events.send(Event::GenerateJobs(time));
-            })?;
+            },
+        )?;
         let _ = self.timer.set(timer);
         Ok(())
     }

@@ -90,12 +90,15 @@ impl JobScheduler {
 
     /// Queues the jobs of a batch behind those of the batches before it.
     pub(crate) fn submit(&self, time: Time, inputs: BTreeMap<StreamId, StreamInputInfo>, jobs: Vec<Job>) {
-        let mut info = BatchInfo::default();
-        info.batch_time = time;
-        info.stream_id_to_input_info = inputs;
-        info.submission_time = self.clock.now();
+        let mut info = BatchInfo {
+            batch_time: time,
+            stream_id_to_input_info: inputs,
+            submission_time: self.clock.now(),
+            ..BatchInfo::default()
+        };
         if self.listeners.has_listeners() {
-            let operations = jobs.iter().map(|job| (job.output, operation_info(time, job.output, &job.operator)));
+            let operations =
+                jobs.iter().map(|job| (job.output, operation_info(time, job.output, &job.operator)));
             info.output_operation_infos = operations.collect();
         }
         if !jobs.is_empty() {
@@ -275,10 +278,11 @@ impl State {
 }
 
 fn operation_info(batch: Time, output: usize, operator: &Operator) -> OutputOperationInfo {
-    let mut info = OutputOperationInfo::default();
-    info.batch_time = batch;
-    info.id = output;
-    info.name = operator.to_string();
-    info.description = operator.id.as_deref().unwrap_or_default().to_owned();
-    info
+    OutputOperationInfo {
+        batch_time: batch,
+        id: output,
+        name: operator.to_string(),
+        description: operator.id.as_deref().unwrap_or_default().to_owned(),
+        ..OutputOperationInfo::default()
+    }
 }

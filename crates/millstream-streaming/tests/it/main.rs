@@ -8,9 +8,17 @@
     reason = "tests say what must hold in their names, and fail by panicking"
 )]
 
+mod batch_times;
+mod child_process;
+mod contexts;
+mod failures;
+mod fed;
+mod listeners;
 mod live;
-mod tables;
-
+mod memory;
 mod operators;
+mod outputs;
+mod start_is_refused;
+mod tables;
 mod windows;
 mod windows_equal_a_naive_model;

@@ -24,7 +24,8 @@ fn map() {
 
 #[test]
 fn flat_map() {
-    let expected = || batches![[1, 2, 2, 4, 3, 6, 4, 8], [5, 10, 6, 12, 7, 14, 8, 16], [9, 18, 10, 20, 11, 22, 12, 24]];
+    let expected =
+        || batches![[1, 2, 2, 4, 3, 6, 4, 8], [5, 10, 6, 12, 7, 14, 8, 16], [9, 18, 10, 20, 11, 22, 12, 24]];
     check(one_to_twelve(), |s| s.flat_map(|n| [n, n * 2]), expected());
     check(one_to_twelve(), |s| s.flat_map_into(|n, out| out.extend([*n, n * 2])), expected());
 }
@@ -36,7 +37,11 @@ fn filter() {
 
 #[test]
 fn map_partitions() {
-    check(one_to_twelve(), |s| s.map_partitions(|part| [part.sum::<i32>()]), batches![[3, 7], [11, 15], [19, 23]]);
+    check(
+        one_to_twelve(),
+        |s| s.map_partitions(|part| [part.sum::<i32>()]),
+        batches![[3, 7], [11, 15], [19, 23]],
+    );
 }
 
 #[test]
@@ -94,7 +99,11 @@ fn reduce_by_key_with_another_partitioner() {
     let expected = || vec![pairs(&[("a", 4), ("b", 2)]), vec![]];
     check_unordered(input(), |s| s.reduce_by_key_with(|a, b| a + b, 7), expected());
     check_unordered(input(), |s| s.reduce_by_key_with(|a, b| a + b, Partitioner::from(3)), expected());
-    check_unordered(input(), |s| s.reduce_by_key_with(|a, b| a + b, 3).reduce_by_key_with(|a, b| a + b, 3), expected());
+    check_unordered(
+        input(),
+        |s| s.reduce_by_key_with(|a, b| a + b, 3).reduce_by_key_with(|a, b| a + b, 3),
+        expected(),
+    );
 }
 
 #[test]

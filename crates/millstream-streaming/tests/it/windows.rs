@@ -60,7 +60,11 @@ enum Form {
     Inverse,
 }
 
-fn reduce(form: Form, window: Duration, slide: Duration) -> impl FnOnce(&DStream<(String, i32)>) -> DStream<(String, i32)> {
+fn reduce(
+    form: Form,
+    window: Duration,
+    slide: Duration,
+) -> impl FnOnce(&DStream<(String, i32)>) -> DStream<(String, i32)> {
     move |s| match form {
         Form::Plain => s.reduce_by_key_and_window(|a, b| a + b, window, slide),
         Form::Inverse => s.reduce_by_key_and_window_with_inverse(|a, b| a + b, |a, b| a - b, window, slide),
@@ -97,7 +101,8 @@ fn new_key_added_into_window() {
 #[test]
 fn key_removed_from_window() {
     let input = vec![pairs(&[("a", 1)]), pairs(&[("a", 1)]), vec![], vec![]];
-    let expected = |last: &[(&str, i32)]| vec![pairs(&[("a", 1)]), pairs(&[("a", 2)]), pairs(&[("a", 1)]), pairs(last)];
+    let expected =
+        |last: &[(&str, i32)]| vec![pairs(&[("a", 1)]), pairs(&[("a", 2)]), pairs(&[("a", 1)]), pairs(last)];
     reduced(Form::Plain, input.clone(), 2, 1, expected(&[]));
     // As in Spark: a key stays, with what it has left.
     reduced(Form::Inverse, input, 2, 1, expected(&[("a", 0)]));
@@ -157,7 +162,9 @@ fn big_test_with_inverse() {
 
 #[test]
 fn big_test_with_inverse_and_filter() {
-    let filtered = |s: &DStream<(String, i32)>| reduce(Form::Inverse, seconds(2), seconds(1))(s).filter(|pair| pair.1 != 0);
+    let filtered = |s: &DStream<(String, i32)>| {
+        reduce(Form::Inverse, seconds(2), seconds(1))(s).filter(|pair| pair.1 != 0)
+    };
     assert_eq!(rows(big_input(), filtered, 12), big_output());
 }
 
@@ -186,8 +193,10 @@ fn windows_of_other_intervals() {
 
 #[test]
 fn a_function_that_is_not_commutative_sees_the_batches_in_their_order() {
-    let input = batches![[(1, "a".to_owned()), (1, "b".to_owned())], [(1, "c".to_owned())], [(1, "d".to_owned())]];
-    let joined = |s: &DStream<(i32, String)>| s.reduce_by_key_and_window(|a, b| a + &b, seconds(3), seconds(1));
+    let input =
+        batches![[(1, "a".to_owned()), (1, "b".to_owned())], [(1, "c".to_owned())], [(1, "d".to_owned())]];
+    let joined =
+        |s: &DStream<(i32, String)>| s.reduce_by_key_and_window(|a, b| a + &b, seconds(3), seconds(1));
     let expected = ["ab", "abc", "abcd"].map(|text| vec![(1, text.to_owned())]);
     assert_eq!(rows(input, joined, 3), expected);
 }

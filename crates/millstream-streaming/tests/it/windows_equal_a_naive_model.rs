@@ -35,7 +35,9 @@ fn sums<K: Key + Ord>(rows: Vec<(i64, Vec<(K, i64)>)>) -> Vec<(i64, Vec<(K, i64)
 
 /// Values are positive, so that a key that has left a window is one with 0.
 fn without_zeros(rows: Vec<(i64, Batch)>) -> Vec<(i64, Batch)> {
-    rows.into_iter().map(|(time, row)| (time, row.into_iter().filter(|(_, value)| *value != 0).collect())).collect()
+    rows.into_iter()
+        .map(|(time, row)| (time, row.into_iter().filter(|(_, value)| *value != 0).collect()))
+        .collect()
 }
 
 proptest! {

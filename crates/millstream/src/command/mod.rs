@@ -48,7 +48,9 @@ enum Demo {
 /// Does what the command line asks for; wrong arguments end the program with their usage and the exit code 2.
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Arguments::parse_from(arguments).command {
-        None | Some(Command::Demo { demo: None }) => report("demo wordcount", demo::run(&demo::Arguments::default())),
+        None | Some(Command::Demo { demo: None }) => {
+            report("demo wordcount", demo::run(&demo::Arguments::default()))
+        }
         Some(Command::Demo { demo: Some(Demo::Wordcount(arguments)) }) => {
             report("demo wordcount", demo::run(&arguments))
         }

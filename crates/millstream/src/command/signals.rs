@@ -10,11 +10,15 @@ pub(super) fn first_to(f: impl FnOnce() + Send + 'static) {
     let signals = match Signals::new([SIGINT, SIGTERM]) {
         Ok(signals) => signals,
         // The program then ends at the first signal, as programs do.
-        Err(error) => return tracing::warn!("signals can not be listened to: {error}; Ctrl-C will end at once"),
+        Err(error) => {
+            return tracing::warn!("signals can not be listened to: {error}; Ctrl-C will end at once");
+        }
     };
     let waiting = thread::Builder::new().name("signals".to_owned()).spawn(move || wait(signals, f));
     if let Err(error) = waiting {
-        tracing::warn!("no thread can be started for signals: {error}; raise the limit of threads (`ulimit -u`)");
+        tracing::warn!(
+            "no thread can be started for signals: {error}; raise the limit of threads (`ulimit -u`)"
+        );
     }
 }
 

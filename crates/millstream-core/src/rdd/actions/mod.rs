@@ -73,7 +73,12 @@ impl<T: Data> Rdd<T> {
     }
 }
 
-fn action<T: Data, R: Data, E: Data, F>(rdd: &Rdd<T>, operator: Arc<Operator>, env: E, f: F) -> Arc<dyn AnyAction>
+fn action<T: Data, R: Data, E: Data, F>(
+    rdd: &Rdd<T>,
+    operator: Arc<Operator>,
+    env: E,
+    f: F,
+) -> Arc<dyn AnyAction>
 where
     F: Fn(&E, ChunkStream<T>, &TaskContext) -> Result<R> + Send + Sync + 'static,
 {

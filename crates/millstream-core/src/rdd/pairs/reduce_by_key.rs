@@ -90,7 +90,10 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
 }
 
 /// Merges the values of each key of one partition.
-fn combine<K: Key, V: Data>(input: ChunkStream<(K, V)>, f: &impl Fn(V, V) -> V) -> Result<CombineTable<K, V>> {
+fn combine<K: Key, V: Data>(
+    input: ChunkStream<(K, V)>,
+    f: &impl Fn(V, V) -> V,
+) -> Result<CombineTable<K, V>> {
     let mut table = CombineTable::new();
     stream::drain(input, |chunk| {
         table.merge_chunk(chunk.into_vec(), |value| value, f);

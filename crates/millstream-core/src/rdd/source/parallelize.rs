@@ -110,17 +110,16 @@ impl<T: Data> Compute<T> for Blocks<T> {
 
 /// How another process makes an RDD of chunks that are sent to it.
 pub(crate) fn recipe<T: Data>() -> Recipe {
-        fn rebuild<T: Data>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
-            let mut partitions: Vec<Partition<T>> =
-                (0..from.partitions).map(|_| Partition::Elsewhere).collect();
-            for (at, bytes) in from.splits {
-                if let Some(slot) = partitions.get_mut(*at) {
-                    let records: Vec<T> = function::decode("partition", bytes)?;
-                    *slot = Partition::Here(vec![Chunk::from(records).into_shared()]);
-                }
+    fn rebuild<T: Data>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
+        let mut partitions: Vec<Partition<T>> = (0..from.partitions).map(|_| Partition::Elsewhere).collect();
+        for (at, bytes) in from.splits {
+            if let Some(slot) = partitions.get_mut(*at) {
+                let records: Vec<T> = function::decode("partition", bytes)?;
+                *slot = Partition::Here(vec![Chunk::from(records).into_shared()]);
             }
-            Ok(Rdd::from_compute(from.context, "from_chunks", Blocks { partitions }).any())
         }
+        Ok(Rdd::from_compute(from.context, "from_chunks", Blocks { partitions }).any())
+    }
     let rebuild: Rebuild = rebuild::<T>;
     Recipe { build: CodeAddress::of::<T>(rebuild as usize), env: Ok(Vec::new()) }
 }

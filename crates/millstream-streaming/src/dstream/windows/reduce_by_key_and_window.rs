@@ -86,9 +86,8 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             self.reduce_by_key_with(move |a, b| f(a, b), partitioner.clone())
         };
         reduced.keep();
-        let slide = usable(self, slide);
-        let node =
-            ReducedWindow { reduced, partitioner, f, inverse: Arc::new(inverse), window, slide };
+        let inverse = Arc::new(inverse);
+        let node = ReducedWindow { reduced, partitioner, f, inverse, window, slide: usable(self, slide) };
         let windowed = DStream::new(self.graph(), "reduce_by_key_and_window", node);
         if let Some(problem) = misfit(self, window, slide) {
             self.graph().problem(windowed.any().operator(), problem);
@@ -179,7 +178,12 @@ struct Slid<K: Key, V: Data> {
 
 impl<K: Key, V: Data> Slid<K, V> {
     /// Merges a partition of several batches; each key occurs once in each.
-    fn merged(&self, batches: &[Rdd<(K, V)>], partition: usize, task: &TaskContext) -> millstream_core::Result<CombineTable<K, V>> {
+    fn merged(
+        &self,
+        batches: &[Rdd<(K, V)>],
+        partition: usize,
+        task: &TaskContext,
+    ) -> millstream_core::Result<CombineTable<K, V>> {
         let mut table = CombineTable::new();
         for batch in batches.iter().filter(|batch| batch.num_partitions() > 0) {
             stream::drain(batch.stream(partition, task)?, |chunk| {

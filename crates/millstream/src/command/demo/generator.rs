@@ -48,7 +48,8 @@ impl Pace {
     /// Returns how many lines are due, after this time since the start. What a slow reader made it miss is not made up for,
     /// beyond a tenth of a second.
     fn due(&mut self, elapsed: Duration) -> u64 {
-        let wanted = u64::try_from(elapsed.as_micros() * u128::from(self.rate) / 1_000_000).unwrap_or(u64::MAX);
+        let wanted =
+            u64::try_from(elapsed.as_micros() * u128::from(self.rate) / 1_000_000).unwrap_or(u64::MAX);
         let due = wanted.saturating_sub(self.sent).min(self.rate.div_ceil(10));
         self.sent = wanted.max(self.sent);
         due
@@ -67,7 +68,10 @@ mod tests {
         let due = [0, 10, 20, 20, 25, 1025, 1026].map(|millis| pace.due(Duration::from_millis(millis)));
         assert_eq!(due, [0, 10, 10, 0, 5, 100, 1], "what was missed in a second's pause stays missed");
         let mut slow = Pace { rate: 1, sent: 0 };
-        assert_eq!([999, 1000, 1999, 2000].map(|millis| slow.due(Duration::from_millis(millis))), [0, 1, 0, 1]);
+        assert_eq!(
+            [999, 1000, 1999, 2000].map(|millis| slow.due(Duration::from_millis(millis))),
+            [0, 1, 0, 1]
+        );
     }
 
     #[test]

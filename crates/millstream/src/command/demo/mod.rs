@@ -74,8 +74,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             ));
             port
         }
-        None => generator::start(arguments.rate.unwrap_or(RATE))
-            .map_err(|error| millstream::core::Error::io("starting the generator's server on 127.0.0.1", error))?,
+        None => generator::start(arguments.rate.unwrap_or(RATE)).map_err(|error| {
+            millstream::core::Error::io("starting the generator's server on 127.0.0.1", error)
+        })?,
     };
     let lines = context.socket_text_stream("localhost", port);
     let words = lines.flat_map_into(|line, out| out.extend(words(line)));
@@ -85,19 +86,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let on_screen = Arc::clone(&screen);
     let batches = arguments.batches.unwrap_or(u64::MAX);
     let printed = AtomicU64::new(0);
-    // `print` would go on with the batches that are made while the stream is being stopped.
+    let (end, ended) = channel();
+    let unread = end.clone();
+    // `print` would go on with the batches that are made while the stream is being stopped, and for no reader.
     counts.foreach_rdd_with(move |rdd, time| {
-        if printed.fetch_add(1, Ordering::Relaxed) < batches {
-            on_screen.print(time, &rdd.take(RECORDS + 1)?)?;
+        if printed.fetch_add(1, Ordering::Relaxed) < batches
+            && !on_screen.print(time, &rdd.take(RECORDS + 1)?)?
+        {
+            // Refused means that it is ending already.
+            let _ = unread.send(End::AtOnce);
         }
         Ok::<_, millstream::core::Error>(())
     });
 
-    let (end, ended) = channel();
-    let status = Status { screen: Arc::clone(&screen), interval, batches, seen: AtomicU64::new(0), end: end.clone() };
+    let status =
+        Status { screen: Arc::clone(&screen), interval, batches, seen: AtomicU64::new(0), end: end.clone() };
     context.add_streaming_listener(Arc::new(status))?;
+    let on_screen = Arc::clone(&screen);
     signals::first_to(move || {
-        stderr::line(format_args!("\nfinishing what was received; the next signal ends the demo at once"));
+        on_screen.leave();
+        stderr::line(format_args!("finishing what was received; the next signal ends the demo at once"));
         // Refused means that it is ending already.
         let _ = end.send(End::Gracefully);
     });

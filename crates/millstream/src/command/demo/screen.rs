@@ -31,8 +31,9 @@ impl Screen {
         Screen { in_place: io::stderr().is_terminal(), status_stands: Mutex::new(false) }
     }
 
-    /// Prints a batch to stdout in Spark's form; `records` holds one more than are printed if there are more.
-    pub(super) fn print<T: Show>(&self, time: Time, records: &[T]) -> Result<()> {
+    /// Prints a batch to stdout in Spark's form; `records` holds one more than are printed if there are more. Returns whether
+    /// anyone reads it.
+    pub(super) fn print<T: Show>(&self, time: Time, records: &[T]) -> Result<bool> {
         let text = batch_text(time, records);
         let mut stands = self.lock();
         if std::mem::take(&mut *stands) {
@@ -40,9 +41,10 @@ impl Screen {
         }
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            // Whoever read has gone, as with `| head`: there is no one to tell.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            outcome => outcome.map_err(|error| Error::io("printing a batch to standard output", error)),
+            Ok(()) => Ok(true),
+            // Whoever read has gone, as with `| head`.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Error::io("printing a batch to standard output", error)),
         }
     }
 
@@ -127,7 +129,8 @@ mod tests {
 
     #[test]
     fn numbers_have_commas() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (123_456, "123,456"), (7_654_321, "7,654,321")]
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (123_456, "123,456"), (7_654_321, "7,654,321")]
         {
             assert_eq!(with_commas(number), text);
         }

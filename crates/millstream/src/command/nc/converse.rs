@@ -29,7 +29,9 @@ pub(super) fn receive(mut socket: &TcpStream, output: &mut impl Write) -> io::Re
         let read = match socket.read(&mut buffer) {
             // A client that ends with something unread resets the connection.
             Ok(0) => return Ok(()),
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) =>
+            {
                 return Ok(());
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,

@@ -19,12 +19,16 @@ pub(super) fn serve<W: Write>(
     let clients = Arc::new(Clients::default());
     let output = Arc::new(output);
     let served = Arc::clone(&clients);
-    thread::Builder::new().name("nc-sender".to_owned()).spawn(move || served.send_all(LineChunks::new(input)))?;
+    thread::Builder::new()
+        .name("nc-sender".to_owned())
+        .spawn(move || served.send_all(LineChunks::new(input)))?;
     loop {
         let socket = match listener.accept() {
             Ok((socket, _)) => Arc::new(socket),
             // It left before it was let in.
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => continue,
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {
+                continue;
+            }
             Err(error) => return Err(error),
         };
         let (served, output) = (Arc::clone(&clients), Arc::clone(&output));
@@ -174,7 +178,8 @@ mod tests {
     #[test]
     fn clients_at_the_same_time_get_the_same_lines() {
         let (address, typing, told) = server();
-        let mut clients: Vec<_> = (0..3).map(|_| BufReader::new(TcpStream::connect(address).unwrap())).collect();
+        let mut clients: Vec<_> =
+            (0..3).map(|_| BufReader::new(TcpStream::connect(address).unwrap())).collect();
         for client in &mut clients {
             client.get_mut().write_all(b"x").unwrap();
             told.recv().unwrap();

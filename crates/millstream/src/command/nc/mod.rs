@@ -19,7 +19,9 @@ use super::Failure;
 use crate::stderr;
 
 #[derive(Debug, Default, clap::Args)]
-#[command(override_usage = "millstream nc [-l] [-k] PORT    listen on PORT\n       millstream nc HOST PORT         connect to HOST")]
+#[command(
+    override_usage = "millstream nc [-l] [-k] PORT    listen on PORT\n       millstream nc HOST PORT         connect to HOST"
+)]
 pub(crate) struct Arguments {
     /// Listens, also if a host is given: on that address only.
     #[arg(short)]
@@ -143,13 +145,22 @@ impl fmt::Display for Problem {
         match self {
             Problem::NoPort => write!(f, "no port is given; write `millstream nc 9999`"),
             Problem::NotAPort(text) => {
-                write!(f, "`{text}` is not a port; write a number from 0 to 65535, as in `millstream nc 9999`")
+                write!(
+                    f,
+                    "`{text}` is not a port; write a number from 0 to 65535, as in `millstream nc 9999`"
+                )
             }
             Problem::TwoPorts => {
-                write!(f, "the port is given twice; write `millstream nc PORT` to listen or `millstream nc HOST PORT`")
+                write!(
+                    f,
+                    "the port is given twice; write `millstream nc PORT` to listen or `millstream nc HOST PORT`"
+                )
             }
             Problem::KeepWithoutListen => {
-                write!(f, "-k is for listening; write `millstream nc -l -k HOST PORT`, or leave -k out to connect")
+                write!(
+                    f,
+                    "-k is for listening; write `millstream nc -l -k HOST PORT`, or leave -k out to connect"
+                )
             }
             Problem::InUse(port) => write!(
                 f,
@@ -159,7 +170,10 @@ impl fmt::Display for Problem {
                 write!(f, "port {port} may only be used by root; choose one from 1024 on")
             }
             Problem::Listen { port, source } => {
-                write!(f, "can not listen on port {port}: {source}; leave the host out to listen on all addresses")
+                write!(
+                    f,
+                    "can not listen on port {port}: {source}; leave the host out to listen on all addresses"
+                )
             }
             Problem::Connect { host, port, source } => write!(
                 f,

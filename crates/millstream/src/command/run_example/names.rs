@@ -4,7 +4,11 @@
 pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
     ("network_word_count", "streaming.NetworkWordCount", "counts the words a server sends, each second"),
     ("queue_stream", "streaming.QueueStream", "counts numbers by their last digit, from a queue of RDDs"),
-    ("windowed_hot_words", "streaming.WindowedHotWords", "names the three commonest words of a sliding window"),
+    (
+        "windowed_hot_words",
+        "streaming.WindowedHotWords",
+        "names the three commonest words of a sliding window",
+    ),
 ];
 
 /// The file of an example that is named as Spark names it, with its package or without, or as its file.

@@ -1,0 +1,533 @@
+use super::*;
+use crate::conf::Conf;
+use crate::context::Context;
+use crate::error::Cause;
+use crate::function::CodeAddress;
+use crate::ids::ShuffleId;
+use crate::operator::Operator;
+use crate::rdd::AnyRdd;
+use crate::scheduler::action::AnyAction;
+use crate::scheduler::stage::Parent;
+use crate::shuffle::{AnyShuffle, Bucket, Memory, Reuse};
+use crate::task::TaskContext;
+
+/// What the scheduler asks of a shuffle: a number and how many reducers.
+struct FakeShuffle {
+    id: u64,
+    reducers: usize,
+    parent: AnyRdd,
+}
+
+impl AnyShuffle for FakeShuffle {
+    fn id(&self) -> ShuffleId {
+        ShuffleId(self.id)
+    }
+    fn parent(&self) -> AnyRdd {
+        Arc::clone(&self.parent)
+    }
+    fn reducers(&self) -> usize {
+        self.reducers
+    }
+    fn write(&self, _: usize, _: &TaskContext) -> Result<Vec<Bucket>> {
+        unreachable!("nothing is run here")
+    }
+    fn encode(&self, _: &Bucket) -> Result<Vec<u8>> {
+        unreachable!("nothing is sent here")
+    }
+    fn decode(&self, _: &[u8]) -> Result<Bucket> {
+        unreachable!("nothing is sent here")
+    }
+    fn reuse(&self) -> Reuse {
+        unreachable!("plans are made by hand here")
+    }
+}
+
+struct FakeAction(AnyRdd);
+
+impl AnyAction for FakeAction {
+    fn operator(&self) -> &Arc<Operator> {
+        &self.0.info().operator
+    }
+    fn rdd(&self) -> AnyRdd {
+        Arc::clone(&self.0)
+    }
+    fn run(&self, _: usize, _: &TaskContext) -> Result<Value> {
+        unreachable!("nothing is run here")
+    }
+    fn encode(&self, _: Value) -> Result<Vec<u8>> {
+        unreachable!("nothing is sent here")
+    }
+    fn decode(&self, _: &[u8]) -> Result<Value> {
+        unreachable!("nothing is sent here")
+    }
+    fn build(&self) -> CodeAddress {
+        unreachable!("nothing is sent here")
+    }
+    fn env(&self) -> Result<Vec<u8>> {
+        unreachable!("nothing is sent here")
+    }
+}
+
+/// An RDD to stand wherever the scheduler only passes one on.
+fn rdd() -> AnyRdd {
+    Context::new(Conf::empty()).unwrap().empty_rdd::<u8>().any()
+}
+
+/// Whose buckets each of `tasks` tasks reads, if each reads those of its own number.
+fn own(stage: usize, tasks: usize) -> Parent {
+    Parent { stage, reducers: (0..tasks).map(|task| vec![task]).collect() }
+}
+
+/// The n-th stage, which ends in shuffle n.
+fn shuffle(n: u64, tasks: usize, reducers: usize, parents: Vec<Parent>) -> PlannedStage {
+    let shuffle = FakeShuffle { id: n, reducers, parent: rdd() };
+    PlannedStage {
+        work: Work::Shuffle(Arc::new(shuffle), rdd()),
+        partitions: (0..tasks).collect(),
+        parents,
+        reuse: Some(Reuse { outputs: None, keep: None }),
+        shared: false,
+    }
+}
+
+fn action(partitions: Vec<usize>, parents: Vec<Parent>) -> PlannedStage {
+    PlannedStage { work: Work::Action(Arc::new(FakeAction(rdd()))), partitions, parents, reuse: None, shared: false }
+}
+
+/// Two map tasks, three reduce tasks.
+fn two_stages() -> Plan {
+    Plan { stages: vec![shuffle(0, 2, 3, vec![]), action(vec![0, 1, 2], vec![own(0, 3)])] }
+}
+
+/// Three stages of two tasks each.
+fn three_stages() -> Plan {
+    let stages = vec![
+        shuffle(0, 2, 2, vec![]),
+        shuffle(1, 2, 2, vec![own(0, 2)]),
+        action(vec![0, 1], vec![own(1, 2)]),
+    ];
+    Plan { stages }
+}
+
+/// Stage, partition and attempt of a task.
+type Name = (u64, usize, u32);
+
+/// Stands in for the engine: keeps what was launched until a test says how it ends.
+struct Sim {
+    scheduler: Scheduler,
+    running: Vec<Task>,
+    finished: Vec<(u64, Result<Vec<Value>>)>,
+}
+
+impl Sim {
+    fn new(max_failures: u32) -> Self {
+        Sim { scheduler: Scheduler::new(max_failures), running: Vec::new(), finished: Vec::new() }
+    }
+
+    fn with(max_failures: u32, plan: Plan) -> Self {
+        let mut sim = Sim::new(max_failures);
+        sim.submit(0, plan);
+        sim
+    }
+
+    fn submit(&mut self, job: u64, plan: Plan) {
+        let batch = Some(BatchId { time_ms: 1700, output: None });
+        self.tell(Event::Submit { job: JobId(job), plan, batch });
+    }
+
+    fn tell(&mut self, event: Event) {
+        for action in self.scheduler.handle(event) {
+            match action {
+                Action::Launch(task) => self.running.push(task),
+                Action::Forget(job) => drop(job),
+                Action::Finish(job, result) => self.finished.push((job.0, result)),
+            }
+        }
+    }
+
+    /// What has been launched and has not ended, in order.
+    fn running(&self) -> Vec<Name> {
+        self.running.iter().map(|task| (task.id.stage.0, task.id.partition, task.id.attempt)).collect()
+    }
+
+    fn take(&mut self, name: Name) -> Task {
+        let at = self.running().iter().position(|&other| other == name);
+        self.running.remove(at.unwrap_or_else(|| panic!("{name:?} is not among {:?}", self.running())))
+    }
+
+    /// Ends a task well: it takes all it is given and makes the numbers of its partition and attempt.
+    fn succeed(&mut self, name: Name) {
+        let task = self.take(name);
+        read(&task);
+        self.report_success(&task);
+    }
+
+    fn report_success(&mut self, task: &Task) {
+        let made = (task.id.partition, task.id.attempt);
+        let output = match &task.work {
+            Work::Action(_) => Output::Value(Box::new(made)),
+            Work::Shuffle(shuffle, _) => {
+                Output::Buckets((0..shuffle.reducers()).map(|_| Box::new(vec![made]) as Bucket).collect())
+            }
+        };
+        self.tell(Event::TaskEnded { task: task.id, how: Ended::Succeeded(output) });
+    }
+
+    fn succeed_all(&mut self, names: impl IntoIterator<Item = Name>) {
+        names.into_iter().for_each(|name| self.succeed(name));
+    }
+
+    fn fail(&mut self, task: TaskId) {
+        self.fail_with(task, Error::user("no luck"));
+    }
+
+    fn fail_with(&mut self, task: TaskId, cause: Error) {
+        let failure = TaskFailure { operator: "map at f.rs:1:2".into(), cause };
+        self.tell(Event::TaskEnded { task, how: Ended::Failed(failure) });
+    }
+
+    fn lose(&mut self, task: TaskId) {
+        self.tell(Event::TaskEnded { task, how: Ended::Lost("gone".into()) });
+    }
+
+    /// The values of the one job that has finished.
+    fn values(&mut self) -> Vec<(usize, u32)> {
+        assert_eq!(self.finished.len(), 1);
+        let (_, result) = self.finished.remove(0);
+        result.unwrap().into_iter().map(|value| *value.downcast().unwrap()).collect()
+    }
+
+    /// The failure of the one job that has finished.
+    fn failure(&mut self) -> Error {
+        assert_eq!(self.finished.len(), 1);
+        self.finished.remove(0).1.err().unwrap()
+    }
+}
+
+/// Takes the buckets a task reads if each task reads those of its own number; returns what the map tasks made of them.
+fn read(task: &Task) -> Vec<Vec<Vec<(usize, u32)>>> {
+    task.inputs.iter().map(|(_, made)| made.read(task.id.partition).unwrap()).collect()
+}
+
+#[test]
+fn reduce_tasks_run_once_all_map_tasks_have_ended() {
+    let mut sim = Sim::with(1, two_stages());
+    assert_eq!(sim.running(), [(0, 0, 0), (0, 1, 0)]);
+    sim.succeed((0, 1, 0));
+    assert_eq!(sim.running(), [(0, 0, 0)]);
+    sim.succeed((0, 0, 0));
+    assert_eq!(sim.running(), [(1, 0, 0), (1, 1, 0), (1, 2, 0)]);
+    let reduce = sim.take((1, 1, 0));
+    assert_eq!(read(&reduce), [vec![vec![(0, 0)], vec![(1, 0)]]]);
+    sim.report_success(&reduce);
+    sim.succeed_all([(1, 2, 0), (1, 0, 0)]);
+    assert_eq!(sim.values(), [(0, 0), (1, 0), (2, 0)]);
+}
+
+#[test]
+fn results_come_in_the_order_of_the_partitions_asked_for() {
+    let mut sim = Sim::with(1, Plan { stages: vec![action(vec![5, 2, 9], vec![])] });
+    sim.succeed_all([(0, 9, 0), (0, 5, 0), (0, 2, 0)]);
+    assert_eq!(sim.values(), [(5, 0), (2, 0), (9, 0)]);
+}
+
+#[test]
+fn a_job_over_no_partitions_ends_at_once() {
+    let mut sim = Sim::with(1, Plan { stages: vec![shuffle(0, 2, 0, vec![]), action(vec![], vec![own(0, 0)])] });
+    assert_eq!(sim.running(), []);
+    assert_eq!(sim.values(), []);
+}
+
+#[test]
+fn a_shuffle_without_map_tasks_is_done_and_stays_so() {
+    let mut sim = Sim::with(2, Plan { stages: vec![shuffle(0, 0, 1, vec![]), action(vec![0], vec![own(0, 1)])] });
+    let reduce = sim.take((1, 0, 0));
+    assert_eq!(read(&reduce), [Vec::<Vec<(usize, u32)>>::new()]);
+    sim.fail(reduce.id);
+    sim.succeed((1, 0, 1));
+    assert_eq!(sim.values(), [(0, 1)]);
+}
+
+#[test]
+fn a_task_that_fails_too_often_fails_its_job() {
+    let mut sim = Sim::with(3, two_stages());
+    let other = sim.take((0, 0, 0));
+    for attempt in 0..2 {
+        let task = sim.take((0, 1, attempt));
+        sim.fail(task.id);
+        assert!(sim.finished.is_empty());
+    }
+    assert!(!other.cancelled.load(Ordering::Relaxed));
+    let last = sim.take((0, 1, 2));
+    sim.fail(last.id);
+    let Error::JobFailed(failure) = sim.failure() else { panic!("another error") };
+    assert_eq!(failure.to_string(), "job 0 failed: map at f.rs:1:2 on partition 1 of batch 1700 ms, after 3 attempts: no luck");
+    assert_eq!((failure.partition, failure.attempts, failure.operator.as_str()), (1, 3, "map at f.rs:1:2"));
+    let cause: Cause = match &failure.cause {
+        Error::User(cause) => Arc::clone(cause),
+        other => panic!("another cause: {other}"),
+    };
+    assert_eq!(cause.to_string(), "no luck");
+    assert!(other.cancelled.load(Ordering::Relaxed));
+    assert_eq!(sim.running(), []);
+}
+
+#[test]
+fn failures_of_different_partitions_do_not_add_up() {
+    let mut sim = Sim::with(2, two_stages());
+    for partition in [0, 1] {
+        let task = sim.take((0, partition, 0));
+        sim.fail(task.id);
+    }
+    sim.succeed_all([(0, 0, 1), (0, 1, 1), (1, 0, 0), (1, 1, 0), (1, 2, 0)]);
+    assert_eq!(sim.values().len(), 3);
+}
+
+#[test]
+fn some_failures_are_not_worth_another_attempt() {
+    for cause in [Error::Freed, Error::poisoned("x")] {
+        let mut sim = Sim::with(9, two_stages());
+        let task = sim.take((0, 0, 0));
+        sim.fail_with(task.id, cause);
+        assert!(matches!(sim.failure(), Error::JobFailed(failure) if failure.attempts == 1));
+    }
+}
+
+#[test]
+fn lost_results_do_not_count_as_failures() {
+    let mut sim = Sim::with(1, two_stages());
+    for attempt in 0..20 {
+        let task = sim.take((0, 0, attempt));
+        sim.lose(task.id);
+    }
+    sim.succeed_all([(0, 0, 20), (0, 1, 0), (1, 0, 0), (1, 1, 0), (1, 2, 0)]);
+    assert_eq!(sim.values(), [(0, 0), (1, 0), (2, 0)]);
+}
+
+#[test]
+fn the_late_result_of_an_older_attempt_counts() {
+    let mut sim = Sim::with(1, Plan { stages: vec![action(vec![0], vec![])] });
+    let first = sim.take((0, 0, 0));
+    sim.lose(first.id);
+    assert_eq!(sim.running(), [(0, 0, 1)]);
+    sim.report_success(&first);
+    assert_eq!(sim.values(), [(0, 0)]);
+    sim.succeed((0, 0, 1));
+    assert!(sim.finished.is_empty());
+}
+
+#[test]
+fn the_late_failure_of_an_older_attempt_does_not_count() {
+    let mut sim = Sim::with(1, Plan { stages: vec![action(vec![0], vec![])] });
+    let first = sim.take((0, 0, 0));
+    sim.lose(first.id);
+    sim.fail(first.id);
+    sim.lose(first.id);
+    assert_eq!(sim.running(), [(0, 0, 1)]);
+    sim.succeed((0, 0, 1));
+    assert_eq!(sim.values(), [(0, 1)]);
+}
+
+#[test]
+fn what_is_reported_twice_counts_once() {
+    let mut sim = Sim::with(2, two_stages());
+    let (zero, one) = (sim.take((0, 0, 0)), sim.take((0, 1, 0)));
+    sim.report_success(&zero);
+    sim.report_success(&zero);
+    sim.fail(zero.id);
+    sim.lose(zero.id);
+    assert_eq!(sim.running(), []);
+    sim.fail(one.id);
+    sim.fail(one.id);
+    assert_eq!(sim.running(), [(0, 1, 1)]);
+    sim.succeed((0, 1, 1));
+    assert_eq!(sim.running(), [(1, 0, 0), (1, 1, 0), (1, 2, 0)]);
+    // Of a stage that is done.
+    sim.report_success(&one);
+    sim.lose(one.id);
+    assert_eq!(sim.running().len(), 3);
+}
+
+#[test]
+fn what_was_taken_before_a_failure_is_made_again_and_nothing_else() {
+    let mut sim = Sim::with(2, two_stages());
+    sim.succeed_all([(0, 0, 0), (0, 1, 0), (1, 0, 0)]);
+    let reduce = sim.take((1, 1, 0));
+    read(&reduce);
+    sim.fail(reduce.id);
+    assert_eq!(sim.running(), [(1, 2, 0), (0, 0, 1), (0, 1, 1)]);
+    // The others go on with the old buckets meanwhile.
+    sim.succeed_all([(1, 2, 0), (0, 0, 1), (0, 1, 1)]);
+    assert_eq!(sim.running(), [(1, 1, 1)]);
+    let reduce = sim.take((1, 1, 1));
+    assert_eq!(read(&reduce), [vec![vec![(0, 1)], vec![(1, 1)]]]);
+    sim.report_success(&reduce);
+    assert_eq!(sim.values(), [(0, 0), (1, 1), (2, 0)]);
+}
+
+#[test]
+fn what_was_not_taken_before_a_failure_is_read_again() {
+    let mut sim = Sim::with(2, two_stages());
+    sim.succeed_all([(0, 0, 0), (0, 1, 0)]);
+    let reduce = sim.take((1, 1, 0));
+    sim.fail(reduce.id);
+    assert_eq!(sim.running(), [(1, 0, 0), (1, 2, 0), (1, 1, 1)]);
+}
+
+#[test]
+fn several_tasks_that_need_their_buckets_again_wait_for_one_run() {
+    let mut sim = Sim::with(2, two_stages());
+    sim.succeed_all([(0, 0, 0), (0, 1, 0)]);
+    for partition in [2, 0] {
+        let reduce = sim.take((1, partition, 0));
+        read(&reduce);
+        sim.lose(reduce.id);
+    }
+    assert_eq!(sim.running(), [(1, 1, 0), (0, 0, 1), (0, 1, 1)]);
+    sim.succeed_all([(0, 0, 1), (0, 1, 1)]);
+    assert_eq!(sim.running(), [(1, 1, 0), (1, 0, 1), (1, 2, 1)]);
+}
+
+#[test]
+fn a_failure_while_waiting_for_buckets_counts_once() {
+    let mut sim = Sim::with(2, two_stages());
+    sim.succeed_all([(0, 0, 0), (0, 1, 0)]);
+    let reduce = sim.take((1, 0, 0));
+    read(&reduce);
+    sim.fail(reduce.id);
+    // The same failure again; the second attempt has not begun.
+    sim.fail(reduce.id);
+    assert!(sim.finished.is_empty());
+    sim.succeed_all([(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 2, 0)]);
+    assert_eq!(sim.values(), [(0, 1), (1, 0), (2, 0)]);
+}
+
+#[test]
+fn what_was_taken_is_made_again_through_all_stages() {
+    let mut sim = Sim::with(2, three_stages());
+    sim.succeed_all([(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0), (2, 0, 0)]);
+    let last = sim.take((2, 1, 0));
+    read(&last);
+    sim.fail(last.id);
+    assert_eq!(sim.running(), [(0, 0, 1), (0, 1, 1)]);
+    sim.succeed_all([(0, 0, 1), (0, 1, 1)]);
+    assert_eq!(sim.running(), [(1, 0, 1), (1, 1, 1)]);
+    sim.succeed_all([(1, 0, 1), (1, 1, 1)]);
+    assert_eq!(sim.running(), [(2, 1, 1)]);
+    sim.succeed((2, 1, 1));
+    assert_eq!(sim.values(), [(0, 0), (1, 1)]);
+}
+
+#[test]
+fn a_late_result_ends_the_wait_for_buckets() {
+    let mut sim = Sim::with(2, three_stages());
+    sim.succeed_all([(0, 0, 0), (0, 1, 0), (1, 1, 0)]);
+    let middle = sim.take((1, 0, 0));
+    read(&middle);
+    // Given up, so the first stage runs again for it; but it has ended well after all.
+    sim.lose(middle.id);
+    assert_eq!(sim.running(), [(0, 0, 1), (0, 1, 1)]);
+    sim.report_success(&middle);
+    assert_eq!(sim.running(), [(0, 0, 1), (0, 1, 1), (2, 0, 0), (2, 1, 0)]);
+    sim.succeed_all([(0, 0, 1), (0, 1, 1)]);
+    assert_eq!(sim.running(), [(2, 0, 0), (2, 1, 0)]);
+    sim.succeed_all([(2, 0, 0), (2, 1, 0)]);
+    assert_eq!(sim.values(), [(0, 0), (1, 0)]);
+}
+
+#[test]
+fn a_union_reads_of_each_shuffle_what_it_needs() {
+    let of = |stage, reducers: [Vec<usize>; 4]| Parent { stage, reducers: reducers.into() };
+    let parents = vec![
+        of(0, [vec![0], vec![1], vec![], vec![]]),
+        of(1, [vec![], vec![], vec![0], vec![1]]),
+    ];
+    let stages = vec![shuffle(0, 1, 2, vec![]), shuffle(1, 1, 2, vec![]), action((0..4).collect(), parents)];
+    let mut sim = Sim::with(2, Plan { stages });
+    assert_eq!(sim.running(), [(0, 0, 0), (1, 0, 0)]);
+    sim.succeed_all([(0, 0, 0), (1, 0, 0)]);
+    assert_eq!(sim.running(), [(2, 0, 0), (2, 1, 0), (2, 2, 0), (2, 3, 0)]);
+    // Partition 3 reads reducer 1 of the second shuffle: only that one must be made again.
+    let task = sim.take((2, 3, 0));
+    task.inputs[1].1.read::<(usize, u32)>(1).unwrap();
+    sim.fail(task.id);
+    assert_eq!(sim.running(), [(2, 0, 0), (2, 1, 0), (2, 2, 0), (1, 0, 1)]);
+}
+
+#[test]
+fn buckets_that_are_read_more_than_once_are_copied() {
+    let mut plan = two_stages();
+    plan.stages[0].shared = true;
+    let mut sim = Sim::with(2, plan);
+    sim.succeed_all([(0, 0, 0), (0, 1, 0)]);
+    let reduce = sim.take((1, 0, 0));
+    assert_eq!(read(&reduce), read(&reduce));
+    sim.fail(reduce.id);
+    assert_eq!(sim.running(), [(1, 1, 0), (1, 2, 0), (1, 0, 1)]);
+}
+
+#[test]
+fn a_stage_whose_buckets_were_kept_is_passed_over() {
+    let bucket = || Box::new(vec![(7_usize, 7_u32)]) as Bucket;
+    let kept = ShuffleOutputs::new(vec![vec![bucket(), bucket(), bucket()]], 3, true);
+    let mut plan = two_stages();
+    plan.stages[0].reuse = Some(Reuse { outputs: Some(Arc::new(kept)), keep: None });
+    let mut sim = Sim::with(2, plan);
+    assert_eq!(sim.running(), [(1, 0, 0), (1, 1, 0), (1, 2, 0)]);
+    let reduce = sim.take((1, 0, 0));
+    assert_eq!(read(&reduce), [[[(7, 7)]]]);
+    sim.fail(reduce.id);
+    assert_eq!(sim.running(), [(1, 1, 0), (1, 2, 0), (1, 0, 1)]);
+}
+
+#[test]
+fn buckets_that_are_to_be_kept_are_copied() {
+    let mut plan = two_stages();
+    plan.stages[0].reuse = Some(Reuse { outputs: None, keep: Some(Memory::default()) });
+    let mut sim = Sim::with(1, plan);
+    sim.succeed_all([(0, 0, 0), (0, 1, 0)]);
+    let reduce = sim.take((1, 0, 0));
+    assert_eq!(read(&reduce), read(&reduce));
+}
+
+#[test]
+fn stopping_cancels_all_jobs_and_refuses_new_ones() {
+    let mut sim = Sim::with(2, two_stages());
+    sim.submit(1, two_stages());
+    let tasks = [sim.take((0, 0, 0)), sim.take((2, 1, 0))];
+    sim.tell(Event::Stop);
+    assert!(tasks.iter().all(|task| task.cancelled.load(Ordering::Relaxed)));
+    sim.finished.sort_by_key(|(job, _)| *job);
+    for (n, (job, result)) in sim.finished.drain(..).enumerate() {
+        assert_eq!(job, n as u64);
+        let error = result.err().unwrap().to_string();
+        assert_eq!(error, format!("job {n} was cancelled: the context was stopped"));
+    }
+    sim.submit(2, two_stages());
+    assert!(matches!(sim.failure(), Error::Stopped));
+    sim.tell(Event::Stop);
+    assert!(sim.finished.is_empty());
+}
+
+#[test]
+fn what_is_reported_after_a_job_has_ended_changes_nothing() {
+    let mut sim = Sim::with(1, two_stages());
+    let (zero, one) = (sim.take((0, 0, 0)), sim.take((0, 1, 0)));
+    sim.fail(zero.id);
+    assert!(matches!(sim.failure(), Error::JobFailed(_)));
+    sim.report_success(&one);
+    sim.fail(one.id);
+    sim.lose(zero.id);
+    assert!(sim.running().is_empty() && sim.finished.is_empty());
+}
+
+#[test]
+fn a_failed_job_does_not_disturb_another() {
+    let mut sim = Sim::with(1, two_stages());
+    sim.submit(1, two_stages());
+    let task = sim.take((0, 0, 0));
+    sim.fail(task.id);
+    assert_eq!(sim.finished.remove(0).0, 0);
+    sim.succeed_all([(2, 0, 0), (2, 1, 0), (3, 2, 0), (3, 1, 0), (3, 0, 0)]);
+    assert_eq!(sim.values(), [(0, 0), (1, 0), (2, 0)]);
+}

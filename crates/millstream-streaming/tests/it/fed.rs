@@ -1,0 +1,33 @@
+//! A receiver that stores what the test says.
+
+use std::error::Error;
+use std::sync::mpsc::{self, Receiver as Channel, Sender};
+
+use millstream_core::Data;
+use millstream_streaming::{DStream, Receiver, ReceiverHandle, StreamingContext};
+
+use crate::tables::LONG;
+
+/// Hands its handle to the test and does nothing itself.
+struct Fed<T: Data>(Sender<ReceiverHandle<T>>);
+
+impl<T: Data> Receiver<T> for Fed<T> {
+    fn on_start(&self, handle: &ReceiverHandle<T>) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(self.0.send(handle.clone())?)
+    }
+}
+
+/// Where the handle of the receiver comes from once the streams are started.
+pub struct Feed<T: Data>(Channel<ReceiverHandle<T>>);
+
+impl<T: Data> Feed<T> {
+    pub fn handle(&self) -> ReceiverHandle<T> {
+        self.0.recv_timeout(LONG).expect("the receiver was not started")
+    }
+}
+
+/// Makes a stream of what is stored through the handle of the feed.
+pub fn fed_stream<T: Data>(streaming: &StreamingContext) -> (DStream<T>, Feed<T>) {
+    let (sender, handles) = mpsc::channel();
+    (streaming.receiver_stream(Fed(sender)), Feed(handles))
+}
