@@ -140,7 +140,7 @@ impl Shared {
             Ok(described) => described,
             Err(cause) => return Ended::Failed(TaskFailure { operator: "describing a task".into(), cause }),
         };
-        let mut exchange = || -> Result<Vec<u8>> {
+        let exchange = || -> Result<Vec<u8>> {
             let executing = match executing {
                 Some(executing) => executing,
                 none => none.insert(self.start(slot)?),

@@ -3,11 +3,12 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::{Compute, Dependency, Rdd};
+use super::{Compute, Dependency, Rdd, Rebuilding, Recipe};
 use crate::data::Data;
 use crate::error::{Error, Result};
+use crate::function::{self, CodeAddress};
 use crate::operator::Operator;
-use crate::shuffle::partitioner::PartitionedBy;
+use crate::shuffle::partitioner::{PartitionedBy, Partitioner};
 use crate::shuffle::{AnyShuffle, Shuffle, Write};
 use crate::stream::ChunkStream;
 use crate::task::TaskContext;
@@ -15,17 +16,30 @@ use crate::task::TaskContext;
 /// The reduce side: merges a reducer's buckets, which come in the order of the map tasks.
 pub(crate) type Read<B, U> = Box<dyn Fn(Vec<Vec<B>>, &TaskContext) -> Result<ChunkStream<U>> + Send + Sync>;
 
-/// An RDD whose partitions are merged from the buckets of a shuffle.
+/// An RDD of pairs whose partitions are merged from the buckets of a shuffle.
 pub(crate) struct Exchange<A: Data, B: Data, U: Data> {
-    pub(crate) shuffle: Arc<Shuffle<A, B>>,
-    pub(crate) read: Read<B, U>,
-    pub(crate) partitioned_by: Option<PartitionedBy>,
+    shuffle: Arc<Shuffle<A, B>>,
+    read: Read<B, U>,
+    partitioned_by: PartitionedBy,
+    /// The code that makes the exchange again; none where the partitioner can not travel.
+    build: Option<CodeAddress>,
 }
 
 impl<A: Data, B: Data, U: Data> Exchange<A, B, U> {
-    /// Describes an exchange over `reducers` partitions.
-    pub(crate) fn new(parent: &Rdd<A>, reducers: usize, write: Write<A, B>, read: Read<B, U>) -> Self {
-        Exchange { shuffle: Shuffle::new(parent, reducers, write), read, partitioned_by: None }
+    /// Describes an exchange; `build` is the address of a [`Rebuild`](super::Rebuild) that [`reducers`] gives the number of partitions.
+    pub(crate) fn new<K: 'static>(
+        parent: &Rdd<A>,
+        partitioner: &Partitioner<K>,
+        build: CodeAddress,
+        write: Write<A, B>,
+        read: Read<B, U>,
+    ) -> Self {
+        Exchange {
+            shuffle: Shuffle::new(parent, partitioner.partitions(), write),
+            read,
+            partitioned_by: partitioner.identity(),
+            build: travels(partitioner).then_some(build),
+        }
     }
 
     /// Makes the RDD; `captured` is the size of the user's closures.
@@ -41,6 +55,16 @@ impl<A: Data, B: Data, U: Data> Exchange<A, B, U> {
             some_partitions(parent, reducers, name, place).map(|()| Box::new(self) as Box<dyn Compute<U>>);
         Rdd::checked(parent.context(), name, place, compute, captured)
     }
+}
+
+/// Returns whether another process can make the same partitioner: one by hash is all in its number of partitions.
+pub(crate) fn travels<K: 'static>(partitioner: &Partitioner<K>) -> bool {
+    partitioner.identity() == Partitioner::<K>::from(partitioner.partitions()).identity()
+}
+
+/// Reads the number of partitions from what [`Exchange`] gives a [`Rebuild`](super::Rebuild).
+pub(crate) fn reducers(from: &Rebuilding<'_>) -> Result<usize> {
+    function::decode("number of reducers", from.env)
 }
 
 /// Refuses to spread records over no partitions, where they would be lost.
@@ -74,6 +98,11 @@ impl<A: Data, B: Data, U: Data> Compute<U> for Exchange<A, B, U> {
     }
 
     fn partitioned_by(&self) -> Option<PartitionedBy> {
-        self.partitioned_by.clone()
+        Some(self.partitioned_by.clone())
+    }
+
+    fn recipe(&self) -> Option<Recipe> {
+        let env = || function::encode("number of reducers", &self.shuffle.reducers());
+        self.build.map(|build| Recipe { build, env: env() })
     }
 }

@@ -15,7 +15,7 @@ pub(crate) mod engine;
 pub mod executor;
 pub mod faulty;
 pub mod local;
-mod panics;
+pub(crate) mod panics;
 pub mod serve;
 pub(crate) mod stage;
 mod state;

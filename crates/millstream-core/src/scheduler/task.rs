@@ -59,7 +59,8 @@ impl Work {
     /// Returns the operator to name when no other is known.
     pub(crate) fn operator(&self) -> String {
         match self {
-            Work::Shuffle(shuffle, _) => shuffle.parent().info().operator.to_string(),
+            // What sorts records into buckets is the work of the operator that reads them.
+            Work::Shuffle(_, reader) => reader.info().operator.to_string(),
             Work::Action(action) => action.operator().to_string(),
         }
     }

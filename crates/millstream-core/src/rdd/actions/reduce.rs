@@ -1,9 +1,13 @@
 //! `reduce`: all records in one.
 
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+
 use crate::chunk::Cursor;
 use crate::data::Data;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::operator::Operator;
 use crate::rdd::Rdd;
+use crate::scheduler::panics;
 use crate::stream;
 
 impl<T: Data> Rdd<T> {
@@ -12,7 +16,7 @@ impl<T: Data> Rdd<T> {
     /// (Spark throws an exception for an RDD without records.)
     ///
     /// # Errors
-    /// If a task fails as often as it may.
+    /// If a task fails as often as it may, or the function panics while it merges the results of the partitions.
     ///
     /// # Examples
     /// ```
@@ -26,7 +30,7 @@ impl<T: Data> Rdd<T> {
     where
         F: Fn(T, T) -> T + Clone + Send + Sync + 'static,
     {
-        let merge = f.clone();
+        let (merge, place) = (f.clone(), Location::caller());
         let parts: Vec<Option<T>> = self.run("reduce", self.all_partitions(), (), move |(), input, _| {
             let mut merged: Option<T> = None;
             stream::drain(input, |chunk| {
@@ -40,6 +44,11 @@ impl<T: Data> Rdd<T> {
             })?;
             Ok(merged)
         })?;
-        Ok(parts.into_iter().flatten().reduce(f))
+        // On this thread the closure is the user's as well: its panic is an error like those of the tasks.
+        let merge = AssertUnwindSafe(|| parts.into_iter().flatten().reduce(f));
+        panics::noted(|| catch_unwind(merge)).map_err(|panic| {
+            let operator = Operator::call("reduce", place);
+            Error::user(format!("{operator}, merging the results of the partitions: {panic}"))
+        })
     }
 }

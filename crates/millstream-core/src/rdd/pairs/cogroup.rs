@@ -7,8 +7,9 @@ use super::group_by_key::hashed;
 use super::{Hashed, into_buckets};
 use crate::data::{Data, Key};
 use crate::error::Result;
-use crate::rdd::exchange::some_partitions;
-use crate::rdd::{Compute, Dependency, Rdd};
+use crate::function::{self, CodeAddress};
+use crate::rdd::exchange::{some_partitions, travels};
+use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::shuffle::combine_table::CombineTable;
 use crate::shuffle::partitioner::{PartitionedBy, Partitioner};
 use crate::shuffle::{AnyShuffle, Shuffle};
@@ -56,8 +57,23 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         other: &Rdd<(K, W)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, Grouped<V, W>)> {
-        let (partitioner, place) = (partitioner.into(), Location::caller());
-        let (left, right) = (Side::new(self, &partitioner), Side::new(other, &partitioner));
+        let partitioner = partitioner.into();
+        let spread = Some(partitioner.identity());
+        let moved = (self.partitioned_by() != spread, other.partitioned_by() != spread);
+        self.cogroup_sides(other, partitioner, moved)
+    }
+
+    /// Gathers the values of each key in both RDDs; `moved` says which of them are not spread by the partitioner.
+    #[track_caller]
+    fn cogroup_sides<W: Data>(
+        &self,
+        other: &Rdd<(K, W)>,
+        partitioner: Partitioner<K>,
+        moved: (bool, bool),
+    ) -> Rdd<(K, Grouped<V, W>)> {
+        let place = Location::caller();
+        let left = Side::new(self, moved.0, &partitioner);
+        let right = Side::new(other, moved.1, &partitioner);
         let partitions = partitioner.partitions();
         let compute = some_partitions(self, partitions, "cogroup", place)
             .and_then(|()| some_partitions(other, partitions, "cogroup", place))
@@ -73,8 +89,8 @@ enum Side<K: Key, V: Data> {
 }
 
 impl<K: Key, V: Data> Side<K, V> {
-    fn new(rdd: &Rdd<(K, V)>, partitioner: &Partitioner<K>) -> Self {
-        if rdd.partitioned_by() == Some(partitioner.identity()) {
+    fn new(rdd: &Rdd<(K, V)>, moved: bool, partitioner: &Partitioner<K>) -> Self {
+        if !moved {
             return Side::InPlace(rdd.clone());
         }
         let reducers = partitioner.partitions();
@@ -90,6 +106,10 @@ impl<K: Key, V: Data> Side<K, V> {
             Side::InPlace(rdd) => Dependency::Narrow(rdd.any()),
             Side::Moved(shuffle) => Dependency::Shuffle(Arc::clone(shuffle) as Arc<dyn AnyShuffle>),
         }
+    }
+
+    fn is_moved(&self) -> bool {
+        matches!(self, Side::Moved(_))
     }
 
     fn read(&self, partition: usize, task: &TaskContext) -> Result<Vec<Hashed<K, V>>> {
@@ -128,5 +148,19 @@ impl<K: Key, V: Data, W: Data> Compute<(K, Grouped<V, W>)> for Cogroup<K, V, W> 
 
     fn partitioned_by(&self) -> Option<PartitionedBy> {
         Some(self.partitioner.identity())
+    }
+
+    fn recipe(&self) -> Option<Recipe> {
+        fn rebuild<K: Key, V: Data, W: Data>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
+            let (left, right) = (Rdd::<(K, V)>::from_any(from.parent(0)?)?, Rdd::<(K, W)>::from_any(from.parent(1)?)?);
+            let (partitions, moved): (usize, (bool, bool)) = function::decode("cogroup", from.env)?;
+            Ok(left.cogroup_sides(&right, partitions.into(), moved).any())
+        }
+        let rebuild: Rebuild = rebuild::<K, V, W>;
+        let moved = (self.left.is_moved(), self.right.is_moved());
+        travels(&self.partitioner).then(|| Recipe {
+            build: CodeAddress::of::<Self>(rebuild as usize),
+            env: function::encode("cogroup", &(self.partitioner.partitions(), moved)),
+        })
     }
 }

@@ -6,9 +6,10 @@ use super::{Hashed, into_buckets};
 use crate::chunk::Cursor;
 use crate::data::{Data, Key};
 use crate::error::Result;
-use crate::rdd::Rdd;
-use crate::rdd::exchange::Exchange;
+use crate::function::CodeAddress;
+use crate::rdd::exchange::{Exchange, reducers};
 use crate::rdd::narrow::Form;
+use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
 use crate::shuffle::combine_table::CombineTable;
 use crate::shuffle::hash::pinned_hash;
 use crate::shuffle::partitioner::Partitioner;
@@ -17,7 +18,8 @@ use crate::stream::{self, ChunkStream};
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Gathers the values of each key, in the order of their partitions.
     ///
-    /// All values of a key must fit in memory; to merge them, `reduce_by_key` moves far less.
+    /// Where the keys are spread by some partitioner already it stays, and nothing crosses partitions; else there are as
+    /// many partitions as `spark.default.parallelism` says. All values of a key must fit in memory; to merge them, `reduce_by_key` moves far less.
     ///
     /// # Examples
     /// ```
@@ -28,6 +30,10 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// ```
     #[track_caller]
     pub fn group_by_key(&self) -> Rdd<(K, Vec<V>)> {
+        // What lies together already needs no other partitioner.
+        if self.partitioned_by().is_some() {
+            return self.group_in_place();
+        }
         self.group_by_key_with(self.context().default_parallelism())
     }
 
@@ -46,22 +52,33 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     pub fn group_by_key_with(&self, partitioner: impl Into<Partitioner<K>>) -> Rdd<(K, Vec<V>)> {
         let partitioner = partitioner.into();
         if self.partitioned_by() == Some(partitioner.identity()) {
-            let form = Form { keeps_keys: true, ..Form::new("group_by_key") };
-            return self.per_partition(form, |(), input, _| group(hashed(input)?));
+            return self.group_in_place();
         }
-        let identity = partitioner.identity();
+        self.group_across(partitioner)
+    }
+
+    #[track_caller]
+    fn group_in_place(&self) -> Rdd<(K, Vec<V>)> {
+        let form = Form { keeps_keys: true, ..Form::new("group_by_key") };
+        self.per_partition(form, |(), input, _| group(hashed(input)?))
+    }
+
+    #[track_caller]
+    fn group_across(&self, partitioner: Partitioner<K>) -> Rdd<(K, Vec<V>)> {
+        fn rebuild<K: Key, V: Data>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
+            let parent: Rdd<(K, V)> = Rdd::from_any(from.parent(0)?)?;
+            Ok(parent.group_across(reducers(from)?.into()).any())
+        }
+        let rebuild: Rebuild = rebuild::<K, V>;
+        let spread = partitioner.clone();
         let exchange = Exchange::new(
             self,
-            partitioner.partitions(),
-            Box::new(move |input, _| Ok(into_buckets(hashed(input)?, &partitioner))),
+            &partitioner,
+            CodeAddress::of::<(K, V)>(rebuild as usize),
+            Box::new(move |input, _| Ok(into_buckets(hashed(input)?, &spread))),
             Box::new(|buckets, _| group(buckets.into_iter().flatten())),
         );
-        Exchange { partitioned_by: Some(identity), ..exchange }.into_rdd(
-            self,
-            "group_by_key",
-            Location::caller(),
-            0,
-        )
+        exchange.into_rdd(self, "group_by_key", Location::caller(), 0)
     }
 }
 

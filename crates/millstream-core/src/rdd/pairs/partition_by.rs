@@ -5,8 +5,10 @@ use std::panic::Location;
 use super::group_by_key::hashed;
 use super::into_buckets;
 use crate::data::{Data, Key};
-use crate::rdd::Rdd;
-use crate::rdd::exchange::Exchange;
+use crate::error::Result;
+use crate::function::CodeAddress;
+use crate::rdd::exchange::{Exchange, reducers};
+use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
 use crate::shuffle::partitioner::Partitioner;
 use crate::stream;
 
@@ -28,20 +30,26 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         if self.partitioned_by() == Some(partitioner.identity()) {
             return self.clone();
         }
-        let identity = partitioner.identity();
+        self.spread(partitioner)
+    }
+
+    #[track_caller]
+    fn spread(&self, partitioner: Partitioner<K>) -> Rdd<(K, V)> {
+        fn rebuild<K: Key, V: Data>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
+            let parent: Rdd<(K, V)> = Rdd::from_any(from.parent(0)?)?;
+            Ok(parent.spread(reducers(from)?.into()).any())
+        }
+        let rebuild: Rebuild = rebuild::<K, V>;
+        let spread = partitioner.clone();
         let exchange = Exchange::new(
             self,
-            partitioner.partitions(),
-            Box::new(move |input, _| Ok(into_buckets(hashed(input)?, &partitioner))),
+            &partitioner,
+            CodeAddress::of::<(K, V)>(rebuild as usize),
+            Box::new(move |input, _| Ok(into_buckets(hashed(input)?, &spread))),
             Box::new(|buckets, _| {
                 Ok(stream::from_iter(buckets.into_iter().flatten().map(|(_, key, value)| (key, value))))
             }),
         );
-        Exchange { partitioned_by: Some(identity), ..exchange }.into_rdd(
-            self,
-            "partition_by",
-            Location::caller(),
-            0,
-        )
+        exchange.into_rdd(self, "partition_by", Location::caller(), 0)
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::into_buckets;
 use crate::data::{Data, Key};
 use crate::error::Result;
-use crate::rdd::Rdd;
-use crate::rdd::exchange::Exchange;
+use crate::function::CodeAddress;
+use crate::rdd::exchange::{Exchange, reducers};
 use crate::rdd::narrow::Form;
+use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
 use crate::shuffle::combine_table::CombineTable;
 use crate::shuffle::partitioner::Partitioner;
 use crate::stream::{self, ChunkStream};
@@ -16,8 +17,9 @@ use crate::stream::{self, ChunkStream};
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Merges the values of each key with an associative function, first where they lie, then across partitions.
     ///
-    /// There are as many partitions as `spark.default.parallelism` says (by default the number of worker threads). Values
-    /// are merged in their order within a partition. Costs one hash table entry per key and task.
+    /// There are as many partitions as `spark.default.parallelism` says (by default the number of worker threads), unless
+    /// the keys are spread by some partitioner already: then it stays, and nothing crosses partitions. Values are merged
+    /// in their order within a partition. Costs one hash table entry per key and task.
     ///
     /// # Examples
     /// ```
@@ -30,6 +32,10 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// ```
     #[track_caller]
     pub fn reduce_by_key(&self, f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Rdd<(K, V)> {
+        // What lies together already needs no other partitioner.
+        if self.partitioned_by().is_some() {
+            return self.reduce_in_place(f);
+        }
         self.reduce_by_key_with(f, self.context().default_parallelism())
     }
 
@@ -52,20 +58,42 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     {
         let partitioner = partitioner.into();
         if self.partitioned_by() == Some(partitioner.identity()) {
-            let form = Form { keeps_keys: true, ..Form::new("reduce_by_key") };
-            return self.per_partition(form, move |(), input, _| {
-                let table = combine(input, &f)?;
-                Ok(stream::from_iter(table.into_entries().into_iter().map(|(_, key, value)| (key, value))))
-            });
+            return self.reduce_in_place(f);
         }
-        let identity = partitioner.identity();
-        let reducers = partitioner.partitions();
+        self.reduce_across(f, partitioner)
+    }
+
+    #[track_caller]
+    fn reduce_in_place(&self, f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Rdd<(K, V)> {
+        let form = Form { keeps_keys: true, ..Form::new("reduce_by_key") };
+        self.per_partition(form, move |(), input, _| {
+            let table = combine(input, &f)?;
+            Ok(stream::from_iter(table.into_entries().into_iter().map(|(_, key, value)| (key, value))))
+        })
+    }
+
+    #[track_caller]
+    fn reduce_across<F>(&self, f: F, partitioner: Partitioner<K>) -> Rdd<(K, V)>
+    where
+        F: Fn(V, V) -> V + Send + Sync + 'static,
+    {
+        fn rebuild<K: Key, V: Data, F>(from: &Rebuilding<'_>) -> Result<AnyRdd>
+        where
+            F: Fn(V, V) -> V + Send + Sync + 'static,
+        {
+            let parent: Rdd<(K, V)> = Rdd::from_any(from.parent(0)?)?;
+            Ok(parent.reduce_across(from.build.conjure::<F>()?, reducers(from)?.into()).any())
+        }
+        let rebuild: Rebuild = rebuild::<K, V, F>;
+        let build = CodeAddress::of::<F>(rebuild as usize);
         let f = Arc::new(f);
         let merge = Arc::clone(&f);
+        let spread = partitioner.clone();
         let exchange = Exchange::new(
             self,
-            reducers,
-            Box::new(move |input, _| Ok(into_buckets(combine(input, &*f)?.into_entries(), &partitioner))),
+            &partitioner,
+            build,
+            Box::new(move |input, _| Ok(into_buckets(combine(input, &*f)?.into_entries(), &spread))),
             Box::new(move |buckets, _| {
                 let mut buckets = buckets.into_iter().filter(|bucket| !bucket.is_empty());
                 // The keys of one map task are different already.
@@ -80,12 +108,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
                 Ok(stream::from_iter(merged.into_iter().map(|(_, key, value)| (key, value))))
             }),
         );
-        Exchange { partitioned_by: Some(identity), ..exchange }.into_rdd(
-            self,
-            "reduce_by_key",
-            Location::caller(),
-            size_of::<F>(),
-        )
+        exchange.into_rdd(self, "reduce_by_key", Location::caller(), size_of::<F>())
     }
 }
 
