@@ -119,7 +119,11 @@ impl<T: Clone> Chunk<T> {
                     Chunk(Repr::Selected(records, picked))
                 }
                 // Positions beyond 32 bits: copies are the lesser evil.
-                _ => picked.iter().map(|&at| records[range.start + at as usize].clone()).collect::<Vec<_>>().into(),
+                _ => picked
+                    .iter()
+                    .map(|&at| records[range.start + at as usize].clone())
+                    .collect::<Vec<_>>()
+                    .into(),
             },
             Repr::Selected(records, _) => Chunk(Repr::Selected(records, picked)),
         }

@@ -234,8 +234,8 @@ impl Runtime {
             // No batch will be completed any more.
             return;
         }
-        let last = self.generator.stop_timer(false);
-        if let Some(last) = last {
+        // All that was received has been given to a batch whose time has come: no further one is needed.
+        if let Some(last) = self.generator.stop_timer(true) {
             // An error was noted and is reported to whoever waits for the end.
             let _ = self.termination.wait_completed(last, STOP_GRACEFULLY);
         }

@@ -1,8 +1,9 @@
-//! What tests of several crates share.
+//! Wrappers and programs that hold Millstream against what can go wrong.
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | [`process_executor`] | an executor whose tasks run in other processes of the same program |
+//! | [`process_executor`] | an executor whose tasks run in child processes of the same program |
+//! | `src/bin/soak.rs` | a word count over a real socket at full speed, that measures itself |
 
 pub mod process_executor;
 

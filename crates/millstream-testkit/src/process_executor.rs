@@ -1,83 +1,110 @@
-//! An executor whose tasks run in other processes of the same program.
+//! An executor whose tasks run in child processes of the same program.
 //!
-//! It shows that a task is data: whatever an operator needs must be in the description, or in the program itself. It is
-//! no cluster: the processes are children on this machine, and all results pass through the driver.
+//! The driver starts its own program some more times, with [`EXECUTOR_OF`] set. Each of these processes builds the same
+//! graph, and in its `start` connects to the driver and runs the tasks it is sent. It proves on one machine what a cluster
+//! needs: that a task is data. Everything crosses through one socket per process, so it is no way to be fast.
 
 use std::collections::VecDeque;
-use std::io::BufReader;
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::io::{self, BufReader};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use millstream_core::scheduler::executor::{Ended, Executor, Report};
-use millstream_core::scheduler::serve::{read_frame, read_hello, write_frame};
+use millstream_core::scheduler::serve;
 use millstream_core::scheduler::task::{Task, TaskFailure};
-use millstream_core::{Error, Result};
+use millstream_core::{Conf, Context, Error, Result};
 use millstream_streaming::executor::EXECUTOR_OF;
 
-/// How long a new process may take until it says hello: it builds the whole graph first.
-const HELLO: Duration = Duration::from_secs(60);
+/// How long a process may take from its start to its hello.
+const START: Duration = Duration::from_secs(60);
 
-/// Makes the command that starts this program once more, as an executor.
-type Program = dyn Fn() -> Command + Send + Sync;
+/// How often a process that has just been started is looked after.
+const LOOK: Duration = Duration::from_millis(2);
 
-/// Runs tasks in child processes, one at a time in each.
+/// Runs tasks in child processes of the same program, one task at a time in each.
 ///
-/// A child that dies loses its task, which is then run elsewhere; a new child takes its place.
+/// A process that dies is replaced, and its task is reported as lost, so that it is run again.
 pub struct ProcessExecutor {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
 
+/// How a child process is started.
+type MakeCommand = Box<dyn Fn() -> Command + Send + Sync>;
+
 struct Shared {
+    command: MakeCommand,
     state: Mutex<State>,
     filled: Condvar,
-    program: Box<Program>,
 }
 
-#[derive(Default)]
 struct State {
     tasks: VecDeque<(Task, Report)>,
+    /// The process of each thread.
+    processes: Vec<Option<u32>>,
+    /// How many tasks were reported as lost.
+    lost: usize,
     closed: bool,
-    /// The numbers of the processes that live, by slot.
-    children: Vec<Option<u32>>,
-}
-
-/// A child that has said hello.
-struct Executing {
-    child: Child,
-    from: BufReader<TcpStream>,
-    to: TcpStream,
 }
 
 impl ProcessExecutor {
-    /// Makes an executor of `slots` processes, each started by the command that `program` makes when it is first needed.
+    /// Starts `processes` threads, each of which starts and looks after a process that `command` describes.
     ///
-    /// The started program must build the same graph as this one and call `start` on it.
+    /// The command must start this program so that it builds the same graph; [`EXECUTOR_OF`] is added to its environment.
     ///
     /// # Errors
-    /// If the operating system refuses a thread.
-    pub fn new(slots: usize, program: impl Fn() -> Command + Send + Sync + 'static) -> Result<Self> {
-        let state = State { children: vec![None; slots], ..State::default() };
-        let shared =
-            Arc::new(Shared { state: Mutex::new(state), filled: Condvar::new(), program: Box::new(program) });
-        let mut executor = ProcessExecutor { shared: Arc::clone(&shared), threads: Vec::new() };
-        for slot in 0..slots {
-            let shared = Arc::clone(&shared);
-            let thread =
-                std::thread::Builder::new().name(format!("process-{slot}")).spawn(move || shared.work(slot));
-            executor.threads.push(thread.map_err(|error| Error::io("starting a thread", error))?);
+    /// If a thread can not be started.
+    pub fn new(processes: usize, command: impl Fn() -> Command + Send + Sync + 'static) -> Result<Arc<Self>> {
+        let processes = processes.max(1);
+        let state = State { tasks: VecDeque::new(), processes: vec![None; processes], lost: 0, closed: false };
+        let shared = Shared { command: Box::new(command), state: Mutex::new(state), filled: Condvar::new() };
+        let mut executor = ProcessExecutor { shared: Arc::new(shared), threads: Vec::new() };
+        for at in 0..processes {
+            let shared = Arc::clone(&executor.shared);
+            let thread = std::thread::Builder::new().name(format!("process-{at}")).spawn(move || shared.work(at));
+            let thread = thread.map_err(|error| Error::io(format!("starting the thread of process {at}"), error))?;
+            executor.threads.push(thread);
         }
-        Ok(executor)
+        Ok(Arc::new(executor))
     }
 
-    /// Returns what tells the numbers of the processes that live now, also after the executor has been given away.
-    pub fn children(&self) -> impl Fn() -> Vec<u32> + Send + Sync + 'static {
-        let shared = Arc::clone(&self.shared);
-        move || shared.state().children.iter().flatten().copied().collect()
+    /// Returns the ids of the processes that run now.
+    #[must_use]
+    pub fn process_ids(&self) -> Vec<u32> {
+        self.shared.state().processes.iter().flatten().copied().collect()
     }
+
+    /// Returns how many tasks were lost, because their process died while it ran them.
+    #[must_use]
+    pub fn lost(&self) -> usize {
+        self.shared.state().lost
+    }
+}
+
+/// Returns whether this process was started by a [`ProcessExecutor`].
+#[must_use]
+pub fn is_executor() -> bool {
+    std::env::var_os(EXECUTOR_OF).is_some()
+}
+
+/// Makes the context of a program that is driver or executor: one that runs tasks in processes that `command` describes,
+/// or, in such a process, a plain one.
+///
+/// # Errors
+/// If a setting can not be used or threads can not be started.
+pub fn context(
+    conf: Conf,
+    processes: usize,
+    command: impl Fn() -> Command + Send + Sync + 'static,
+) -> Result<(Context, Option<Arc<ProcessExecutor>>)> {
+    if is_executor() {
+        return Ok((Context::new(conf)?, None));
+    }
+    let executor = ProcessExecutor::new(processes, command)?;
+    Ok((Context::with_executor(conf, Arc::clone(&executor))?, Some(executor)))
 }
 
 impl Executor for ProcessExecutor {
@@ -96,9 +123,12 @@ impl Drop for ProcessExecutor {
         self.shared.state().closed = true;
         self.shared.filled.notify_all();
         let me = std::thread::current().id();
-        for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != me) {
-            // A panic was printed when it happened.
-            let _ = thread.join();
+        for thread in self.threads.drain(..) {
+            // The last handle of the context may be dropped by a report, on one of these threads.
+            if thread.thread().id() != me {
+                // A panic was printed when it happened.
+                let _ = thread.join();
+            }
         }
     }
 }
@@ -109,17 +139,34 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self, slot: usize) {
-        let mut executing: Option<Executing> = None;
+    fn work(&self, at: usize) {
+        // Started before it is needed: building the graph takes a while.
+        let mut process = self.start(at);
         while let Some((task, report)) = self.next() {
             let id = task.id();
-            let ended = self.run(task, slot, &mut executing);
-            if matches!(ended, Ended::Lost(_)) {
-                self.set_child(slot, None);
-                executing = None;
+            if process.is_err() {
+                process = self.start(at);
             }
+            let ended = match &mut process {
+                Ok(running) => match task.describe() {
+                    Ok((bytes, sent)) => match running.ask(&bytes) {
+                        Ok(reply) => sent.ended(&reply),
+                        Err(error) => {
+                            process = Err(Error::user("the process died"));
+                            self.state().lost += 1;
+                            Ended::Lost(format!("its process died: {error}"))
+                        }
+                    },
+                    Err(cause) => Ended::Failed(TaskFailure { operator: "sending the task".into(), cause }),
+                },
+                Err(cause) => {
+                    let cause = cause.clone();
+                    Ended::Failed(TaskFailure { operator: "starting an executor process".into(), cause })
+                }
+            };
             report.ended(id, ended);
         }
+        self.state().processes[at] = None;
     }
 
     fn next(&self) -> Option<(Task, Report)> {
@@ -135,73 +182,76 @@ impl Shared {
         }
     }
 
-    fn run(&self, task: Task, slot: usize, executing: &mut Option<Executing>) -> Ended {
-        let (bytes, sent) = match task.describe() {
-            Ok(described) => described,
-            Err(cause) => return Ended::Failed(TaskFailure { operator: "describing a task".into(), cause }),
-        };
-        let exchange = || -> Result<Vec<u8>> {
-            let executing = match executing {
-                Some(executing) => executing,
-                none => none.insert(self.start(slot)?),
-            };
-            write_frame(&mut executing.to, &bytes)?;
-            let reply = read_frame(&mut executing.from)?;
-            reply.ok_or_else(|| Error::user("the process has closed its connection"))
-        };
-        match exchange() {
-            Ok(reply) => sent.ended(&reply),
-            Err(error) => Ended::Lost(error.to_string()),
-        }
-    }
-
-    fn start(&self, slot: usize) -> Result<Executing> {
-        let failed = |error| Error::io("starting another process of this program", error);
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let mut command = (self.program)();
-        command.env(EXECUTOR_OF, address.to_string()).stdin(Stdio::null()).stdout(Stdio::null());
-        let mut child = command.spawn().map_err(failed)?;
-        self.set_child(slot, Some(child.id()));
-        let connection = accept(&listener, &mut child)?;
-        connection.set_nonblocking(false).map_err(failed)?;
-        let mut from = BufReader::new(connection.try_clone().map_err(failed)?);
-        read_hello(&mut from)?;
-        Ok(Executing { child, from, to: connection })
-    }
-
-    fn set_child(&self, slot: usize, child: Option<u32>) {
-        if let Some(place) = self.state().children.get_mut(slot) {
-            *place = child;
-        }
+    fn start(&self, at: usize) -> Result<Process> {
+        self.state().processes[at] = None;
+        let process = Process::start((self.command)())?;
+        self.state().processes[at] = Some(process.child.0.id());
+        Ok(process)
     }
 }
 
-/// Waits for a child to connect, as long as it lives.
-fn accept(listener: &TcpListener, child: &mut Child) -> Result<TcpStream> {
-    let failed = |error| Error::io("waiting for another process of this program", error);
+/// A child process that is connected.
+struct Process {
+    from: BufReader<TcpStream>,
+    to: TcpStream,
+    child: Reaped,
+}
+
+/// A child process that is ended and waited for when it is no longer needed.
+struct Reaped(Child);
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        // Errors mean that it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    fn start(mut command: Command) -> Result<Self> {
+        let failed = |what: &str| {
+            let what = format!("{what} an executor process");
+            move |error| Error::io(what, error)
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed("listening for"))?;
+        let address = listener.local_addr().map_err(failed("listening for"))?;
+        let child = command.env(EXECUTOR_OF, address.to_string()).spawn().map_err(failed("starting"))?;
+        let mut child = Reaped(child);
+        let to = accept(&listener, &mut child.0).map_err(failed("waiting for"))?;
+        let mut from = BufReader::new(to.try_clone().map_err(failed("talking to"))?);
+        serve::read_hello(&mut from)?;
+        Ok(Process { from, to, child })
+    }
+
+    /// Sends a task and waits for the answer.
+    fn ask(&mut self, task: &[u8]) -> Result<Vec<u8>> {
+        serve::write_frame(&mut self.to, task)?;
+        let reply = serve::read_frame(&mut self.from)?;
+        reply.ok_or_else(|| Error::user("it has closed the connection"))
+    }
+}
+
+/// Waits for the process to connect, as long as it lives.
+fn accept(listener: &TcpListener, child: &mut Child) -> io::Result<TcpStream> {
+    listener.set_nonblocking(true)?;
     let start = Instant::now();
     loop {
         match listener.accept() {
-            Ok((connection, _)) => return Ok(connection),
-            Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return Err(failed(error)),
-            Err(_) => {}
+            Ok((socket, _)) => {
+                socket.set_nonblocking(false)?;
+                socket.set_nodelay(true)?;
+                return Ok(socket);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
         }
-        if let Some(status) = child.try_wait().map_err(failed)? {
-            return Err(Error::user(format!("the process ended before it said hello ({status})")));
+        if let Some(status) = child.try_wait()? {
+            return Err(io::Error::other(format!("it ended with {status} before it connected")));
         }
-        if start.elapsed() > HELLO {
-            return Err(Error::user(format!("the process said no hello within {HELLO:?}")));
+        if start.elapsed() > START {
+            return Err(io::Error::other(format!("it did not connect within {START:?}")));
         }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-impl Drop for Executing {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        std::thread::sleep(LOOK);
     }
 }

@@ -300,14 +300,17 @@ impl<T: Data> Rdd<T> {
 }
 
 /// Notes which operator is at work, so that a failure can name it, and stops when the job is cancelled.
-fn tracked<T: Data>(
-    mut stream: ChunkStream<T>,
-    operator: Arc<Operator>,
-    task: TaskContext,
-) -> ChunkStream<T> {
+fn tracked<T: Data>(stream: ChunkStream<T>, operator: Arc<Operator>, task: TaskContext) -> ChunkStream<T> {
+    // Gone once it has ended: what it holds is freed, and asking again costs nothing, however many are behind it.
+    let mut stream = Some(stream);
     stream::from_fn(move || {
+        let Some(source) = &mut stream else { return Ok(None) };
         task.check_cancelled()?;
-        task.within(&operator, || stream.next_chunk())
+        let chunk = task.within(&operator, || source.next_chunk())?;
+        if chunk.is_none() {
+            stream = None;
+        }
+        Ok(chunk)
     })
 }
 

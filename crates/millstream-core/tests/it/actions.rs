@@ -91,23 +91,28 @@ fn every_record_and_partition_is_visited() {
         })
         .unwrap();
     assert_eq!(seen.load(Ordering::Relaxed), 801);
-    context().empty_rdd::<u8>().foreach(|_| unreachable!("there is no record")).unwrap();
-    context().empty_rdd::<u8>().foreach_partition(|_| unreachable!("there is no partition")).unwrap();
+    context().empty_rdd::<u8>().foreach(|n| assert_eq!(n, 0, "there is no record")).unwrap();
+    context().empty_rdd::<u8>().foreach_partition(|records| assert_eq!(records.count(), 9)).unwrap();
 }
 
 #[test]
 fn an_error_that_a_closure_returns_fails_the_job() {
     let numbers = context().parallelize(0..10, 2);
     let texts = numbers.foreach(|n| if n == 7 { Err("seven") } else { Ok(()) });
-    let errors = numbers.foreach(|n| n.to_string().parse::<u64>().map(|_| ()).and("x".parse::<u64>().map(drop)));
+    let errors =
+        numbers.foreach(|n| n.to_string().parse::<u64>().map(|_| ()).and("x".parse::<u64>().map(drop)));
     let partitions = numbers.foreach_partition(|records| match records.max() {
         Some(9) => Err(std::io::Error::other("nine")),
         _ => Ok(()),
     });
     let along = numbers.foreach_env(3, |limit, n| if n > *limit { Err("too large") } else { Ok(()) });
-    let along_too = numbers.foreach_partition_env(5, |most, records| {
-        if records.count() > *most { Err("too many") } else { Ok(()) }
-    });
+    let along_too =
+        numbers.foreach_partition_env(
+            5,
+            |most, records| {
+                if records.count() > *most { Err("too many") } else { Ok(()) }
+            },
+        );
     along_too.unwrap();
     let cases = [
         (texts, "foreach", "seven"),

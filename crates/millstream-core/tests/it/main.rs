@@ -1,5 +1,13 @@
 //! The batch engine as its users see it.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests say what must hold in their names, and fail by panicking"
+)]
+
 mod actions;
 mod caching;
 mod closures;

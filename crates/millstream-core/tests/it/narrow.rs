@@ -98,8 +98,7 @@ fn sparks_unions() {
 #[test]
 fn a_union_of_alike_spread_rdds_stays_spread() {
     let context = context();
-    let spread =
-        |range: std::ops::Range<i32>| context.parallelize(range.map(|n| (n, ())), 1).partition_by(2);
+    let spread = |range: std::ops::Range<i32>| context.parallelize(range.map(|n| (n, ())), 1).partition_by(2);
     let (first, second) = (spread(0..5), spread(5..9));
     let union = first.union(&second);
     assert_eq!(union.partitioned_by(), first.partitioned_by());

@@ -96,13 +96,20 @@ fn a_side_that_is_spread_already_is_not_moved() {
     assert_eq!(shuffles(&left.cogroup_with(&spread, 5).any()), 4);
     assert_eq!(
         partitions(&in_place),
-        [vec![], vec![(1, (vec![1], vec!['x']))], vec![], vec![(3, (vec![1], vec![]))], vec![(4, (vec![], vec!['w']))]]
+        [
+            vec![],
+            vec![(1, (vec![1], vec!['x']))],
+            vec![],
+            vec![(3, (vec![1], vec![]))],
+            vec![(4, (vec![], vec!['w']))]
+        ]
     );
 }
 
 #[test]
 fn pairs_keep_their_order_when_they_are_spread() {
-    let rdd = context().parallelize((0..100).map(|n| (n % 5, n)), 4).partition_by(Partitioner::custom(ByKey(5)));
+    let rdd =
+        context().parallelize((0..100).map(|n| (n % 5, n)), 4).partition_by(Partitioner::custom(ByKey(5)));
     for (key, pairs) in (0..).zip(partitions(&rdd)) {
         assert_eq!(pairs, (0..20).map(|n| (key, n * 5 + key)).collect::<Vec<_>>());
     }
@@ -151,7 +158,11 @@ fn values_are_merged_where_they_lie_first() {
 fn values_are_merged_in_the_order_of_their_partitions() {
     let words = context().parallelize('a'..='z', 5).map(|c| (c as u32 % 3, c.to_string()));
     let merged = sorted(words.reduce_by_key(|a, b| a + &b).collect().unwrap());
-    assert_eq!(merged, [(0, "cfilorux".into()), (1, "adgjmpsvy".into()), (2, "behknqtwz".into())].map(|(k, v): (u32, String)| (k, v)));
+    assert_eq!(
+        merged,
+        [(0, "cfilorux".into()), (1, "adgjmpsvy".into()), (2, "behknqtwz".into())]
+            .map(|(k, v): (u32, String)| (k, v))
+    );
 }
 
 #[test]
@@ -194,7 +205,8 @@ fn records_are_not_lost_for_want_of_partitions() {
 
 #[test]
 fn there_are_as_many_partitions_as_the_settings_say() {
-    let context = Context::new(Conf::empty().set_master("local[2]").set("spark.default.parallelism", "7")).unwrap();
+    let context =
+        Context::new(Conf::empty().set_master("local[2]").set("spark.default.parallelism", "7")).unwrap();
     let pairs = context.parallelize([(1, 1), (2, 2)], 3);
     assert_eq!(pairs.reduce_by_key(|a, b| a + b).num_partitions(), 7);
     assert_eq!(pairs.group_by_key().num_partitions(), 7);

@@ -82,7 +82,7 @@ fn tasks_know_their_batch_and_their_output() {
     assert_eq!(first.batches(), [[id(1000, Some(0))], [id(2000, Some(0))]]);
     assert_eq!(second.batches(), [[id(1000, Some(1))], [id(2000, Some(1))]]);
     assert_eq!(third.batches(), [[id(1000, Some(2))], [id(2000, Some(2))]]);
-    assert_eq!(while_described.iter().collect::<Vec<_>>(), [[id(1000, None)], [id(2000, None)]]);
+    assert_eq!(while_described.try_iter().collect::<Vec<_>>(), [[id(1000, None)], [id(2000, None)]]);
     assert_eq!(batch_of_task(), None);
 }
 
@@ -115,7 +115,7 @@ fn actions_of_an_output_may_run_from_several_threads() {
         sums.send(sum)
     });
     driver.run(2).unwrap();
-    assert_eq!(received.iter().collect::<Vec<_>>(), [[Some(10); 4], [Some(5); 4]]);
+    assert_eq!(received.try_iter().collect::<Vec<_>>(), [[Some(10); 4], [Some(5); 4]]);
 }
 
 #[test]

@@ -152,7 +152,8 @@ impl<K: Key, V: Data, W: Data> Compute<(K, Grouped<V, W>)> for Cogroup<K, V, W> 
 
     fn recipe(&self) -> Option<Recipe> {
         fn rebuild<K: Key, V: Data, W: Data>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
-            let (left, right) = (Rdd::<(K, V)>::from_any(from.parent(0)?)?, Rdd::<(K, W)>::from_any(from.parent(1)?)?);
+            let (left, right) =
+                (Rdd::<(K, V)>::from_any(from.parent(0)?)?, Rdd::<(K, W)>::from_any(from.parent(1)?)?);
             let (partitions, moved): (usize, (bool, bool)) = function::decode("cogroup", from.env)?;
             Ok(left.cogroup_sides(&right, partitions.into(), moved).any())
         }

@@ -1,213 +1,13 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use super::*;
-use crate::conf::Conf;
-use crate::context::Context;
 use crate::error::Cause;
-use crate::function::CodeAddress;
-use crate::ids::ShuffleId;
-use crate::operator::Operator;
-use crate::rdd::AnyRdd;
-use crate::scheduler::action::AnyAction;
 use crate::scheduler::stage::Parent;
-use crate::shuffle::{AnyShuffle, Bucket, Memory, Reuse};
-use crate::task::TaskContext;
+use crate::shuffle::{Bucket, Memory, Reuse};
 
-/// What the scheduler asks of a shuffle: a number and how many reducers.
-struct FakeShuffle {
-    id: u64,
-    reducers: usize,
-    parent: AnyRdd,
-}
-
-impl AnyShuffle for FakeShuffle {
-    fn id(&self) -> ShuffleId {
-        ShuffleId(self.id)
-    }
-    fn parent(&self) -> AnyRdd {
-        Arc::clone(&self.parent)
-    }
-    fn reducers(&self) -> usize {
-        self.reducers
-    }
-    fn write(&self, _: usize, _: &TaskContext) -> Result<Vec<Bucket>> {
-        unreachable!("nothing is run here")
-    }
-    fn encode(&self, _: &Bucket) -> Result<Vec<u8>> {
-        unreachable!("nothing is sent here")
-    }
-    fn decode(&self, _: &[u8]) -> Result<Bucket> {
-        unreachable!("nothing is sent here")
-    }
-    fn reuse(&self) -> Reuse {
-        unreachable!("plans are made by hand here")
-    }
-}
-
-struct FakeAction(AnyRdd);
-
-impl AnyAction for FakeAction {
-    fn operator(&self) -> &Arc<Operator> {
-        &self.0.info().operator
-    }
-    fn rdd(&self) -> AnyRdd {
-        Arc::clone(&self.0)
-    }
-    fn run(&self, _: usize, _: &TaskContext) -> Result<Value> {
-        unreachable!("nothing is run here")
-    }
-    fn encode(&self, _: Value) -> Result<Vec<u8>> {
-        unreachable!("nothing is sent here")
-    }
-    fn decode(&self, _: &[u8]) -> Result<Value> {
-        unreachable!("nothing is sent here")
-    }
-    fn build(&self) -> CodeAddress {
-        unreachable!("nothing is sent here")
-    }
-    fn env(&self) -> Result<Vec<u8>> {
-        unreachable!("nothing is sent here")
-    }
-}
-
-/// An RDD to stand wherever the scheduler only passes one on.
-fn rdd() -> AnyRdd {
-    Context::new(Conf::empty()).unwrap().empty_rdd::<u8>().any()
-}
-
-/// Whose buckets each of `tasks` tasks reads, if each reads those of its own number.
-fn own(stage: usize, tasks: usize) -> Parent {
-    Parent { stage, reducers: (0..tasks).map(|task| vec![task]).collect() }
-}
-
-/// The n-th stage, which ends in shuffle n.
-fn shuffle(n: u64, tasks: usize, reducers: usize, parents: Vec<Parent>) -> PlannedStage {
-    let shuffle = FakeShuffle { id: n, reducers, parent: rdd() };
-    PlannedStage {
-        work: Work::Shuffle(Arc::new(shuffle), rdd()),
-        partitions: (0..tasks).collect(),
-        parents,
-        reuse: Some(Reuse { outputs: None, keep: None }),
-        shared: false,
-    }
-}
-
-fn action(partitions: Vec<usize>, parents: Vec<Parent>) -> PlannedStage {
-    PlannedStage { work: Work::Action(Arc::new(FakeAction(rdd()))), partitions, parents, reuse: None, shared: false }
-}
-
-/// Two map tasks, three reduce tasks.
-fn two_stages() -> Plan {
-    Plan { stages: vec![shuffle(0, 2, 3, vec![]), action(vec![0, 1, 2], vec![own(0, 3)])] }
-}
-
-/// Three stages of two tasks each.
-fn three_stages() -> Plan {
-    let stages = vec![
-        shuffle(0, 2, 2, vec![]),
-        shuffle(1, 2, 2, vec![own(0, 2)]),
-        action(vec![0, 1], vec![own(1, 2)]),
-    ];
-    Plan { stages }
-}
-
-/// Stage, partition and attempt of a task.
-type Name = (u64, usize, u32);
-
-/// Stands in for the engine: keeps what was launched until a test says how it ends.
-struct Sim {
-    scheduler: Scheduler,
-    running: Vec<Task>,
-    finished: Vec<(u64, Result<Vec<Value>>)>,
-}
-
-impl Sim {
-    fn new(max_failures: u32) -> Self {
-        Sim { scheduler: Scheduler::new(max_failures), running: Vec::new(), finished: Vec::new() }
-    }
-
-    fn with(max_failures: u32, plan: Plan) -> Self {
-        let mut sim = Sim::new(max_failures);
-        sim.submit(0, plan);
-        sim
-    }
-
-    fn submit(&mut self, job: u64, plan: Plan) {
-        let batch = Some(BatchId { time_ms: 1700, output: None });
-        self.tell(Event::Submit { job: JobId(job), plan, batch });
-    }
-
-    fn tell(&mut self, event: Event) {
-        for action in self.scheduler.handle(event) {
-            match action {
-                Action::Launch(task) => self.running.push(task),
-                Action::Forget(job) => drop(job),
-                Action::Finish(job, result) => self.finished.push((job.0, result)),
-            }
-        }
-    }
-
-    /// What has been launched and has not ended, in order.
-    fn running(&self) -> Vec<Name> {
-        self.running.iter().map(|task| (task.id.stage.0, task.id.partition, task.id.attempt)).collect()
-    }
-
-    fn take(&mut self, name: Name) -> Task {
-        let at = self.running().iter().position(|&other| other == name);
-        self.running.remove(at.unwrap_or_else(|| panic!("{name:?} is not among {:?}", self.running())))
-    }
-
-    /// Ends a task well: it takes all it is given and makes the numbers of its partition and attempt.
-    fn succeed(&mut self, name: Name) {
-        let task = self.take(name);
-        read(&task);
-        self.report_success(&task);
-    }
-
-    fn report_success(&mut self, task: &Task) {
-        let made = (task.id.partition, task.id.attempt);
-        let output = match &task.work {
-            Work::Action(_) => Output::Value(Box::new(made)),
-            Work::Shuffle(shuffle, _) => {
-                Output::Buckets((0..shuffle.reducers()).map(|_| Box::new(vec![made]) as Bucket).collect())
-            }
-        };
-        self.tell(Event::TaskEnded { task: task.id, how: Ended::Succeeded(output) });
-    }
-
-    fn succeed_all(&mut self, names: impl IntoIterator<Item = Name>) {
-        names.into_iter().for_each(|name| self.succeed(name));
-    }
-
-    fn fail(&mut self, task: TaskId) {
-        self.fail_with(task, Error::user("no luck"));
-    }
-
-    fn fail_with(&mut self, task: TaskId, cause: Error) {
-        let failure = TaskFailure { operator: "map at f.rs:1:2".into(), cause };
-        self.tell(Event::TaskEnded { task, how: Ended::Failed(failure) });
-    }
-
-    fn lose(&mut self, task: TaskId) {
-        self.tell(Event::TaskEnded { task, how: Ended::Lost("gone".into()) });
-    }
-
-    /// The values of the one job that has finished.
-    fn values(&mut self) -> Vec<(usize, u32)> {
-        assert_eq!(self.finished.len(), 1);
-        let (_, result) = self.finished.remove(0);
-        result.unwrap().into_iter().map(|value| *value.downcast().unwrap()).collect()
-    }
-
-    /// The failure of the one job that has finished.
-    fn failure(&mut self) -> Error {
-        assert_eq!(self.finished.len(), 1);
-        self.finished.remove(0).1.err().unwrap()
-    }
-}
-
-/// Takes the buckets a task reads if each task reads those of its own number; returns what the map tasks made of them.
-fn read(task: &Task) -> Vec<Vec<Vec<(usize, u32)>>> {
-    task.inputs.iter().map(|(_, made)| made.read(task.id.partition).unwrap()).collect()
-}
+mod sim;
+use sim::{Sim, action, own, read, shuffle, three_stages, two_stages};
 
 #[test]
 fn reduce_tasks_run_once_all_map_tasks_have_ended() {
@@ -233,14 +33,16 @@ fn results_come_in_the_order_of_the_partitions_asked_for() {
 
 #[test]
 fn a_job_over_no_partitions_ends_at_once() {
-    let mut sim = Sim::with(1, Plan { stages: vec![shuffle(0, 2, 0, vec![]), action(vec![], vec![own(0, 0)])] });
+    let mut sim =
+        Sim::with(1, Plan { stages: vec![shuffle(0, 2, 0, vec![]), action(vec![], vec![own(0, 0)])] });
     assert_eq!(sim.running(), []);
     assert_eq!(sim.values(), []);
 }
 
 #[test]
 fn a_shuffle_without_map_tasks_is_done_and_stays_so() {
-    let mut sim = Sim::with(2, Plan { stages: vec![shuffle(0, 0, 1, vec![]), action(vec![0], vec![own(0, 1)])] });
+    let mut sim =
+        Sim::with(2, Plan { stages: vec![shuffle(0, 0, 1, vec![]), action(vec![0], vec![own(0, 1)])] });
     let reduce = sim.take((1, 0, 0));
     assert_eq!(read(&reduce), [Vec::<Vec<(usize, u32)>>::new()]);
     sim.fail(reduce.id);
@@ -261,7 +63,10 @@ fn a_task_that_fails_too_often_fails_its_job() {
     let last = sim.take((0, 1, 2));
     sim.fail(last.id);
     let Error::JobFailed(failure) = sim.failure() else { panic!("another error") };
-    assert_eq!(failure.to_string(), "job 0 failed: map at f.rs:1:2 on partition 1 of batch 1700 ms, after 3 attempts: no luck");
+    assert_eq!(
+        failure.to_string(),
+        "job 0 failed: map at f.rs:1:2 on partition 1 of batch 1700 ms, after 3 attempts: no luck"
+    );
     assert_eq!((failure.partition, failure.attempts, failure.operator.as_str()), (1, 3, "map at f.rs:1:2"));
     let cause: Cause = match &failure.cause {
         Error::User(cause) => Arc::clone(cause),
@@ -438,10 +243,7 @@ fn a_late_result_ends_the_wait_for_buckets() {
 #[test]
 fn a_union_reads_of_each_shuffle_what_it_needs() {
     let of = |stage, reducers: [Vec<usize>; 4]| Parent { stage, reducers: reducers.into() };
-    let parents = vec![
-        of(0, [vec![0], vec![1], vec![], vec![]]),
-        of(1, [vec![], vec![], vec![0], vec![1]]),
-    ];
+    let parents = vec![of(0, [vec![0], vec![1], vec![], vec![]]), of(1, [vec![], vec![], vec![0], vec![1]])];
     let stages = vec![shuffle(0, 1, 2, vec![]), shuffle(1, 1, 2, vec![]), action((0..4).collect(), parents)];
     let mut sim = Sim::with(2, Plan { stages });
     assert_eq!(sim.running(), [(0, 0, 0), (1, 0, 0)]);

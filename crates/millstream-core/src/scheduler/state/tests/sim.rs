@@ -1,0 +1,222 @@
+//! Plans made by hand, and a stand-in for the engine.
+
+use std::sync::Arc;
+
+use super::super::{Action, Event, Scheduler};
+use crate::conf::Conf;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::function::CodeAddress;
+use crate::ids::{JobId, ShuffleId, TaskId};
+use crate::operator::Operator;
+use crate::rdd::AnyRdd;
+use crate::scheduler::action::{AnyAction, Value};
+use crate::scheduler::executor::Ended;
+use crate::scheduler::stage::{Parent, Plan, PlannedStage};
+use crate::scheduler::task::{Output, Task, TaskFailure, Work};
+use crate::shuffle::{AnyShuffle, Bucket, Reuse};
+use crate::task::{BatchId, TaskContext};
+
+/// What the scheduler asks of a shuffle: a number and how many reducers.
+struct FakeShuffle {
+    id: u64,
+    reducers: usize,
+    parent: AnyRdd,
+}
+
+impl AnyShuffle for FakeShuffle {
+    fn id(&self) -> ShuffleId {
+        ShuffleId(self.id)
+    }
+    fn parent(&self) -> AnyRdd {
+        Arc::clone(&self.parent)
+    }
+    fn reducers(&self) -> usize {
+        self.reducers
+    }
+    fn write(&self, _: usize, _: &TaskContext) -> Result<Vec<Bucket>> {
+        unreachable!("nothing is run here")
+    }
+    fn encode(&self, _: &Bucket) -> Result<Vec<u8>> {
+        unreachable!("nothing is sent here")
+    }
+    fn decode(&self, _: &[u8]) -> Result<Bucket> {
+        unreachable!("nothing is sent here")
+    }
+    fn reuse(&self) -> Reuse {
+        unreachable!("plans are made by hand here")
+    }
+}
+
+struct FakeAction(AnyRdd);
+
+impl AnyAction for FakeAction {
+    fn operator(&self) -> &Arc<Operator> {
+        &self.0.info().operator
+    }
+    fn rdd(&self) -> AnyRdd {
+        Arc::clone(&self.0)
+    }
+    fn run(&self, _: usize, _: &TaskContext) -> Result<Value> {
+        unreachable!("nothing is run here")
+    }
+    fn encode(&self, _: Value) -> Result<Vec<u8>> {
+        unreachable!("nothing is sent here")
+    }
+    fn decode(&self, _: &[u8]) -> Result<Value> {
+        unreachable!("nothing is sent here")
+    }
+    fn build(&self) -> CodeAddress {
+        unreachable!("nothing is sent here")
+    }
+    fn env(&self) -> Result<Vec<u8>> {
+        unreachable!("nothing is sent here")
+    }
+}
+
+/// An RDD to stand wherever the scheduler only passes one on.
+fn rdd() -> AnyRdd {
+    Context::new(Conf::empty()).unwrap().empty_rdd::<u8>().any()
+}
+
+/// Whose buckets each of `tasks` tasks reads, if each reads those of its own number.
+pub(super) fn own(stage: usize, tasks: usize) -> Parent {
+    Parent { stage, reducers: (0..tasks).map(|task| vec![task]).collect() }
+}
+
+/// The n-th stage, which ends in shuffle n.
+pub(super) fn shuffle(n: u64, tasks: usize, reducers: usize, parents: Vec<Parent>) -> PlannedStage {
+    let shuffle = FakeShuffle { id: n, reducers, parent: rdd() };
+    PlannedStage {
+        work: Work::Shuffle(Arc::new(shuffle), rdd()),
+        partitions: (0..tasks).collect(),
+        parents,
+        reuse: Some(Reuse { outputs: None, keep: None }),
+        shared: false,
+    }
+}
+
+pub(super) fn action(partitions: Vec<usize>, parents: Vec<Parent>) -> PlannedStage {
+    PlannedStage {
+        work: Work::Action(Arc::new(FakeAction(rdd()))),
+        partitions,
+        parents,
+        reuse: None,
+        shared: false,
+    }
+}
+
+/// Two map tasks, three reduce tasks.
+pub(super) fn two_stages() -> Plan {
+    Plan { stages: vec![shuffle(0, 2, 3, vec![]), action(vec![0, 1, 2], vec![own(0, 3)])] }
+}
+
+/// Three stages of two tasks each.
+pub(super) fn three_stages() -> Plan {
+    let stages = vec![
+        shuffle(0, 2, 2, vec![]),
+        shuffle(1, 2, 2, vec![own(0, 2)]),
+        action(vec![0, 1], vec![own(1, 2)]),
+    ];
+    Plan { stages }
+}
+
+/// Stage, partition and attempt of a task.
+pub(super) type Name = (u64, usize, u32);
+
+/// Stands in for the engine: keeps what was launched until a test says how it ends.
+pub(super) struct Sim {
+    scheduler: Scheduler,
+    pub(super) running: Vec<Task>,
+    pub(super) finished: Vec<(u64, Result<Vec<Value>>)>,
+}
+
+impl Sim {
+    pub(super) fn new(max_failures: u32) -> Self {
+        Sim { scheduler: Scheduler::new(max_failures), running: Vec::new(), finished: Vec::new() }
+    }
+
+    pub(super) fn with(max_failures: u32, plan: Plan) -> Self {
+        let mut sim = Sim::new(max_failures);
+        sim.submit(0, plan);
+        sim
+    }
+
+    pub(super) fn submit(&mut self, job: u64, plan: Plan) {
+        let batch = Some(BatchId { time_ms: 1700, output: None });
+        self.tell(Event::Submit { job: JobId(job), plan, batch });
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        for action in self.scheduler.handle(event) {
+            match action {
+                Action::Launch(task) => self.running.push(task),
+                Action::Forget(job) => drop(job),
+                Action::Finish(job, result) => self.finished.push((job.0, result)),
+            }
+        }
+    }
+
+    /// What has been launched and has not ended, in order.
+    pub(super) fn running(&self) -> Vec<Name> {
+        self.running.iter().map(|task| (task.id.stage.0, task.id.partition, task.id.attempt)).collect()
+    }
+
+    pub(super) fn take(&mut self, name: Name) -> Task {
+        let at = self.running().iter().position(|&other| other == name);
+        self.running.remove(at.unwrap_or_else(|| panic!("{name:?} is not among {:?}", self.running())))
+    }
+
+    /// Ends a task well: it takes all it is given and makes the numbers of its partition and attempt.
+    pub(super) fn succeed(&mut self, name: Name) {
+        let task = self.take(name);
+        read(&task);
+        self.report_success(&task);
+    }
+
+    pub(super) fn report_success(&mut self, task: &Task) {
+        let made = (task.id.partition, task.id.attempt);
+        let output = match &task.work {
+            Work::Action(_) => Output::Value(Box::new(made)),
+            Work::Shuffle(shuffle, _) => {
+                Output::Buckets((0..shuffle.reducers()).map(|_| Box::new(vec![made]) as Bucket).collect())
+            }
+        };
+        self.tell(Event::TaskEnded { task: task.id, how: Ended::Succeeded(output) });
+    }
+
+    pub(super) fn succeed_all(&mut self, names: impl IntoIterator<Item = Name>) {
+        names.into_iter().for_each(|name| self.succeed(name));
+    }
+
+    pub(super) fn fail(&mut self, task: TaskId) {
+        self.fail_with(task, Error::user("no luck"));
+    }
+
+    pub(super) fn fail_with(&mut self, task: TaskId, cause: Error) {
+        let failure = TaskFailure { operator: "map at f.rs:1:2".into(), cause };
+        self.tell(Event::TaskEnded { task, how: Ended::Failed(failure) });
+    }
+
+    pub(super) fn lose(&mut self, task: TaskId) {
+        self.tell(Event::TaskEnded { task, how: Ended::Lost("gone".into()) });
+    }
+
+    /// The values of the one job that has finished.
+    pub(super) fn values(&mut self) -> Vec<(usize, u32)> {
+        assert_eq!(self.finished.len(), 1);
+        let (_, result) = self.finished.remove(0);
+        result.unwrap().into_iter().map(|value| *value.downcast().unwrap()).collect()
+    }
+
+    /// The failure of the one job that has finished.
+    pub(super) fn failure(&mut self) -> Error {
+        assert_eq!(self.finished.len(), 1);
+        self.finished.remove(0).1.err().unwrap()
+    }
+}
+
+/// Takes the buckets a task reads if each task reads those of its own number; returns what the map tasks made of them.
+pub(super) fn read(task: &Task) -> Vec<Vec<Vec<(usize, u32)>>> {
+    task.inputs.iter().map(|(_, made)| made.read(task.id.partition).unwrap()).collect()
+}

@@ -1,0 +1,157 @@
+//! The life of a context and of its worker threads.
+
+use std::cell::RefCell;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Barrier, Mutex};
+
+use millstream_core::{Conf, Context, Error, TaskContext};
+
+use crate::{context, on};
+
+/// Tells when the thread it lies on has ended.
+struct OnThread(Sender<()>);
+
+impl Drop for OnThread {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+thread_local! {
+    static END: RefCell<Option<OnThread>> = const { RefCell::new(None) };
+}
+
+/// Hears from each of a context's two worker threads when it ends.
+fn watch(context: &Context) -> Receiver<()> {
+    let (send, ended) = channel();
+    let (send, both) = (Mutex::new(send), Barrier::new(2));
+    let watched = context.parallelize([(), ()], 2).foreach(move |()| {
+        // Neither thread runs both tasks.
+        both.wait();
+        END.set(Some(OnThread(send.lock().unwrap().clone())));
+    });
+    watched.unwrap();
+    ended
+}
+
+#[test]
+fn worker_threads_end_with_the_last_handle() {
+    let context = on("local[2]");
+    let ended = watch(&context);
+    let rdd = context.parallelize(0..10, 2);
+    let clone = context.clone();
+    drop((context, clone));
+    assert_eq!(rdd.map(|n| n + 1).count().unwrap(), 10);
+    assert!(ended.try_recv().is_err(), "an RDD holds its context");
+    drop(rdd);
+    assert_eq!(ended.iter().count(), 2);
+}
+
+#[test]
+fn the_last_handle_may_be_dropped_on_a_worker_thread() {
+    let context = on("local[2]");
+    let ended = watch(&context);
+    let (started, go) = (channel(), channel::<()>());
+    let started_here = Mutex::new(started.0);
+    let go_there = Mutex::new(go.1);
+    let rdd = context.parallelize([0], 1).map(move |n| {
+        started_here.lock().unwrap().send(()).unwrap();
+        go_there.lock().unwrap().recv().unwrap();
+        n
+    });
+    let job = std::thread::spawn(move || rdd.count());
+    started.1.recv().unwrap();
+    context.stop();
+    assert!(matches!(job.join().unwrap().unwrap_err(), Error::Cancelled { .. }));
+    drop(context);
+    // Now only the task that still runs holds the context.
+    go.0.send(()).unwrap();
+    assert_eq!(ended.iter().count(), 2);
+}
+
+#[test]
+fn nothing_runs_after_a_stop() {
+    let context = context();
+    let rdd = context.parallelize(0..10, 2);
+    assert!(!context.is_stopped());
+    context.stop();
+    context.stop();
+    assert!(context.is_stopped());
+    assert!(matches!(rdd.count().unwrap_err(), Error::Stopped));
+    assert!(matches!(rdd.foreach(|_| ()).unwrap_err(), Error::Stopped));
+    assert!(matches!(context.empty_rdd::<u8>().count().unwrap_err(), Error::Stopped));
+}
+
+#[test]
+fn a_stop_cancels_what_runs() {
+    let context = context();
+    let (send, started) = channel();
+    let send = Mutex::new(send);
+    let rdd = context.parallelize(0..10, 2).map(move |_| {
+        send.lock().unwrap().send(()).unwrap();
+        // A closure that asks whether it is still wanted.
+        while TaskContext::get().unwrap().check_cancelled().is_ok() {
+            std::thread::yield_now();
+        }
+    });
+    let job = std::thread::spawn(move || rdd.count());
+    started.recv().unwrap();
+    context.stop();
+    let error = job.join().unwrap().unwrap_err();
+    assert!(matches!(error, Error::Cancelled { .. }), "{error}");
+    assert!(error.to_string().ends_with("was cancelled: the context was stopped"), "{error}");
+    // Ends once both tasks have.
+    drop(context);
+}
+
+#[test]
+fn a_cancelled_task_ends_at_the_next_chunk() {
+    let context = on("local[2]");
+    let ended = watch(&context);
+    let (send, started) = channel();
+    let send = Mutex::new(Some(send));
+    let endless = context.generate(1, |_| 0_u64..).map(move |n| {
+        if let Some(send) = send.lock().unwrap().take() {
+            send.send(()).unwrap();
+        }
+        n
+    });
+    let job = std::thread::spawn(move || endless.filter(|n| n % 2 == 0).count());
+    started.recv().unwrap();
+    context.stop();
+    assert!(job.join().unwrap().is_err());
+    drop(context);
+    assert_eq!(ended.iter().count(), 2);
+}
+
+#[test]
+fn contexts_know_nothing_of_each_other() {
+    let (one, other) = (on("local[1]"), on("local[3]"));
+    let (ones, others) = (one.parallelize(0..10, 2), other.parallelize(0..100, 2));
+    assert_eq!((one.default_parallelism(), other.default_parallelism()), (1, 3));
+    assert_eq!(ones.id(), others.id());
+    one.stop();
+    assert!(ones.count().is_err());
+    assert_eq!(others.count().unwrap(), 100);
+}
+
+#[test]
+fn a_context_can_be_used_from_within_a_task_of_another() {
+    let inner = Arc::new(context());
+    let there = Arc::clone(&inner);
+    let counts = context().parallelize([3, 5], 2).map(move |n| there.parallelize(0..n, 1).count().is_err());
+    // On the driver only, whichever context it is.
+    assert_eq!(counts.collect().unwrap(), [true, true]);
+    assert_eq!(inner.parallelize(0..3, 1).count().unwrap(), 3);
+}
+
+#[test]
+fn settings_that_can_not_be_used_are_found_at_once() {
+    for (key, value) in
+        [("spark.master", "local[0]"), ("spark.task.maxFailures", "0"), ("spark.default.parallelism", "x")]
+    {
+        let error = Context::new(Conf::empty().set(key, value)).err().unwrap();
+        assert!(matches!(error, Error::Setting { .. }), "{error}");
+        assert!(error.to_string().contains(key) && error.to_string().contains(value), "{error}");
+    }
+}
