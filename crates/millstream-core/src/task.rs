@@ -33,12 +33,15 @@ struct Inner {
     inputs: Vec<(ShuffleId, Arc<ShuffleOutputs>)>,
 }
 
+/// Why a closure's records ended too early, and the operator that failed.
+pub(crate) type Broken = (Error, Option<Arc<Operator>>);
+
 thread_local! {
     static CURRENT: RefCell<Option<TaskContext>> = const { RefCell::new(None) };
     /// The innermost operator at work on this thread; after a failure, the one that failed.
     static AT_WORK: RefCell<Option<Arc<Operator>>> = const { RefCell::new(None) };
     /// What broke the records that a user's closure was reading; the closure does not know why they ended.
-    static BROKEN: RefCell<Option<Error>> = const { RefCell::new(None) };
+    static BROKEN: RefCell<Option<Broken>> = const { RefCell::new(None) };
 }
 
 impl TaskContext {
@@ -142,11 +145,11 @@ impl TaskContext {
 
     /// Takes note of what broke the records that a user's closure is reading.
     pub(crate) fn records_broke(error: &Error) {
-        BROKEN.set(Some(error.clone()));
+        BROKEN.set(Some((error.clone(), AT_WORK.with_borrow(Clone::clone))));
     }
 
     /// Returns what broke the records, if it did: the reason of whatever the closure did next.
-    pub(crate) fn broken_records() -> Option<Error> {
+    pub(crate) fn broken_records() -> Option<Broken> {
         BROKEN.take()
     }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use millstream_core::scheduler::executor::{Ended, Executor, Report};
 use millstream_core::scheduler::serve;
 use millstream_core::scheduler::task::{Task, TaskFailure};
-use millstream_core::{Conf, Context, Error, Result};
+use millstream_core::{Conf, Context, Error, Result, settings};
 use millstream_streaming::executor::EXECUTOR_OF;
 
 /// How long a process may take from its start to its hello.
@@ -59,13 +59,16 @@ impl ProcessExecutor {
     /// If a thread can not be started.
     pub fn new(processes: usize, command: impl Fn() -> Command + Send + Sync + 'static) -> Result<Arc<Self>> {
         let processes = processes.max(1);
-        let state = State { tasks: VecDeque::new(), processes: vec![None; processes], lost: 0, closed: false };
+        let state =
+            State { tasks: VecDeque::new(), processes: vec![None; processes], lost: 0, closed: false };
         let shared = Shared { command: Box::new(command), state: Mutex::new(state), filled: Condvar::new() };
         let mut executor = ProcessExecutor { shared: Arc::new(shared), threads: Vec::new() };
         for at in 0..processes {
             let shared = Arc::clone(&executor.shared);
-            let thread = std::thread::Builder::new().name(format!("process-{at}")).spawn(move || shared.work(at));
-            let thread = thread.map_err(|error| Error::io(format!("starting the thread of process {at}"), error))?;
+            let thread =
+                std::thread::Builder::new().name(format!("process-{at}")).spawn(move || shared.work(at));
+            let thread =
+                thread.map_err(|error| Error::io(format!("starting the thread of process {at}"), error))?;
             executor.threads.push(thread);
         }
         Ok(Arc::new(executor))
@@ -93,6 +96,8 @@ pub fn is_executor() -> bool {
 /// Makes the context of a program that is driver or executor: one that runs tasks in processes that `command` describes,
 /// or, in such a process, a plain one.
 ///
+/// Closures are strict, and `spark.default.parallelism` is the number of processes unless it is set.
+///
 /// # Errors
 /// If a setting can not be used or threads can not be started.
 pub fn context(
@@ -100,6 +105,11 @@ pub fn context(
     processes: usize,
     command: impl Fn() -> Command + Send + Sync + 'static,
 ) -> Result<(Context, Option<Arc<ProcessExecutor>>)> {
+    // All processes must build the same graph, with as many partitions.
+    let parallelism = conf.get(settings::DEFAULT_PARALLELISM)?.unwrap_or(processes);
+    let conf = conf.set(settings::DEFAULT_PARALLELISM.key(), parallelism.to_string());
+    // A closure that can not travel is to be refused where it is, not where it is missed.
+    let conf = conf.set(settings::CLOSURES_STRICT.key(), "true");
     if is_executor() {
         return Ok((Context::new(conf)?, None));
     }

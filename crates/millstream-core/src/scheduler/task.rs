@@ -94,9 +94,10 @@ impl Task {
         let cause = match result {
             Ok(Ok(output)) => return Ok(output),
             Ok(Err(cause)) => cause,
-            Err(panic) => TaskContext::broken_records().unwrap_or_else(|| Error::user(panic)),
+            Err(panic) => Error::user(panic),
         };
-        let operator = TaskContext::failed_operator();
+        let failed = TaskContext::failed_operator();
+        let (cause, operator) = TaskContext::broken_records().unwrap_or((cause, failed));
         let operator = operator.map_or_else(|| self.work.operator(), |operator| operator.to_string());
         Err(TaskFailure { operator, cause })
     }

@@ -4,6 +4,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use millstream_core::rdd::{Compute, Dependency};
+use millstream_core::stream::{self, ChunkStream};
 use millstream_core::{BatchId, Conf, Context, Error, JobFailure, Rdd, Result, TaskContext, with_batch};
 
 use crate::{context, on, sorted};
@@ -116,20 +118,42 @@ fn a_panic_while_the_driver_merges_is_an_error_too() {
     assert!(error.contains("panicked at ") && error.ends_with(": no luck"), "{error}");
 }
 
+/// A source that breaks after some records.
+struct Breaks;
+
+impl Compute<i32> for Breaks {
+    fn partitions(&self) -> usize {
+        1
+    }
+
+    fn dependencies(&self) -> Vec<Dependency> {
+        Vec::new()
+    }
+
+    fn compute(&self, _: usize, _: &TaskContext) -> Result<ChunkStream<i32>> {
+        let mut chunks = vec![Err(Error::user("the reason")), Ok(Some(vec![1, 2].into()))];
+        Ok(stream::from_fn(move || chunks.pop().unwrap_or(Ok(None))))
+    }
+}
+
 #[test]
 fn what_broke_the_records_is_the_reason_of_what_follows() {
-    let broken = context().parallelize(0..10, 1).map(|n| if n == 5 { panic!("the reason") } else { n });
+    let broken = Rdd::from_compute(&context(), "breaks", Breaks);
     let results = [
         broken.map_partitions(|records| [records.last().filter(|n| *n == 9).unwrap()]).count(),
         broken.map_partitions(|records| [records.count()]).count(),
         broken.foreach_partition(|records| assert_eq!(records.count(), 10)).map(|()| 0),
         broken.foreach_partition(|records| if records.count() == 10 { Ok(()) } else { Err("x") }).map(|()| 0),
+        broken.map(|n| n).filter(|_| true).count(),
     ];
     for result in results {
         let failure = failure(result);
-        assert!(failure.operator.starts_with("map at "), "{failure}");
-        assert!(failure.cause.to_string().ends_with(": the reason"), "{failure}");
+        assert!(failure.operator.starts_with("breaks at "), "{failure}");
+        assert_eq!(failure.cause.to_string(), "the reason");
     }
+    // The next task of the same thread is not blamed for it.
+    let other = failure(broken.context().parallelize([0], 1).map(|n| assert_eq!(n, 1, "its own")).count());
+    assert!(other.cause.to_string().ends_with("its own\n  left: 0\n right: 1"), "{other}");
 }
 
 /// Fails each partition's first attempts.

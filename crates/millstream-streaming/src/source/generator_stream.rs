@@ -11,9 +11,6 @@ use crate::dstream::DStream;
 use crate::error::Result;
 use crate::time::Time;
 
-/// Makes the records of a partition of a batch.
-type Generate<T> = Arc<dyn Fn(Time, usize) -> Box<dyn Iterator<Item = T>> + Send + Sync>;
-
 impl StreamingContext {
     /// Makes a stream whose records are made by a function of the batch time and the partition, in the tasks.
     ///
@@ -44,23 +41,31 @@ impl StreamingContext {
         I: IntoIterator<Item = T>,
         I::IntoIter: 'static,
     {
-        let generate: Generate<T> = Arc::new(move |time, partition| Box::new(f(time, partition).into_iter()));
-        let source = Generator { context: self.context().clone(), partitions: partitions.max(1), generate };
+        let seeds = Seeds { context: self.context().clone(), partitions: partitions.max(1) };
         let id = self.graph().next_source();
-        stream(self.graph(), "generator_stream", Location::caller(), id, source)
+        let seeds = stream(self.graph(), "seeds", Location::caller(), id, seeds);
+        let f = Arc::new(f);
+        seeds.per_batch("generator_stream", move |rdd| {
+            let f = Arc::clone(&f);
+            rdd.map_partitions(move |seeds| {
+                let f = Arc::clone(&f);
+                seeds.flat_map(move |(time, partition)| f(time, partition).into_iter())
+            })
+        })
     }
 }
 
-struct Generator<T: Data> {
+/// One record a partition: what the function is to be called with.
+///
+/// As records they travel; in another process a task of a window makes the records of several batches.
+struct Seeds {
     context: Context,
     partitions: usize,
-    generate: Generate<T>,
 }
 
-impl<T: Data> Source<T> for Generator<T> {
-    fn batch(&self, batch: Time) -> Result<(Rdd<T>, Option<u64>)> {
-        let generate = Arc::clone(&self.generate);
-        let rdd = self.context.generate(self.partitions, move |partition| generate(batch, partition));
-        Ok((rdd, None))
+impl Source<(Time, usize)> for Seeds {
+    fn batch(&self, batch: Time) -> Result<(Rdd<(Time, usize)>, Option<u64>)> {
+        let seeds = (0..self.partitions).map(|partition| (batch, partition));
+        Ok((self.context.parallelize(seeds, self.partitions), None))
     }
 }

@@ -10,7 +10,11 @@ use millstream_streaming::{RunningContext, StreamingContext, Time};
 use crate::tables::{LONG, millis};
 
 /// Starts a stream whose batch times come out of the channel; `slide` is that of a window on it, if given.
-fn start(clock: impl Clock, interval: Duration, slide: Option<Duration>) -> (RunningContext, mpsc::Receiver<Time>) {
+fn start(
+    clock: impl Clock,
+    interval: Duration,
+    slide: Option<Duration>,
+) -> (RunningContext, mpsc::Receiver<Time>) {
     let streaming = StreamingContext::with_clock(Conf::empty(), interval, Arc::new(clock)).unwrap();
     let stream = streaming.generator_stream(1, |time, _| [time.as_millis()]);
     let stream = match slide {

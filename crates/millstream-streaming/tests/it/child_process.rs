@@ -71,7 +71,8 @@ type Traced = (String, (u64, BTreeSet<u32>), u32);
 fn program() {
     let (context, executor) = context("program");
     let driver = Driver::on(&context, SECOND).unwrap();
-    let words = driver.input(lines()).flat_map_into(|line, out| out.extend(line.split(' ').map(String::from)));
+    let words =
+        driver.input(lines()).flat_map_into(|line, out| out.extend(line.split(' ').map(String::from)));
     let pairs = words.map(|word| (word, (1_u64, BTreeSet::from([std::process::id()]))));
     let counts = pairs.reduce_by_key(|(a, mut mapped), (b, other)| {
         mapped.extend(other);
@@ -184,8 +185,10 @@ fn queued_rdds() {
     let run = |context: &Context| {
         let driver = Driver::on(context, SECOND).unwrap();
         let (single, all) = (RddQueue::new(), RddQueue::new());
-        let streams =
-            [driver.streaming().queue_stream(&single), driver.streaming().queue_stream_with(&all, false, None)];
+        let streams = [
+            driver.streaming().queue_stream(&single),
+            driver.streaming().queue_stream_with(&all, false, None),
+        ];
         let collected = streams.map(|stream| driver.collect(&stream.map(|n| n + 1)));
         let steps = driver.start().unwrap();
         for n in [1, 2, 3] {
@@ -210,7 +213,8 @@ fn received_blocks() {
     let driver = Driver::on(&context, SECOND).unwrap();
     let (stream, feed) = fed_stream::<String>(driver.streaming());
     let lengths = stream.map_ref(|line| (line.len(), std::process::id()));
-    let counts = driver.collect(&lengths.map(|(len, process)| ((len, process), 1)).reduce_by_key(|a, b| a + b));
+    let counts =
+        driver.collect(&lengths.map(|(len, process)| ((len, process), 1)).reduce_by_key(|a, b| a + b));
     let steps = driver.start().unwrap();
     executor.expect("an executor does not come here");
     let handle = feed.handle();
@@ -249,7 +253,8 @@ fn actions_whose_closures_capture_nothing() {
     driver.run(2).unwrap();
     let executor = executor.expect("an executor does not come here");
     let results: Vec<_> = received.try_iter().collect();
-    let numbers: Vec<_> = results.iter().map(|(count, sum, first, _)| (*count, *sum, first.clone())).collect();
+    let numbers: Vec<_> =
+        results.iter().map(|(count, sum, first, _)| (*count, *sum, first.clone())).collect();
     assert_eq!(numbers, [(5, Some(90), vec![2, 4]), (0, None, vec![])]);
     assert!(results[0].3.iter().all(|process| executor.process_ids().contains(process)));
 }
@@ -294,7 +299,7 @@ fn a_killed_process_loses_nothing() {
         std::thread::sleep(std::time::Duration::from_micros(200));
         (n % 10, n)
     });
-    let windows = slow.reduce_by_key_and_window_with_inverse(|a, b| a + b, |a, b| a - b, seconds(3), seconds(1));
+    let windows = slow.reduce_by_key_and_window(|a, b| a + b, seconds(3), seconds(1));
     let (sums, windows) = (driver.collect(&slow.reduce_by_key(|a, b| a + b)), driver.collect(&windows));
     let steps = driver.start().unwrap();
     let executor = executor.expect("an executor does not come here");
@@ -309,7 +314,13 @@ fn a_killed_process_loses_nothing() {
                 }
                 if let Some(process) = executor.process_ids().get(turn % PROCESSES) {
                     let mut kill = Command::new("kill");
-                    if kill.args(["-9", &process.to_string()]).stderr(Stdio::null()).status().unwrap().success() {
+                    if kill
+                        .args(["-9", &process.to_string()])
+                        .stderr(Stdio::null())
+                        .status()
+                        .unwrap()
+                        .success()
+                    {
                         killed.insert(*process);
                     }
                 }
@@ -327,7 +338,10 @@ fn a_killed_process_loses_nothing() {
     assert!(!killed.is_empty());
     let total = |rows: &[Vec<u64>]| rows.iter().flatten().sum::<u64>();
     for batch in 0..10 {
-        assert_eq!(sums.batches()[batch].iter().map(|(_, sum)| sum).sum::<u64>(), total(&rows[batch..=batch]));
+        assert_eq!(
+            sums.batches()[batch].iter().map(|(_, sum)| sum).sum::<u64>(),
+            total(&rows[batch..=batch])
+        );
         let window = &rows[batch.saturating_sub(2)..=batch];
         assert_eq!(windows.batches()[batch].iter().map(|(_, sum)| sum).sum::<u64>(), total(window));
     }

@@ -71,7 +71,8 @@ fn several_streaming_contexts_run_at_once_on_one_context_and_on_several() {
             let context = if n % 2 == 0 { shared.clone() } else { Context::new(conf("local[1]")).unwrap() };
             scope.spawn(move || {
                 let input: Vec<Vec<i32>> = (0..10).map(|row| vec![row, n]).collect();
-                let expected: Vec<_> = (0..10).map(|row| (i64::from(row + 1) * 1000, vec![row + n])).collect();
+                let expected: Vec<_> =
+                    (0..10).map(|row| (i64::from(row + 1) * 1000, vec![row + n])).collect();
                 let sum = |s: &millstream_streaming::DStream<i32>| {
                     s.map(|n| ((), n)).reduce_by_key_with(|a, b| a + b, 1).map(|((), sum)| sum)
                 };

@@ -67,12 +67,15 @@ fn an_error_of_an_output_stops_the_streams_with_all_that_is_known() {
 fn a_failing_task_is_named_with_its_operator() {
     let driver = driver("local[2]");
     let line = line!() + 1;
-    let checked = driver.input(batches![[1, 2], [3, 0]]).map(|n: i32| 100_i32.checked_div(n).expect("no zeros"));
+    let checked =
+        driver.input(batches![[1, 2], [3, 0]]).map(|n: i32| 100_i32.checked_div(n).expect("no zeros"));
     let collected = driver.collect(&checked.filter(|_| true));
     let steps = driver.start().unwrap();
     let error = failure(&steps, 2);
     let text = error.to_string();
-    for part in [&format!("map at {}:{line}:", file!()), "partition 1", "batch 2000 ms", "no zeros", "output 0"] {
+    for part in
+        [&format!("map at {}:{line}:", file!()), "partition 1", "batch 2000 ms", "no zeros", "output 0"]
+    {
         assert!(text.contains(part), "{text}");
     }
     assert_eq!(collected.batches(), [[100, 50]]);
@@ -85,7 +88,9 @@ fn a_panic_inside_an_output() {
     driver.input(batches![[1]]).foreach_rdd(|rdd| assert!(rdd.count().unwrap() > 5, "too few records"));
     let steps = driver.start().unwrap();
     let text = failure(&steps, 1).to_string();
-    for part in [&format!("foreach_rdd at {}:{line}:", file!()), "output 0", "batch 1000 ms", "too few records"] {
+    for part in
+        [&format!("foreach_rdd at {}:{line}:", file!()), "output 0", "batch 1000 ms", "too few records"]
+    {
         assert!(text.contains(part), "{text}");
     }
 }
@@ -105,7 +110,10 @@ fn an_error_and_a_panic_inside_transform_name_the_operator_and_the_batch() {
         let collected = driver.collect(&transformed.map(|n| n * 2));
         let steps = driver.start().unwrap();
         let error = failure(&steps, 2);
-        assert!(matches!(&error, Error::Generate { batch, .. } if *batch == Time::from_millis(2000)), "{error:?}");
+        assert!(
+            matches!(&error, Error::Generate { batch, .. } if *batch == Time::from_millis(2000)),
+            "{error:?}"
+        );
         let text = error.to_string();
         for part in [&format!("transform at {}:{line}:", file!()), "batch 2000 ms", "no reference data"] {
             assert!(text.contains(part), "{text}");
@@ -210,7 +218,9 @@ fn a_failure_among_concurrent_jobs_completes_its_batch_once_and_no_later_one() {
 #[test]
 fn a_window_on_what_failed_is_not_asked_for_again() {
     let driver = driver("local[2]");
-    let stream = driver.input(batches![[1]]).transform(|rdd| if rdd.num_partitions() > 0 { Err("never") } else { Ok(rdd) });
+    let stream = driver
+        .input(batches![[1]])
+        .transform(|rdd| if rdd.num_partitions() > 0 { Err("never") } else { Ok(rdd) });
     driver.collect(&stream.window(seconds(2), seconds(1)));
     let text = failure(&driver.start().unwrap(), 1).to_string();
     assert!(text.contains("transform at") && text.contains("never"), "{text}");

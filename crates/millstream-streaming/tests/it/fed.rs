@@ -18,16 +18,16 @@ impl<T: Data> Receiver<T> for Fed<T> {
 }
 
 /// Where the handle of the receiver comes from once the streams are started.
-pub struct Feed<T: Data>(Channel<ReceiverHandle<T>>);
+pub(crate) struct Feed<T: Data>(Channel<ReceiverHandle<T>>);
 
 impl<T: Data> Feed<T> {
-    pub fn handle(&self) -> ReceiverHandle<T> {
+    pub(crate) fn handle(&self) -> ReceiverHandle<T> {
         self.0.recv_timeout(LONG).expect("the receiver was not started")
     }
 }
 
 /// Makes a stream of what is stored through the handle of the feed.
-pub fn fed_stream<T: Data>(streaming: &StreamingContext) -> (DStream<T>, Feed<T>) {
+pub(crate) fn fed_stream<T: Data>(streaming: &StreamingContext) -> (DStream<T>, Feed<T>) {
     let (sender, handles) = mpsc::channel();
     (streaming.receiver_stream(Fed(sender)), Feed(handles))
 }

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use millstream_streaming::listener::{
-    BatchInfo, OutputOperationInfo, ReceiverInfo, StreamInputInfo, StreamingListener, StreamingListenerEvent as Event,
+    BatchInfo, OutputOperationInfo, ReceiverInfo, StreamInputInfo, StreamingListener,
+    StreamingListenerEvent as Event,
 };
 use millstream_streaming::testing::{Driver, Steps, batches};
 use millstream_streaming::{StreamId, Time};
@@ -178,7 +179,8 @@ fn delays_are_those_of_the_clock() {
     steps.running.stop(true, false).unwrap();
 
     let completed = completed(&events.take());
-    let delays = |batch: &BatchInfo| [batch.scheduling_delay(), batch.processing_delay(), batch.total_delay()];
+    let delays =
+        |batch: &BatchInfo| [batch.scheduling_delay(), batch.processing_delay(), batch.total_delay()];
     assert_eq!(delays(&completed[0]), [0, 1600, 1600].map(|n| Some(millis(n))));
     assert_eq!(delays(&completed[1]), [600, 150, 750].map(|n| Some(millis(n))));
     assert!(completed.iter().all(|batch| batch.processing_time.is_some()));
@@ -207,7 +209,8 @@ fn a_failure_is_told_with_its_reason_and_ends_its_batch() {
     ];
     assert_eq!(shapes(&events), expected);
     let batch = &completed(&events)[0];
-    let reasons: Vec<_> = batch.output_operation_infos.values().map(|output| output.failure_reason.clone()).collect();
+    let reasons: Vec<_> =
+        batch.output_operation_infos.values().map(|output| output.failure_reason.clone()).collect();
     assert_eq!([&reasons[0], &reasons[2]], [&None, &None]);
     assert!(reasons[1].as_ref().unwrap().contains("the disk is full"), "{reasons:?}");
 }
@@ -249,7 +252,9 @@ fn receivers_are_told_of_and_what_they_gave_to_each_batch() {
             Event::ReceiverError(info) => {
                 assert_eq!((&*info.last_error_message, &*info.last_error), ("a hiccup", "of the line"));
             }
-            Event::ReceiverStopped(info) => assert!(!info.active && info.last_error_message == "enough", "{info:?}"),
+            Event::ReceiverStopped(info) => {
+                assert!(!info.active && info.last_error_message == "enough", "{info:?}")
+            }
             _ => {}
         }
     }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// A number that is counted as long as it, or a clone of it, is in memory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Counted {
-    pub number: i64,
+pub(crate) struct Counted {
+    pub(crate) number: i64,
     #[serde(skip)]
+    #[expect(dead_code, reason = "its clones and drops are what counts")]
     alive: Alive,
 }
 
@@ -18,15 +19,15 @@ struct Alive(Option<Arc<AtomicUsize>>);
 
 /// Makes counted records and tells how many live.
 #[derive(Debug, Clone, Default)]
-pub struct Counter(Arc<AtomicUsize>);
+pub(crate) struct Counter(Arc<AtomicUsize>);
 
 impl Counter {
-    pub fn record(&self, number: i64) -> Counted {
+    pub(crate) fn record(&self, number: i64) -> Counted {
         self.0.fetch_add(1, Ordering::SeqCst);
         Counted { number, alive: Alive(Some(Arc::clone(&self.0))) }
     }
 
-    pub fn live(&self) -> usize {
+    pub(crate) fn live(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use millstream_core::scheduler::faulty::{FaultyExecutor, Faults};
+use millstream_core::scheduler::faulty::{Faults, FaultyExecutor};
 use millstream_core::scheduler::local::LocalExecutor;
 use millstream_core::{Conf, Context};
 use millstream_streaming::{DStream, StreamingContext};
@@ -48,9 +48,11 @@ fn a_socket_word_count() {
 
 #[test]
 fn windows() {
-    let input: Vec<Vec<(i64, i64)>> = (0..20).map(|row| (0..50).map(|n| (n % 7, row * n)).collect()).collect();
+    let input: Vec<Vec<(i64, i64)>> =
+        (0..20).map(|row| (0..50).map(|n| (n % 7, row * n)).collect()).collect();
     let good = Context::new(Conf::empty().set_master("local[3]")).unwrap();
-    let operations: [fn(&DStream<(i64, i64)>) -> DStream<(i64, i64)>; 3] = [
+    type Pairs = DStream<(i64, i64)>;
+    let operations: [fn(&Pairs) -> Pairs; 3] = [
         |s| s.reduce_by_key_and_window(|a, b| a + b, seconds(4), seconds(2)),
         |s| s.reduce_by_key_and_window_with_inverse(|a, b| a + b, |a, b| a - b, seconds(5), seconds(1)),
         |s| s.window(seconds(3), seconds(3)).reduce_by_key(|a, b| a.max(b)),

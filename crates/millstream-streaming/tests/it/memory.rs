@@ -116,9 +116,12 @@ fn a_stop_frees_everything_also_what_no_batch_has_run() {
 fn the_inverse_window_does_not_grow() {
     let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
     let (stream, feed) = fed_stream::<Counted>(driver.streaming());
-    let sums = stream
-        .map_ref(|record| (record.number % 50, 1))
-        .reduce_by_key_and_window_with_inverse(|a, b| a + b, |a, b| a - b, seconds(3), seconds(1));
+    let sums = stream.map_ref(|record| (record.number % 50, 1)).reduce_by_key_and_window_with_inverse(
+        |a, b| a + b,
+        |a, b| a - b,
+        seconds(3),
+        seconds(1),
+    );
     let collected = driver.collect(&sums.count());
     let steps = driver.start().unwrap();
     let (handle, counter) = (feed.handle(), Counter::default());
@@ -167,8 +170,12 @@ fn a_long_chain_of_windows_is_dropped_without_recursion() {
     let (go_on, may_go) = mpsc::channel::<()>();
     let may_go = std::sync::Mutex::new(may_go);
     let pairs = driver.input(vec![vec![(1, 1)]; 3]);
-    let sums = pairs.reduce_by_key_and_window_with_inverse(|a, b| a + b, |a, b| a - b, seconds(3), seconds(1));
-    sums.foreach_rdd(move |_| drop(may_go.lock().unwrap().recv()));
+    let sums =
+        pairs.reduce_by_key_and_window_with_inverse(|a, b| a + b, |a, b| a - b, seconds(3), seconds(1));
+    sums.foreach_rdd(move |_| {
+        // The end of the channel is what is waited for.
+        let _ = may_go.lock().unwrap().recv();
+    });
     let (described, count) = mpsc::channel();
     pairs.transform(move |rdd| described.send(()).map(|()| rdd)).foreach_rdd(|_| ());
     let steps = driver.start().unwrap();

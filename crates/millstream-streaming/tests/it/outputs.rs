@@ -38,9 +38,9 @@ fn foreach_rdd_runs_also_for_empty_batches_and_batches_without_partitions() {
     let queue = millstream_streaming::RddQueue::<i32>::new();
     let (counts, received) = mpsc::channel();
     let of_table = counts.clone();
-    driver.input(batches![[], [1], []]).foreach_rdd(move |rdd| {
-        of_table.send(rdd.count()?).map_err(millstream_core::Error::user)
-    });
+    driver
+        .input(batches![[], [1], []])
+        .foreach_rdd(move |rdd| of_table.send(rdd.count()?).map_err(millstream_core::Error::user));
     driver.streaming().queue_stream(&queue).foreach_rdd(move |rdd| {
         counts.send(100 + rdd.num_partitions() as u64 + rdd.count()?).map_err(millstream_core::Error::user)
     });

@@ -4,28 +4,28 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
-pub const HOST: &str = "127.0.0.1";
+pub(crate) const HOST: &str = "127.0.0.1";
 
-pub struct Server(TcpListener);
+pub(crate) struct Server(TcpListener);
 
 impl Server {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Server(TcpListener::bind((HOST, 0)).unwrap())
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.0.local_addr().unwrap().port()
     }
 
     /// Waits for a client.
-    pub fn accept(&self) -> Connection {
+    pub(crate) fn accept(&self) -> Connection {
         Connection(self.0.accept().unwrap().0)
     }
 
     /// Fills the queue of those who wait to be accepted: whoever connects now waits as long as what is returned lives.
     ///
     /// Returns nothing if this system lets everyone in.
-    pub fn block(&self) -> Option<Vec<TcpStream>> {
+    pub(crate) fn block(&self) -> Option<Vec<TcpStream>> {
         let address = self.0.local_addr().unwrap();
         let mut waiting = Vec::new();
         for _ in 0..10_000 {
@@ -38,15 +38,15 @@ impl Server {
     }
 }
 
-pub struct Connection(TcpStream);
+pub(crate) struct Connection(TcpStream);
 
 impl Connection {
-    pub fn send(&mut self, text: &str) {
+    pub(crate) fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).unwrap();
     }
 
     /// Sends until the client is gone; returns how often the text was sent, as far as this side knows.
-    pub fn send_until_closed(mut self, text: &str) -> u64 {
+    pub(crate) fn send_until_closed(mut self, text: &str) -> u64 {
         let mut sent = 0;
         while self.0.write_all(text.as_bytes()).is_ok() {
             sent += 1;
@@ -55,7 +55,7 @@ impl Connection {
     }
 
     /// Ends the stream and waits until the client has read all of it and is gone.
-    pub fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         self.0.shutdown(Shutdown::Write).unwrap();
         // An error means as much as an end: the client is gone.
         let _ = self.0.read(&mut [0]);

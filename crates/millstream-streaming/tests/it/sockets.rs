@@ -72,7 +72,8 @@ fn several_sockets_are_united() {
 #[test]
 fn a_receiver_comes_back_when_the_server_does() {
     let server = Server::start();
-    let driver = Driver::new(conf("local[2]").set("spark.streaming.receiverRestartDelay", "3s"), SECOND).unwrap();
+    let driver =
+        Driver::new(conf("local[2]").set("spark.streaming.receiverRestartDelay", "3s"), SECOND).unwrap();
     let counts = driver.collect(&word_count(&driver.streaming().socket_text_stream(HOST, server.port())));
     let steps = driver.start().unwrap();
     for connections in 1..=3 {
@@ -99,9 +100,8 @@ fn every_batch_of_the_real_clock_carries_its_own_data() {
         let server = Server::start();
         let streaming = StreamingContext::new(conf("local[2]"), millis(interval)).unwrap();
         let (counts, received) = mpsc::channel();
-        word_count(&streaming.socket_text_stream(HOST, server.port())).foreach_rdd(move |rdd| {
-            counts.send(rdd.collect()?).map_err(millstream_core::Error::user)
-        });
+        word_count(&streaming.socket_text_stream(HOST, server.port()))
+            .foreach_rdd(move |rdd| counts.send(rdd.collect()?).map_err(millstream_core::Error::user));
         let running = streaming.start().unwrap();
         let mut connection = server.accept();
         for _ in 0..lines / 100 {
@@ -133,7 +133,10 @@ fn batches_shorter_than_a_block_carry_what_was_stored_before_them() {
             assert_eq!(batches, (0..20).map(|n| vec![n]).collect::<Vec<_>>(), "{interval} ms");
         } else {
             // As in Spark: the block that is under way when a batch is cut goes to the next.
-            assert_eq!(batches.concat(), (0..20).take(batches.concat().len()).map(|n| n as u32).collect::<Vec<_>>());
+            assert_eq!(
+                batches.concat(),
+                (0..20).take(batches.concat().len()).map(|n| n as u32).collect::<Vec<_>>()
+            );
         }
     }
 }
@@ -175,7 +178,12 @@ fn a_socket_feeds_windows() {
     let minutes = Duration::from_secs(3600);
     let windows = [
         driver.collect(&words.reduce_by_key_and_window(|a, b| a + b, minutes, SECOND)),
-        driver.collect(&words.reduce_by_key_and_window_with_inverse(|a, b| a + b, |a, b| a - b, minutes, SECOND)),
+        driver.collect(&words.reduce_by_key_and_window_with_inverse(
+            |a, b| a + b,
+            |a, b| a - b,
+            minutes,
+            SECOND,
+        )),
     ];
     let steps = driver.start().unwrap();
     let mut connection = server.accept();

@@ -140,10 +140,12 @@ fn words_sent_through_a_socket_are_words_counted() {
     let streaming = streaming(20);
     let counted = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&counted);
-    streaming.socket_text_stream(HOST, server.port()).map_ref(|line| line.split(' ').count()).foreach_rdd(move |rdd| {
-        count.fetch_add(rdd.collect()?.into_iter().sum::<usize>() as u64, Ordering::Relaxed);
-        Ok::<_, CoreError>(())
-    });
+    streaming.socket_text_stream(HOST, server.port()).map_ref(|line| line.split(' ').count()).foreach_rdd(
+        move |rdd| {
+            count.fetch_add(rdd.collect()?.into_iter().sum::<usize>() as u64, Ordering::Relaxed);
+            Ok::<_, CoreError>(())
+        },
+    );
     let running = streaming.start().unwrap();
     let mut connection = server.accept();
     for _ in 0..1000 {
@@ -160,7 +162,8 @@ fn a_stop_at_once_does_not_wait_for_a_server_that_never_sends_or_never_accepts_o
     let blocked = refusing.block();
     for graceful in [false, true] {
         let streaming = streaming(20);
-        let lines = [&silent, &refusing, &busy].map(|server| streaming.socket_text_stream(HOST, server.port()));
+        let lines =
+            [&silent, &refusing, &busy].map(|server| streaming.socket_text_stream(HOST, server.port()));
         lines[0].union(&lines[1]).union(&lines[2]).foreach_rdd(|rdd| rdd.count().map(drop));
         let running = streaming.start().unwrap();
         let (_silent, busy) = (silent.accept(), busy.accept());
@@ -181,7 +184,7 @@ fn a_stop_at_once_leaves_an_output_alone_that_does_not_end() {
     let may_go = Mutex::new(may_go);
     streaming.generator_stream(1, |_, _| 0..3).foreach_rdd(move |_| {
         entered.send(()).unwrap();
-        drop(may_go.lock().unwrap().recv());
+        let _ = may_go.lock().unwrap().recv();
     });
     let running = streaming.start().unwrap();
     waits.recv_timeout(LONG).unwrap();
@@ -200,7 +203,7 @@ fn a_stop_at_once_leaves_a_transformation_alone_that_does_not_end() {
     let may_go = Mutex::new(may_go);
     let numbers = streaming.generator_stream(1, |_, _| 0..3).transform(move |rdd| {
         entered.send(()).unwrap();
-        drop(may_go.lock().unwrap().recv());
+        let _ = may_go.lock().unwrap().recv();
         rdd
     });
     numbers.foreach_rdd(|_| ());
@@ -220,7 +223,7 @@ fn a_stop_at_once_drops_the_batches_that_wait() {
     let may_go = Mutex::new(may_go);
     driver.input(batches![[1]]).foreach_rdd_with(move |_, time| {
         entered.send(time.as_millis()).unwrap();
-        drop(may_go.lock().unwrap().recv());
+        let _ = may_go.lock().unwrap().recv();
     });
     let steps = driver.start().unwrap();
     steps.clock.advance(seconds(10));

@@ -7,33 +7,33 @@ use millstream_streaming::DStream;
 use millstream_streaming::testing::{Driver, Steps};
 
 /// The batch interval of the tables.
-pub const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// Longer than anything may take that does not hang.
-pub const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-pub fn seconds(n: u64) -> Duration {
+pub(crate) fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-pub fn millis(n: u64) -> Duration {
+pub(crate) fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-pub fn conf(master: &str) -> Conf {
+pub(crate) fn conf(master: &str) -> Conf {
     Conf::empty().set_master(master).set("millstream.closures.strict", "true")
 }
 
-pub fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     text.split(' ').filter(|word| !word.is_empty()).map(String::from).collect()
 }
 
-pub fn pairs(pairs: &[(&str, i32)]) -> Vec<(String, i32)> {
+pub(crate) fn pairs(pairs: &[(&str, i32)]) -> Vec<(String, i32)> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect()
 }
 
 /// Runs `batches` batches of an operation; returns what each batch in which one was due has put out, with its time.
-pub fn run_on<T: Data, U: Data>(
+pub(crate) fn run_on<T: Data, U: Data>(
     context: &Context,
     interval: Duration,
     input: Vec<Vec<T>>,
@@ -47,7 +47,7 @@ pub fn run_on<T: Data, U: Data>(
 }
 
 /// Runs an operation on a table of seconds; returns the rows, sorted.
-pub fn rows<T: Data, U: Data + Ord>(
+pub(crate) fn rows<T: Data, U: Data + Ord>(
     input: Vec<Vec<T>>,
     operation: impl FnOnce(&DStream<T>) -> DStream<U>,
     batches: usize,
@@ -57,13 +57,13 @@ pub fn rows<T: Data, U: Data + Ord>(
     rows.into_iter().map(|(_, row)| sorted(row)).collect()
 }
 
-pub fn sorted<T: Ord>(mut records: Vec<T>) -> Vec<T> {
+pub(crate) fn sorted<T: Ord>(mut records: Vec<T>) -> Vec<T> {
     records.sort();
     records
 }
 
 /// Cuts `batches` batches.
-pub fn step(steps: &Steps, batches: usize) {
+pub(crate) fn step(steps: &Steps, batches: usize) {
     for _ in 0..batches {
         steps.step().unwrap();
     }

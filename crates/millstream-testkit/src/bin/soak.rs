@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use millstream_core::scheduler::faulty::{FaultyExecutor, Faults};
+use millstream_core::scheduler::faulty::{Faults, FaultyExecutor};
 use millstream_core::scheduler::local::LocalExecutor;
 use millstream_core::text::words;
 use millstream_core::{Conf, Context, Error as CoreError};
