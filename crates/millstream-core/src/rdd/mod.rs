@@ -1,7 +1,7 @@
 //! `Rdd<T>`: a distributed collection of records, described by how it is computed.
 //!
 //! One file per operator, named after the method. An operator that needs one parent and no shuffle is a few lines on
-//! one of the three forms in [`narrow`]; one that needs a shuffle is a few lines on [`Exchange`](exchange).
+//! one of the three forms in `narrow`; one that needs a shuffle is a few lines on `exchange`.
 
 pub(crate) mod actions;
 mod compute;

@@ -67,9 +67,10 @@ impl ShuffleOutputs {
     }
 }
 
-/// The scheduler looks before it launches, so this is a race it lost; the task is then run again.
+/// The scheduler looks before it launches, so this is a race it lost against an attempt it had given up; the job is then
+/// planned again.
 fn taken() -> Error {
-    Error::poisoned("shuffle buckets were taken twice")
+    Error::Freed
 }
 
 fn foreign() -> Error {

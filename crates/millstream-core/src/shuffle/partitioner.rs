@@ -1,12 +1,13 @@
 //! Which partition a key belongs to.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::shuffle::hash::partition_of;
 
 /// A rule of one's own for spreading keys.
-pub trait CustomPartitioner<K>: Send + Sync + 'static {
+pub trait CustomPartitioner<K>: Any + Send + Sync {
     /// Returns the number of partitions.
     fn partitions(&self) -> usize;
     /// Returns the partition of a key, below [`partitions`](CustomPartitioner::partitions).
@@ -77,7 +78,7 @@ impl<K: 'static> Partitioner<K> {
     pub fn identity(&self) -> PartitionedBy {
         PartitionedBy(match &self.0 {
             Rule::Hash(partitions) => Identity::Hash(*partitions),
-            Rule::Custom(rule) => Identity::Custom(Arc::as_ptr(rule).cast::<()>() as usize),
+            Rule::Custom(rule) => Identity::Custom(Arc::clone(rule) as Arc<dyn Any + Send + Sync>),
         })
     }
 }
@@ -95,9 +96,47 @@ impl<K: 'static> fmt::Debug for Partitioner<K> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionedBy(Identity);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Identity {
     Hash(usize),
-    /// The rule's address: rules are never moved while an RDD holds them.
-    Custom(usize),
+    /// The rule itself, so that no other one can take its address while this identity is compared.
+    Custom(Arc<dyn Any + Send + Sync>),
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Identity::Hash(one), Identity::Hash(other)) => one == other,
+            (Identity::Custom(one), Identity::Custom(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Identity {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Zero;
+
+    impl CustomPartitioner<i32> for Zero {
+        fn partitions(&self) -> usize {
+            1
+        }
+        fn partition(&self, _: &i32) -> usize {
+            0
+        }
+    }
+
+    #[test]
+    fn rules_of_ones_own_are_the_same_only_if_they_are_clones() {
+        let rule = Partitioner::custom(Zero);
+        assert_eq!(rule.identity(), rule.clone().identity());
+        assert_ne!(rule.identity(), Partitioner::<i32>::from(1).identity());
+        // A rule that is gone leaves its address to the next one.
+        let gone = Partitioner::custom(Zero).identity();
+        assert_ne!(gone, Partitioner::custom(Zero).identity());
+    }
 }

@@ -21,6 +21,10 @@ use crate::receiver::StreamId;
 use crate::scheduler::receiver_tracker::ReceiverTracker;
 use crate::time::Time;
 
+/// How long each phase of a graceful stop may take at least, however short the batches are: a receiver that is told to
+/// stop while the machine is busy has much to hand over.
+const LEAST_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The streams of one streaming context and what they share.
 pub(crate) struct Graph {
     pub(crate) context: Context,
@@ -202,10 +206,11 @@ impl Graph {
         self.receivers.clean_up_old_batches(batch - longest);
     }
 
-    /// Returns how long each phase of a graceful stop may take: `spark.streaming.gracefulStopTimeout`, else ten intervals.
+    /// Returns how long each phase of a graceful stop may take: `spark.streaming.gracefulStopTimeout`, else ten intervals
+    /// and no less than ten seconds.
     pub(crate) fn graceful_timeout(&self) -> Result<Duration> {
         let set = self.context.conf().get(settings::GRACEFUL_STOP_TIMEOUT)?;
-        Ok(set.unwrap_or(self.batch_interval * 10))
+        Ok(set.unwrap_or(self.batch_interval.saturating_mul(10).max(LEAST_TIMEOUT)))
     }
 
     /// Lets go of the streams, which hold the graph.

@@ -124,14 +124,25 @@ impl Work {
     fn run(&mut self, events: &Receiver<Event>) {
         mark_engine_thread();
         for event in events {
-            match event {
-                Event::GenerateJobs(time) => self.generate_jobs(time),
-                Event::ClearMetadata(batch) => {
-                    self.graph.clear_metadata(batch);
-                    self.termination.completed(batch);
-                }
-                Event::Stop => return,
+            if matches!(event, Event::Stop) {
+                return;
             }
+            // A record's own `drop` may panic where batches are forgotten: whoever waits must hear of it.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.handle(event))) {
+                self.failed = true;
+                self.termination.fail(Error::panicked(&*panic));
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::GenerateJobs(time) => self.generate_jobs(time),
+            Event::ClearMetadata(batch) => {
+                self.graph.clear_metadata(batch);
+                self.termination.completed(batch);
+            }
+            Event::Stop => {}
         }
     }
 

@@ -1,12 +1,14 @@
 //! What fails, and what is then said and done.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use millstream_core::Error as CoreError;
+use millstream_streaming::listener::{BatchInfo, OutputOperationInfo, StreamingListener};
 use millstream_streaming::testing::{Driver, Steps, batches};
 use millstream_streaming::{Error, Time};
 
+use crate::fed::fed_stream;
 use crate::tables::{LONG, SECOND, conf, seconds};
 
 fn driver(master: &str) -> Driver {
@@ -66,9 +68,9 @@ fn an_error_of_an_output_stops_the_streams_with_all_that_is_known() {
 #[test]
 fn a_failing_task_is_named_with_its_operator() {
     let driver = driver("local[2]");
+    let input = driver.input(batches![[1, 2], [3, 0]]);
     let line = line!() + 1;
-    let checked =
-        driver.input(batches![[1, 2], [3, 0]]).map(|n: i32| 100_i32.checked_div(n).expect("no zeros"));
+    let checked = input.map(|n: i32| 100_i32.checked_div(n).expect("no zeros"));
     let collected = driver.collect(&checked.filter(|_| true));
     let steps = driver.start().unwrap();
     let error = failure(&steps, 2);
@@ -185,34 +187,38 @@ fn a_task_that_fails_once_is_tried_again_if_the_master_says_so() {
     assert_eq!(sums.batches(), [[((), 1)], [((), 2)]]);
 }
 
-#[test]
-fn a_failure_among_concurrent_jobs_completes_its_batch_once_and_no_later_one() {
-    use millstream_streaming::listener::{BatchInfo, StreamingListener};
+/// Notes the batches that were completed, and tells when an output was.
+struct Completed {
+    batches: Mutex<Vec<i64>>,
+    outputs: Mutex<mpsc::Sender<usize>>,
+}
 
-    #[derive(Default)]
-    struct Completed(Mutex<Vec<i64>>);
-    impl StreamingListener for Completed {
-        fn on_batch_completed(&self, batch: &BatchInfo) {
-            self.0.lock().unwrap().push(batch.batch_time.as_millis());
-        }
+impl StreamingListener for Completed {
+    fn on_batch_completed(&self, batch: &BatchInfo) {
+        self.batches.lock().unwrap().push(batch.batch_time.as_millis());
     }
 
+    fn on_output_operation_completed(&self, operation: &OutputOperationInfo) {
+        // No one listens to the second.
+        let _ = self.outputs.lock().unwrap().send(operation.id);
+    }
+}
+
+#[test]
+fn a_failure_among_concurrent_jobs_completes_its_batch_once_and_no_later_one() {
     let driver = Driver::new(conf("local[2]").set("spark.streaming.concurrentJobs", "2"), SECOND).unwrap();
     let input = driver.input(batches![[1]]);
-    let (failed, wait) = std::sync::mpsc::channel();
-    let wait = Mutex::new(wait);
-    // The second is under way while the first fails.
-    input.foreach_rdd(move |_| {
-        failed.send(()).unwrap();
-        Err::<(), _>("at once")
-    });
-    input.foreach_rdd(move |_| wait.lock().unwrap().recv_timeout(LONG));
-    let completed = Arc::new(Completed::default());
+    let (outputs, completed_outputs) = mpsc::channel();
+    let completed_outputs = Mutex::new(completed_outputs);
+    input.foreach_rdd(|_| Err::<(), _>("at once"));
+    // The second is under way until the first has failed.
+    input.foreach_rdd(move |_| completed_outputs.lock().unwrap().recv_timeout(LONG).map(drop));
+    let completed = Arc::new(Completed { batches: Mutex::default(), outputs: Mutex::new(outputs) });
     driver.streaming().add_streaming_listener(Arc::clone(&completed) as _).unwrap();
     let steps = driver.start().unwrap();
     assert!(steps.step().unwrap_err().to_string().contains("at once"));
     steps.running.stop(true, false).unwrap();
-    assert_eq!(*completed.0.lock().unwrap(), [1000]);
+    assert_eq!(*completed.batches.lock().unwrap(), [1000]);
 }
 
 #[test]
@@ -224,4 +230,30 @@ fn a_window_on_what_failed_is_not_asked_for_again() {
     driver.collect(&stream.window(seconds(2), seconds(1)));
     let text = failure(&driver.start().unwrap(), 1).to_string();
     assert!(text.contains("transform at") && text.contains("never"), "{text}");
+}
+
+/// A record whose `drop` panics where batches are forgotten.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+struct Grenade {
+    armed: bool,
+}
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        let forgotten = std::thread::current().name() == Some("streaming-job-generator");
+        assert!(!(self.armed && forgotten), "a drop that panics");
+    }
+}
+
+#[test]
+fn a_panic_while_a_batch_is_forgotten_is_reported() {
+    let driver = driver("local[2]");
+    let (stream, feed) = fed_stream::<Grenade>(driver.streaming());
+    stream.foreach_rdd(|_| ());
+    let steps = driver.start().unwrap();
+    feed.handle().store_many(vec![Grenade { armed: true }, Grenade { armed: false }]).unwrap();
+    let failed = (0..5).find_map(|_| steps.step().err()).expect("the panic was not reported");
+    assert!(failed.to_string().contains("a drop that panics"), "{failed}");
+    assert!(steps.running.await_termination().is_err());
+    steps.running.stop(true, true).unwrap();
 }

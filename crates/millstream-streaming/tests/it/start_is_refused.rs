@@ -59,10 +59,9 @@ fn a_slide_that_is_no_multiple_of_the_interval() {
     let pairs = numbers(&streaming).map(|n| (n, n));
     let plain = line!() + 1;
     pairs.reduce_by_key_and_window(|a, b| a + b, seconds(3), millis(1500)).print();
+    let (add, take) = (|a, b| a + b, |a, b| a - b);
     let inverse = line!() + 1;
-    pairs
-        .reduce_by_key_and_window_with_inverse(|a, b| a + b, |a, b| a - b, seconds(3), Duration::ZERO)
-        .print();
+    pairs.reduce_by_key_and_window_with_inverse(add, take, seconds(3), Duration::ZERO).print();
     let refusal = refusal(streaming);
     // All that is wrong is said at once.
     assert!(refusal.contains(&format!("{}:{plain}:", file!())), "{refusal}");

@@ -7,7 +7,9 @@ use std::time::Instant;
 use millstream_core::Error as CoreError;
 use millstream_streaming::listener::{BatchInfo, StreamingListener};
 use millstream_streaming::testing::{Driver, batches};
-use millstream_streaming::{Error, StopHandle, StreamingContext, StreamingContextState, Time};
+use millstream_streaming::{
+    Error, Receiver, ReceiverHandle, StopHandle, StreamingContext, StreamingContextState, Time,
+};
 
 use crate::fed::fed_stream;
 use crate::server::{HOST, Server};
@@ -331,10 +333,10 @@ fn stops_from_many_threads_at_once_are_one_stop() {
 fn a_receiver_may_stop_the_streams_it_feeds() {
     let (handle, streaming) = (Handle::default(), streaming(5));
     struct Ends(Handle);
-    impl millstream_streaming::Receiver<i32> for Ends {
+    impl Receiver<i32> for Ends {
         fn on_start(
             &self,
-            handle: &millstream_streaming::ReceiverHandle<i32>,
+            handle: &ReceiverHandle<i32>,
         ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
             handle.store(1)?;
             Ok(wait_for(&self.0).stop(true, false)?)
@@ -376,4 +378,38 @@ fn awaiting_a_batch_ends_with_the_stop() {
         steps.running.stop(true, false).unwrap();
         assert!(!waiting.join().unwrap().unwrap());
     });
+}
+
+/// Stores more records when it is stopped, as one does that empties what it has received and not stored yet.
+struct Empties(Mutex<Option<ReceiverHandle<u64>>>);
+
+impl Receiver<u64> for Empties {
+    fn on_start(&self, handle: &ReceiverHandle<u64>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        handle.store_many(vec![1; 10])?;
+        *self.0.lock().unwrap() = Some(handle.clone());
+        Ok(())
+    }
+
+    fn on_stop(&self) {
+        if let Some(handle) = self.0.lock().unwrap().take() {
+            handle.store_many(vec![100; 10]).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_graceful_stop_completes_what_a_receiver_stores_while_it_stops() {
+    let streaming = streaming(10);
+    let counted = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&counted);
+    streaming.receiver_stream(Empties(Mutex::default())).foreach_rdd(move |rdd| {
+        count.fetch_add(rdd.collect()?.iter().sum(), Ordering::SeqCst);
+        Ok::<_, CoreError>(())
+    });
+    let running = streaming.start().unwrap();
+    while counted.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    running.stop(true, true).unwrap();
+    assert_eq!(counted.load(Ordering::SeqCst), 1010);
 }
