@@ -230,10 +230,6 @@ impl Runtime {
         {
             std::thread::sleep(LOOK);
         }
-        if self.termination.has_failed() {
-            // No batch will be completed any more.
-            return;
-        }
         // All that was received has been given to a batch whose time has come: no further one is needed.
         if let Some(last) = self.generator.stop_timer(true) {
             // An error was noted and is reported to whoever waits for the end.

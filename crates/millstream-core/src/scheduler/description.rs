@@ -131,6 +131,16 @@ impl Sent {
         let read = || -> Result<Ended> {
             Ok(match (function::decode::<Reply>("task reply", reply)?, &self.work) {
                 (Reply::Buckets(buckets), Work::Shuffle(shuffle, _)) => {
+                    if buckets.len() != shuffle.reducers() {
+                        let (made, asked) = (buckets.len(), shuffle.reducers());
+                        return Err(Error::Codec {
+                            what: "task reply".into(),
+                            problem: format!(
+                                "the other process made {made} buckets instead of {asked}; give both the same \
+                                 spark.default.parallelism"
+                            ),
+                        });
+                    }
                     let buckets: Result<_> = buckets.iter().map(|bytes| shuffle.decode(bytes)).collect();
                     Ended::Succeeded(Output::Buckets(buckets?))
                 }
@@ -140,10 +150,15 @@ impl Sent {
                 (Reply::Failed { operator, cause }, _) => {
                     Ended::Failed(TaskFailure { operator, cause: Error::user(cause) })
                 }
-                _ => Ended::Lost("the answer is of another kind than the task".into()),
+                _ => {
+                    let problem = "the answer is of another kind than the task".into();
+                    return Err(Error::Codec { what: "task reply".into(), problem });
+                }
             })
         };
-        read().unwrap_or_else(|error| Ended::Lost(error.to_string()))
+        // Counted as a failure: an answer that can not be read would come again and again.
+        let failed = |cause| Ended::Failed(TaskFailure { operator: self.work.operator(), cause });
+        read().unwrap_or_else(failed)
     }
 }
 

@@ -70,7 +70,7 @@ settings! {
         integer().must_be("at least 1", |n: &usize| *n >= 1).default("1");
     /// Bounds each phase of waiting while a context stops gracefully.
     GRACEFUL_STOP_TIMEOUT: Option<Duration> = "spark.streaming.gracefulStopTimeout",
-        duration(Millis).unset("ten batch intervals");
+        duration(Millis).unset("ten batch intervals, at least 10 s");
     /// Stops gracefully when the process is told to end, instead of at once.
     STOP_GRACEFULLY_ON_SHUTDOWN: bool = "spark.streaming.stopGracefullyOnShutdown",
         boolean().default("false").without_effect("signals are not caught in this version: call `stop`");

@@ -11,7 +11,10 @@ mod map_partitions;
 pub(crate) mod node;
 mod pairs;
 mod per_batch;
+mod per_batch_with;
+mod reduce;
 pub(crate) mod transform;
+mod transform_with;
 mod union;
 mod windows;
 
@@ -62,13 +65,6 @@ struct Generated<T: Data> {
     rdd: Rdd<T>,
     /// Whether it was this stream that had it kept in memory, and not the program.
     kept: bool,
-}
-
-impl<T: Data> Drop for Memory<T> {
-    fn drop(&mut self) {
-        // The newest first: dropped before what it is made of, each RDD takes no other with it, however many there are.
-        while self.generated.pop_last().is_some() {}
-    }
 }
 
 impl<T: Data> DStream<T> {

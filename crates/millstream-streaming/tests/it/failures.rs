@@ -164,13 +164,19 @@ fn no_user_code_of_a_later_batch_runs_after_a_failure() {
 }
 
 #[test]
-fn a_graceful_stop_after_a_failure_ends() {
-    let driver = driver("local[2]");
-    driver.input(batches![[1]]).foreach_rdd(|_| Err::<(), _>("at once"));
+fn a_graceful_stop_after_a_failure_waits_for_no_batch() {
+    let conf = conf("local[2]").set("spark.streaming.gracefulStopTimeout", "1h");
+    let driver = Driver::new(conf, SECOND).unwrap();
+    let (stream, feed) = fed_stream::<i32>(driver.streaming());
+    stream.foreach_rdd(|_| Err::<(), _>("at once"));
     let steps = driver.start().unwrap();
     steps.step().unwrap_err();
-    // The clock stands still: nothing may wait for a batch that will never come.
-    steps.running.stop(true, true).unwrap();
+    // No batch will ever have it.
+    feed.handle().store(1).unwrap();
+    let (stopped, is_stopped) = mpsc::channel();
+    let handle = steps.running.stop_handle();
+    std::thread::spawn(move || stopped.send(handle.stop(true, true)));
+    is_stopped.recv_timeout(LONG).expect("the stop hangs").unwrap();
     assert!(steps.running.await_termination().unwrap_err().to_string().contains("at once"));
 }
 
@@ -210,9 +216,17 @@ fn a_failure_among_concurrent_jobs_completes_its_batch_once_and_no_later_one() {
     let input = driver.input(batches![[1]]);
     let (outputs, completed_outputs) = mpsc::channel();
     let completed_outputs = Mutex::new(completed_outputs);
-    input.foreach_rdd(|_| Err::<(), _>("at once"));
-    // The second is under way until the first has failed.
-    input.foreach_rdd(move |_| completed_outputs.lock().unwrap().recv_timeout(LONG).map(drop));
+    let (second, second_began) = mpsc::channel();
+    let second_began = Mutex::new(second_began);
+    // The second begins before the first fails, and ends after that.
+    input.foreach_rdd(move |_| {
+        second_began.lock().unwrap().recv_timeout(LONG)?;
+        Err::<(), Box<dyn std::error::Error + Send + Sync>>("at once".into())
+    });
+    input.foreach_rdd(move |_| {
+        second.send(()).unwrap();
+        completed_outputs.lock().unwrap().recv_timeout(LONG).map(drop)
+    });
     let completed = Arc::new(Completed { batches: Mutex::default(), outputs: Mutex::new(outputs) });
     driver.streaming().add_streaming_listener(Arc::clone(&completed) as _).unwrap();
     let steps = driver.start().unwrap();

@@ -1,0 +1,45 @@
+//! `cogroup`: the values of each key in two streams, side by side.
+
+use millstream_core::rdd::Grouped;
+use millstream_core::{Data, Key, Partitioner};
+
+use crate::dstream::DStream;
+
+impl<K: Key, V: Data> DStream<(K, V)> {
+    /// Gathers, for each key of either stream's batch, its values here and its values in `other`.
+    ///
+    /// Both streams must have the same slide. All values of a key must fit in memory.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::testing::{batches, check_unordered};
+    /// check_unordered(
+    ///     batches![[(1, 'a'), (2, 'b')]],
+    ///     |pairs| pairs.cogroup(&pairs.filter(|(key, _)| *key == 2).map(|(key, _)| (key, true))),
+    ///     batches![[(1, (vec!['a'], vec![])), (2, (vec!['b'], vec![true]))]],
+    /// );
+    /// ```
+    #[track_caller]
+    pub fn cogroup<W: Data>(&self, other: &DStream<(K, W)>) -> DStream<(K, Grouped<V, W>)> {
+        self.cogroup_with(other, self.context().default_parallelism())
+    }
+
+    /// Gathers the values of each key in both streams, with a partitioner or a number of partitions.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::testing::{batches, check};
+    /// check(batches![[(1, 'a')]], |s| s.cogroup_with(s, 1), batches![[(1, (vec!['a'], vec!['a']))]]);
+    /// ```
+    #[track_caller]
+    pub fn cogroup_with<W: Data>(
+        &self,
+        other: &DStream<(K, W)>,
+        partitioner: impl Into<Partitioner<K>>,
+    ) -> DStream<(K, Grouped<V, W>)> {
+        let partitioner = partitioner.into();
+        self.per_batch_with(other, "cogroup", move |left, right, _| {
+            Ok(left.cogroup_with(&right, partitioner.clone()))
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! The form of an operator that makes an RDD of the RDDs of two streams.
+
+use std::time::Duration;
+
+use millstream_core::rdd::AnyRdd;
+use millstream_core::{Data, Rdd};
+
+use super::DStream;
+use super::node::{AnyDStream, Node};
+use crate::error::Result;
+use crate::time::Time;
+
+/// What is done with each pair of batches.
+type Make<T, U, V> = Box<dyn Fn(Rdd<T>, Rdd<U>, Time) -> Result<Rdd<V>> + Send + Sync>;
+
+struct PerBatchWith<T: Data, U: Data, V: Data> {
+    left: DStream<T>,
+    right: DStream<U>,
+    make: Make<T, U, V>,
+}
+
+impl<T: Data> DStream<T> {
+    /// Puts an operator on two streams that only describes an RDD in terms of theirs.
+    ///
+    /// Streams with different slides are reported by `start`.
+    #[track_caller]
+    pub(crate) fn per_batch_with<U: Data, V: Data>(
+        &self,
+        other: &DStream<U>,
+        name: &'static str,
+        make: impl Fn(Rdd<T>, Rdd<U>, Time) -> Result<Rdd<V>> + Send + Sync + 'static,
+    ) -> DStream<V> {
+        let node = PerBatchWith { left: self.clone(), right: other.clone(), make: Box::new(make) };
+        let stream = DStream::new(self.graph(), name, node);
+        let (slide, others) = (self.slide_duration(), other.slide_duration());
+        if slide != others {
+            self.graph().problem(
+                stream.any().operator(),
+                format!(
+                    "the streams have different slides, {slide:?} and {others:?}; use windows with the same slide on them"
+                ),
+            );
+        }
+        stream
+    }
+}
+
+impl<T: Data, U: Data, V: Data> Node<V> for PerBatchWith<T, U, V> {
+    fn parents(&self) -> Vec<AnyDStream> {
+        vec![self.left.any(), self.right.any()]
+    }
+
+    fn slide(&self) -> Duration {
+        self.left.slide_duration()
+    }
+
+    fn inputs(&self, _: &DStream<V>, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
+        let (left, right) = (self.left.rdd(batch)?, self.right.rdd(batch)?);
+        Ok(left.zip(right).map(|(left, right)| vec![left.any(), right.any()]))
+    }
+
+    fn make(&self, mut inputs: Vec<AnyRdd>, batch: Time) -> Result<Rdd<V>> {
+        let right = inputs.split_off(inputs.len().min(1));
+        (self.make)(super::node::only(inputs)?, super::node::only(right)?, batch)
+    }
+}

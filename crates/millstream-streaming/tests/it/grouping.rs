@@ -1,0 +1,95 @@
+//! Operators that gather records, with the values of Spark's `BasicOperationsSuite`.
+
+use std::time::Duration;
+
+use millstream_core::Conf;
+use millstream_streaming::DStream;
+use millstream_streaming::testing::{Driver, batches, check, check_unordered};
+
+fn words(batches: Vec<Vec<&str>>) -> Vec<Vec<String>> {
+    batches.into_iter().map(|batch| batch.into_iter().map(str::to_owned).collect()).collect()
+}
+
+type Pairs = DStream<(String, i32)>;
+
+fn ones(words: &DStream<String>) -> Pairs {
+    words.map(|word| (word, 1))
+}
+
+/// Runs an operation on two streams of words, the first paired with 1, the second with `x`.
+fn two<T: millstream_core::Data + Ord>(
+    left: Vec<Vec<&str>>,
+    right: Vec<Vec<&str>>,
+    operation: impl FnOnce(&Pairs, &DStream<(String, char)>) -> DStream<T>,
+) -> Vec<Vec<T>> {
+    let conf = Conf::empty().set_master("local[2]").set("millstream.closures.strict", "true");
+    let driver = Driver::new(conf, Duration::from_secs(1)).unwrap();
+    let batches = left.len();
+    let left = ones(&driver.input(words(left)));
+    let right = driver.input(words(right)).map(|word| (word, 'x'));
+    let collected = driver.collect(&operation(&left, &right));
+    driver.run(batches).unwrap();
+    let mut batches = collected.batches();
+    batches.iter_mut().for_each(|batch| batch.sort());
+    batches
+}
+
+#[test]
+fn group_by_key_gathers_values() {
+    let group = |word: &str, values: &[i32]| (word.to_owned(), values.to_vec());
+    check_unordered(
+        words(batches![["a", "a", "b"], ["", ""], []]),
+        |words| ones(words).group_by_key(),
+        batches![[group("a", &[1, 1]), group("b", &[1])], [group("", &[1, 1])], []],
+    );
+}
+
+#[test]
+fn reduce_merges_a_batch() {
+    let numbers = [1..=4, 5..=8, 9..=12].map(|range| range.collect::<Vec<i32>>()).to_vec();
+    check(numbers, |numbers| numbers.reduce(|a, b| a + b), batches![[10], [26], [42]]);
+}
+
+#[test]
+fn cogroup_sets_the_values_of_two_streams_side_by_side() {
+    let grouped = |word: &str, ones: usize, xs: usize| (word.to_owned(), (vec![1; ones], vec!['x'; xs]));
+    let actual = two(
+        batches![["a", "a", "b"], ["a", ""], [""], []],
+        batches![["a", "a", "b"], ["b", ""], [], []],
+        |left, right| left.cogroup(right),
+    );
+    let expected = batches![
+        [grouped("a", 2, 2), grouped("b", 1, 1)],
+        [grouped("", 1, 1), grouped("a", 1, 0), grouped("b", 0, 1)],
+        [grouped("", 1, 0)],
+        [],
+    ];
+    assert_eq!(actual, expected);
+}
+
+#[test]
+fn transform_with_sees_the_batches_of_both_streams() {
+    let actual = two(
+        batches![["a", "b"], ["a", ""], [""], []],
+        batches![["a", "b"], ["b", ""], [], []],
+        |left, right| {
+            left.transform_with(right, |left, right| {
+                left.cogroup(&right).flat_map(|(word, (ones, xs))| {
+                    ones.into_iter().zip(xs).map(move |pair| (word.clone(), pair))
+                })
+            })
+        },
+    );
+    let joined = |word: &str| (word.to_owned(), (1, 'x'));
+    assert_eq!(actual, batches![[joined("a"), joined("b")], [joined("")], [], []]);
+}
+
+#[test]
+fn streams_of_different_slides_are_refused_at_the_start() {
+    let second = Duration::from_secs(1);
+    let driver = Driver::new(Conf::empty(), second).unwrap();
+    let pairs = driver.input(batches![[(1, 2)]]);
+    pairs.cogroup(&pairs.window(2 * second, 2 * second)).print_with(1);
+    let problem = driver.start().err().unwrap().to_string();
+    assert!(problem.contains("cogroup at ") && problem.contains("different slides, 1s and 2s"), "{problem}");
+}
