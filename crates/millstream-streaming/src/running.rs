@@ -137,6 +137,8 @@ impl RunningContext {
 
     /// Stops the streams: at once, or gracefully, which completes the batches of all that was received.
     ///
+    /// A stop at once cuts short a graceful one that is under way.
+    ///
     /// With `stop_context` the [`Context`] is stopped too; one that is left running can carry other streams.
     ///
     /// # Errors
@@ -203,13 +205,18 @@ impl StopHandle {
 
 impl Runtime {
     fn stop(&self, stop_context: bool, graceful: bool) {
+        if !graceful {
+            // Before the lock: a graceful stop that is under way is cut short.
+            self.termination.stop_at_once();
+            self.scheduler.halt();
+        }
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         if !*stopped {
             *stopped = true;
             if graceful {
                 self.finish();
             }
-            self.end(if graceful { STOP_GRACEFULLY } else { STOP_AT_ONCE }, graceful);
+            self.end();
             *self.state.lock().unwrap_or_else(PoisonError::into_inner) = StreamingContextState::Stopped;
         }
         if stop_context {
@@ -226,6 +233,7 @@ impl Runtime {
         let start = Instant::now();
         while self.graph.receivers.has_unallocated_received_blocks()
             && !self.termination.has_failed()
+            && !self.termination.stops_at_once()
             && start.elapsed() < timeout
         {
             std::thread::sleep(LOOK);
@@ -238,10 +246,11 @@ impl Runtime {
     }
 
     /// Ends all threads, in the order in which what they need ends.
-    fn end(&self, timeout: Duration, graceful: bool) {
+    fn end(&self) {
+        let at_once = self.termination.stops_at_once();
+        let timeout = if at_once { STOP_AT_ONCE } else { STOP_GRACEFULLY };
         self.generator.stop_timer(true);
-        if !graceful {
-            self.scheduler.halt();
+        if at_once {
             self.graph.receivers.stop(timeout);
         }
         if !self.generator.stop(timeout) {

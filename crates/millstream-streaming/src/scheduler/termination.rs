@@ -16,6 +16,8 @@ pub(crate) struct Termination {
 #[derive(Default)]
 struct State {
     stopped: bool,
+    /// A stop at once was asked for: nothing that takes long is waited for any more.
+    at_once: bool,
     failure: Option<Error>,
     /// All batches up to this one were completed.
     completed: Option<Time>,
@@ -39,6 +41,15 @@ impl Termination {
         self.state().failure.is_some()
     }
 
+    pub(crate) fn stop_at_once(&self) {
+        self.state().at_once = true;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn stops_at_once(&self) -> bool {
+        self.state().at_once
+    }
+
     pub(crate) fn stopped(&self) {
         self.state().stopped = true;
         self.changed.notify_all();
@@ -56,10 +67,10 @@ impl Termination {
         self.wait(timeout, |state| state.stopped)
     }
 
-    /// Waits until all batches up to `batch` were completed, or something failed or was stopped.
+    /// Waits until all batches up to `batch` were completed, or something failed or was stopped at once.
     pub(crate) fn wait_completed(&self, batch: Time, timeout: Duration) -> Result<bool> {
         let done = |state: &State| state.completed >= Some(batch);
-        self.wait(Some(timeout), |state| done(state) || state.stopped)?;
+        self.wait(Some(timeout), |state| done(state) || state.stopped || state.at_once)?;
         Ok(done(&self.state()))
     }
 

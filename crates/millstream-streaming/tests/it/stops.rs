@@ -179,6 +179,31 @@ fn a_stop_at_once_does_not_wait_for_a_server_that_never_sends_or_never_accepts_o
 }
 
 #[test]
+fn a_stop_at_once_cuts_short_a_graceful_one() {
+    let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+    let (go_on, may_go) = mpsc::channel::<()>();
+    let may_go = Mutex::new(may_go);
+    let (begun, begins) = mpsc::channel();
+    driver.input(vec![vec![1]]).foreach_rdd(move |_| {
+        begun.send(()).unwrap();
+        // Until the test ends.
+        let _ = may_go.lock().unwrap().recv();
+    });
+    let steps = driver.start().unwrap();
+    steps.clock.advance(SECOND);
+    begins.recv_timeout(LONG).unwrap();
+    let handle = steps.running.stop_handle();
+    let graceful = std::thread::spawn({
+        let handle = handle.clone();
+        move || handle.stop(true, true)
+    });
+    handle.stop(true, false).unwrap();
+    graceful.join().unwrap().unwrap();
+    assert_eq!(steps.running.state(), millstream_streaming::StreamingContextState::Stopped);
+    drop(go_on);
+}
+
+#[test]
 fn a_stop_at_once_leaves_an_output_alone_that_does_not_end() {
     let streaming = streaming(5);
     let (entered, waits) = mpsc::channel();
