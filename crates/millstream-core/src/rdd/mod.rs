@@ -5,9 +5,14 @@
 
 pub(crate) mod actions;
 mod compute;
+mod distinct;
 mod exchange;
 mod filter;
 mod flat_map;
+mod glom;
+mod group_by;
+mod intersection;
+mod key_by;
 pub(crate) mod lineage;
 mod local_checkpoint;
 mod map;
@@ -16,6 +21,7 @@ mod narrow;
 mod pairs;
 mod persist;
 pub(crate) mod source;
+mod subtract;
 mod union;
 
 use std::any::Any;
@@ -335,9 +341,12 @@ fn capturing(operator: &Operator, bytes: usize) -> Error {
     let remedy = match operator.name.trim_end_matches("_env") {
         "map_ref" => "map_env(values, |values, record| ..)".into(),
         "generate" => "parallelize(0..n, n).flat_map_env(values, |values, partition| ..)".into(),
-        // What merges records is handed records only: they must bring the values along.
+        // These are handed records only, which must bring the values along.
         merging @ ("reduce" | "reduce_by_key") => {
             format!("map_env(values, |values, record| ..).{merging}(|a, b| ..)")
+        }
+        name @ ("fold" | "aggregate" | "key_by" | "group_by" | "aggregate_by_key" | "fold_by_key") => {
+            format!("map_env(values, |values, record| ..).{name}(..)")
         }
         name => format!("{name}_env(values, |values, ..| ..)"),
     };

@@ -17,6 +17,7 @@ mod faults;
 mod jobs;
 mod lineage;
 mod models;
+mod more_operators;
 mod narrow;
 mod pairs;
 mod processes;

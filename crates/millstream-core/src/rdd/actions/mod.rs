@@ -2,23 +2,35 @@
 //!
 //! All are a few lines on [`run`](Rdd::run): a closure for a partition, with values that travel along.
 
+mod aggregate;
 mod collect;
 mod count;
+mod count_by_key;
+mod count_by_value;
+mod first;
+mod fold;
 mod foreach;
 mod foreach_partition;
+mod is_empty;
+mod lookup;
+mod max;
+mod min;
 mod reduce;
 mod take;
+mod take_ordered;
+mod top;
 
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 
 use super::Rdd;
 use crate::data::Data;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
 use crate::operator::{self, Operator, Origin};
 use crate::rdd::{AnyRdd, capturing};
 use crate::scheduler::action::{Action, AnyAction, RebuildAction};
+use crate::scheduler::panics;
 use crate::stream::ChunkStream;
 use crate::task::TaskContext;
 
@@ -71,6 +83,14 @@ impl<T: Data> Rdd<T> {
     pub(crate) fn all_partitions(&self) -> Vec<usize> {
         (0..self.num_partitions()).collect()
     }
+}
+
+/// Merges the results of the partitions on this thread, where a panic of the user's code is an error as it is in a task.
+fn merging<R>(name: &'static str, place: &'static Location<'static>, merge: impl FnOnce() -> R) -> Result<R> {
+    panics::noted(|| catch_unwind(AssertUnwindSafe(merge))).map_err(|panic| {
+        let operator = Operator::call(name, place);
+        Error::user(format!("{operator}, merging the results of the partitions: {panic}"))
+    })
 }
 
 fn action<T: Data, R: Data, E: Data, F>(

@@ -1,13 +1,12 @@
 //! `reduce`: all records in one.
 
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 
+use super::merging;
 use crate::chunk::Cursor;
 use crate::data::Data;
-use crate::error::{Error, Result};
-use crate::operator::Operator;
+use crate::error::Result;
 use crate::rdd::Rdd;
-use crate::scheduler::panics;
 use crate::stream;
 
 impl<T: Data> Rdd<T> {
@@ -30,8 +29,17 @@ impl<T: Data> Rdd<T> {
     where
         F: Fn(T, T) -> T + Clone + Send + Sync + 'static,
     {
+        self.reduce_as("reduce", f)
+    }
+
+    /// Merges all records, under the name of the action it is done for.
+    #[track_caller]
+    pub(super) fn reduce_as<F>(&self, name: &'static str, f: F) -> Result<Option<T>>
+    where
+        F: Fn(T, T) -> T + Clone + Send + Sync + 'static,
+    {
         let (merge, place) = (f.clone(), Location::caller());
-        let parts: Vec<Option<T>> = self.run("reduce", self.all_partitions(), (), move |(), input, _| {
+        let parts: Vec<Option<T>> = self.run(name, self.all_partitions(), (), move |(), input, _| {
             let mut merged: Option<T> = None;
             stream::drain(input, |chunk| {
                 for record in Cursor::from(chunk) {
@@ -44,11 +52,6 @@ impl<T: Data> Rdd<T> {
             })?;
             Ok(merged)
         })?;
-        // On this thread the closure is the user's as well: its panic is an error like those of the tasks.
-        let merge = AssertUnwindSafe(|| parts.into_iter().flatten().reduce(f));
-        panics::noted(|| catch_unwind(merge)).map_err(|panic| {
-            let operator = Operator::call("reduce", place);
-            Error::user(format!("{operator}, merging the results of the partitions: {panic}"))
-        })
+        merging(name, place, || parts.into_iter().flatten().reduce(f))
     }
 }

@@ -23,13 +23,19 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn take(&self, n: usize) -> Result<Vec<T>> {
+        self.take_as("take", n)
+    }
+
+    /// Returns the first `n` records, under the name of the action it is done for.
+    #[track_caller]
+    pub(super) fn take_as(&self, name: &'static str, n: usize) -> Result<Vec<T>> {
         let mut records: Vec<T> = Vec::new();
         let (mut read, all) = (0, self.num_partitions());
         // Without partitions there is a job all the same: it finds what is wrong with the RDD.
         while records.len() < n {
             let next = all.min(read + 1.max(read * SCALE_UP));
             let missing = n - records.len();
-            let parts = self.run("take", (read..next).collect(), missing, |&missing, mut input, _| {
+            let parts = self.run(name, (read..next).collect(), missing, |&missing, mut input, _| {
                 let mut first: Vec<T> = Vec::new();
                 while first.len() < missing
                     && let Some(mut chunk) = input.next_chunk()?

@@ -1,9 +1,20 @@
 //! Operators of RDDs of pairs, one file each.
 
+mod aggregate_by_key;
 mod cogroup;
+mod flat_map_values;
+mod fold_by_key;
+mod full_outer_join;
 mod group_by_key;
+mod join;
+mod keys;
+mod left_outer_join;
+mod map_values;
 mod partition_by;
 mod reduce_by_key;
+mod right_outer_join;
+mod subtract_by_key;
+mod values;
 
 pub use cogroup::Grouped;
 

@@ -1,0 +1,42 @@
+//! `distinct`: each record once.
+
+use super::Rdd;
+use super::narrow::Form;
+use crate::data::Key;
+
+impl<T: Key> Rdd<T> {
+    /// Gives each record once, in as many partitions as there are.
+    ///
+    /// Costs a shuffle and one hash table entry per record and task.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let mut records = context.parallelize([1, 2, 1, 1], 2).distinct().collect()?;
+    /// records.sort();
+    /// assert_eq!(records, [1, 2]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn distinct(&self) -> Rdd<T> {
+        self.distinct_with(self.num_partitions())
+    }
+
+    /// Gives each record once, in a number of partitions.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let records = context.parallelize([7, 7, 7], 2).distinct_with(5);
+    /// assert_eq!((records.num_partitions(), records.collect()?), (5, vec![7]));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn distinct_with(&self, partitions: usize) -> Rdd<T> {
+        let keys = self.with_nothing("distinct");
+        let once = keys.reduce_by_key_with(|(), ()| (), partitions);
+        once.per_chunk(Form::new("distinct"), |(), chunk| chunk.map(|(record, ())| record))
+    }
+}

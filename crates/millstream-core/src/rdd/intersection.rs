@@ -1,0 +1,30 @@
+//! `intersection`: the records two RDDs have in common.
+
+use super::Rdd;
+use super::narrow::Form;
+use crate::data::Key;
+
+impl<T: Key> Rdd<T> {
+    /// Gives each record that is also in `other`, once.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let common = context.parallelize([1, 2, 2], 2).intersection(&context.parallelize([2, 3], 1));
+    /// assert_eq!(common.collect()?, [2]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn intersection(&self, other: &Rdd<T>) -> Rdd<T> {
+        let both = self.with_nothing("intersection").cogroup(&other.with_nothing("intersection"));
+        let common = both.filter(|(_, (left, right))| !left.is_empty() && !right.is_empty());
+        common.keys()
+    }
+
+    /// Makes keys of the records, under the name of the operator it is done for.
+    #[track_caller]
+    pub(super) fn with_nothing(&self, name: &'static str) -> Rdd<(T, ())> {
+        self.per_chunk(Form::new(name), |(), chunk| chunk.map(|record| (record, ())))
+    }
+}

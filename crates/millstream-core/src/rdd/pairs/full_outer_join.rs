@@ -1,0 +1,70 @@
+//! `full_outer_join`: join, with the keys of both RDDs optional.
+
+use super::Grouped;
+use crate::data::{Data, Key};
+use crate::rdd::Rdd;
+use crate::shuffle::partitioner::Partitioner;
+
+impl<K: Key, V: Data> Rdd<(K, V)> {
+    /// Pairs each value of a key here with each of its values in `other`; a side that has none is nothing.
+    ///
+    /// All values of a key must fit in memory, and so must what is made of them.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let left = context.parallelize([(1, 'a')], 1);
+    /// let right = context.parallelize([(2, 'x')], 1);
+    /// let mut joined = left.full_outer_join(&right).collect()?;
+    /// joined.sort();
+    /// assert_eq!(joined, [(1, (Some('a'), None)), (2, (None, Some('x')))]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    #[expect(
+        clippy::type_complexity,
+        reason = "the record type of Spark's method, which an alias would hide"
+    )]
+    pub fn full_outer_join<W: Data>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, (Option<V>, Option<W>))> {
+        self.full_outer_join_with(other, self.context().default_parallelism())
+    }
+
+    /// Joins like [`full_outer_join`](Rdd::full_outer_join), with a partitioner or a number of partitions.
+    ///
+    /// A side whose keys are already spread by the same partitioner is not moved.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let pairs = context.parallelize([(1, 'a')], 2);
+    /// let joined = pairs.full_outer_join_with(&pairs, 3);
+    /// assert_eq!((joined.num_partitions(), joined.count()?), (3, 1));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    #[expect(
+        clippy::type_complexity,
+        reason = "the record type of Spark's method, which an alias would hide"
+    )]
+    pub fn full_outer_join_with<W: Data>(
+        &self,
+        other: &Rdd<(K, W)>,
+        partitioner: impl Into<Partitioner<K>>,
+    ) -> Rdd<(K, (Option<V>, Option<W>))> {
+        self.cogroup_with(other, partitioner).flat_map_values_as(
+            "full_outer_join",
+            (),
+            |(), (left, right): Grouped<V, W>| {
+                let right = or_nothing(right);
+                or_nothing(left)
+                    .into_iter()
+                    .flat_map(move |v| right.clone().into_iter().map(move |w| (v.clone(), w)))
+            },
+        )
+    }
+}
+
+/// Makes one missing value of no values.
+pub(super) fn or_nothing<V>(values: Vec<V>) -> Vec<Option<V>> {
+    if values.is_empty() { vec![None] } else { values.into_iter().map(Some).collect() }
+}

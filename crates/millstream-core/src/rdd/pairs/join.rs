@@ -1,0 +1,54 @@
+//! `join`: pairs each value of a key here with each of its values in `other`.
+
+use super::Grouped;
+use crate::data::{Data, Key};
+use crate::rdd::Rdd;
+use crate::shuffle::partitioner::Partitioner;
+
+impl<K: Key, V: Data> Rdd<(K, V)> {
+    /// Pairs each value of a key here with each of its values in `other`; keys of one side only are left out.
+    ///
+    /// All values of a key must fit in memory, and so must what is made of them.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let left = context.parallelize([(1, 'a'), (2, 'b')], 1);
+    /// let right = context.parallelize([(1, "x"), (1, "y"), (3, "z")].map(|(k, v)| (k, v.to_owned())), 1);
+    /// let mut joined = left.join(&right).collect()?;
+    /// joined.sort();
+    /// assert_eq!(joined, [(1, ('a', "x".into())), (1, ('a', "y".into()))]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn join<W: Data>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, (V, W))> {
+        self.join_with(other, self.context().default_parallelism())
+    }
+
+    /// Joins like [`join`](Rdd::join), with a partitioner or a number of partitions.
+    ///
+    /// A side whose keys are already spread by the same partitioner is not moved.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let pairs = context.parallelize([(1, 'a')], 2);
+    /// let joined = pairs.join_with(&pairs, 3);
+    /// assert_eq!((joined.num_partitions(), joined.count()?), (3, 1));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn join_with<W: Data>(
+        &self,
+        other: &Rdd<(K, W)>,
+        partitioner: impl Into<Partitioner<K>>,
+    ) -> Rdd<(K, (V, W))> {
+        self.cogroup_with(other, partitioner).flat_map_values_as(
+            "join",
+            (),
+            |(), (left, right): Grouped<V, W>| {
+                left.into_iter().flat_map(move |v| right.clone().into_iter().map(move |w| (v.clone(), w)))
+            },
+        )
+    }
+}

@@ -1,0 +1,22 @@
+//! `keys`: the key of each pair.
+
+use crate::data::Data;
+use crate::rdd::Rdd;
+use crate::rdd::narrow::Form;
+
+impl<K: Data, V: Data> Rdd<(K, V)> {
+    /// Gives the key of each pair, duplicates included.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let pairs = context.parallelize([("a".to_owned(), 1), ("b".to_owned(), 2)], 1);
+    /// assert_eq!(pairs.keys().collect()?, ["a", "b"]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn keys(&self) -> Rdd<K> {
+        self.per_chunk(Form::new("keys"), |(), chunk| chunk.map(|(key, _)| key))
+    }
+}

@@ -1,0 +1,57 @@
+//! `right_outer_join`: join, with the keys of this RDD optional.
+
+use super::Grouped;
+use super::full_outer_join::or_nothing;
+use crate::data::{Data, Key};
+use crate::rdd::Rdd;
+use crate::shuffle::partitioner::Partitioner;
+
+impl<K: Key, V: Data> Rdd<(K, V)> {
+    /// Pairs each value of a key in `other` with each of its values here, or with nothing where it has none.
+    ///
+    /// All values of a key must fit in memory, and so must what is made of them.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let left = context.parallelize([(1, 'a'), (2, 'b')], 1);
+    /// let right = context.parallelize([(1, "x"), (1, "y"), (3, "z")].map(|(k, v)| (k, v.to_owned())), 1);
+    /// let mut joined = left.right_outer_join(&right).collect()?;
+    /// joined.sort();
+    /// assert_eq!(joined, [(1, (Some('a'), "x".into())), (1, (Some('a'), "y".into())), (3, (None, "z".into()))]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn right_outer_join<W: Data>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, (Option<V>, W))> {
+        self.right_outer_join_with(other, self.context().default_parallelism())
+    }
+
+    /// Joins like [`right_outer_join`](Rdd::right_outer_join), with a partitioner or a number of partitions.
+    ///
+    /// A side whose keys are already spread by the same partitioner is not moved.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let pairs = context.parallelize([(1, 'a')], 2);
+    /// let joined = pairs.right_outer_join_with(&pairs, 3);
+    /// assert_eq!((joined.num_partitions(), joined.count()?), (3, 1));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn right_outer_join_with<W: Data>(
+        &self,
+        other: &Rdd<(K, W)>,
+        partitioner: impl Into<Partitioner<K>>,
+    ) -> Rdd<(K, (Option<V>, W))> {
+        self.cogroup_with(other, partitioner).flat_map_values_as(
+            "right_outer_join",
+            (),
+            |(), (left, right): Grouped<V, W>| {
+                or_nothing(left)
+                    .into_iter()
+                    .flat_map(move |v| right.clone().into_iter().map(move |w| (v.clone(), w)))
+            },
+        )
+    }
+}
