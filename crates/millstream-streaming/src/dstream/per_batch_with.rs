@@ -1,7 +1,9 @@
 //! The form of an operator that makes an RDD of the RDDs of two streams.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_core::operator::Operator;
 use millstream_core::rdd::AnyRdd;
 use millstream_core::{Data, Rdd};
 
@@ -22,7 +24,7 @@ struct PerBatchWith<T: Data, U: Data, V: Data> {
 impl<T: Data> DStream<T> {
     /// Puts an operator on two streams that only describes an RDD in terms of theirs.
     ///
-    /// Streams with different slides are reported by `start`.
+    /// Streams that do not fit together are reported by `start`.
     #[track_caller]
     pub(crate) fn per_batch_with<U: Data, V: Data>(
         &self,
@@ -32,16 +34,23 @@ impl<T: Data> DStream<T> {
     ) -> DStream<V> {
         let node = PerBatchWith { left: self.clone(), right: other.clone(), make: Box::new(make) };
         let stream = DStream::new(self.graph(), name, node);
+        self.must_fit(other, stream.any().operator());
+        stream
+    }
+
+    /// Notes what keeps an operator from reading this stream and `other` batch by batch, to be reported by `start`.
+    pub(crate) fn must_fit<U: Data>(&self, other: &DStream<U>, operator: &Operator) {
+        if !Arc::ptr_eq(self.graph(), other.graph()) {
+            let problem = "the streams belong to different streaming contexts; put them on one";
+            self.graph().problem(operator, problem);
+        }
         let (slide, others) = (self.slide_duration(), other.slide_duration());
         if slide != others {
-            self.graph().problem(
-                stream.any().operator(),
-                format!(
-                    "the streams have different slides, {slide:?} and {others:?}; use windows with the same slide on them"
-                ),
+            let problem = format!(
+                "the streams have different slides, {slide:?} and {others:?}; use windows with the same slide on them"
             );
+            self.graph().problem(operator, problem);
         }
-        stream
     }
 }
 

@@ -1,6 +1,5 @@
 //! `union`: the records of several streams.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_core::rdd::AnyRdd;
@@ -21,32 +20,12 @@ impl<T: Data> DStream<T> {
     /// ```
     #[track_caller]
     pub fn union(&self, other: &DStream<T>) -> DStream<T> {
-        union("union", vec![self.clone(), other.clone()])
+        let parents = vec![self.clone(), other.clone()];
+        let node = Union { parents, slide: self.slide_duration(), context: self.context().clone() };
+        let union = DStream::new(self.graph(), "union", node);
+        self.must_fit(other, union.any().operator());
+        union
     }
-}
-
-/// Unites one or more streams.
-#[track_caller]
-pub(crate) fn union<T: Data>(name: &'static str, parents: Vec<DStream<T>>) -> DStream<T> {
-    let graph = Arc::clone(parents[0].graph());
-    let slide = parents[0].slide_duration();
-    let slides: Vec<Duration> = parents.iter().map(DStream::slide_duration).collect();
-    let foreign = parents.iter().any(|parent| !Arc::ptr_eq(parent.graph(), &graph));
-    let context = graph.context.clone();
-    let union = DStream::new(&graph, name, Union { parents, slide, context });
-    if foreign {
-        let problem = "the streams belong to different streaming contexts; put them on one";
-        graph.problem(union.any().operator(), problem);
-    }
-    if let Some(other) = slides.iter().find(|other| **other != slide) {
-        graph.problem(
-            union.any().operator(),
-            format!(
-                "the streams have different slides, {slide:?} and {other:?}; use windows with the same slide on them"
-            ),
-        );
-    }
-    union
 }
 
 struct Union<T: Data> {

@@ -93,3 +93,13 @@ fn streams_of_different_slides_are_refused_at_the_start() {
     let problem = driver.start().err().unwrap().to_string();
     assert!(problem.contains("cogroup at ") && problem.contains("different slides, 1s and 2s"), "{problem}");
 }
+
+#[test]
+fn streams_of_two_contexts_are_refused_at_the_start() {
+    let second = Duration::from_secs(1);
+    let (driver, other) =
+        (Driver::new(Conf::empty(), second).unwrap(), Driver::new(Conf::empty(), second).unwrap());
+    driver.input(batches![[(1, 2)]]).cogroup(&other.input(batches![[(1, 3)]])).print_with(1);
+    let problem = driver.start().err().unwrap().to_string();
+    assert!(problem.contains("cogroup at ") && problem.contains("different streaming contexts"), "{problem}");
+}
