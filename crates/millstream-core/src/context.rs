@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::conf::Conf;
 use crate::error::Result;
+use crate::fs::FileSystems;
 use crate::ids::{RddId, ShuffleId};
 use crate::master::Master;
 use crate::scheduler::engine::Engine;
@@ -36,6 +37,7 @@ pub struct Context(Arc<Inner>);
 struct Inner {
     conf: Conf,
     engine: Arc<Engine>,
+    files: FileSystems,
     default_parallelism: usize,
     strict_closures: bool,
     next_rdd: AtomicU64,
@@ -87,9 +89,11 @@ impl Context {
         let engine = Engine::new(Box::new(executor), max_failures);
         let default_parallelism = conf.get(settings::DEFAULT_PARALLELISM)?.unwrap_or(engine.slots());
         let strict_closures = conf.get(settings::CLOSURES_STRICT)?;
+        let files = FileSystems::new(conf.clone());
         Ok(Context(Arc::new(Inner {
             conf,
             engine,
+            files,
             default_parallelism,
             strict_closures,
             next_rdd: AtomicU64::new(0),
@@ -100,6 +104,12 @@ impl Context {
     /// Returns the settings.
     pub fn conf(&self) -> &Conf {
         &self.0.conf
+    }
+
+    /// Returns the file systems of the schemes that are registered, made with the settings.
+    #[must_use]
+    pub fn file_systems(&self) -> FileSystems {
+        self.0.files.clone()
     }
 
     /// Returns the number of reduce tasks unless one is given: `spark.default.parallelism`, else the worker threads.

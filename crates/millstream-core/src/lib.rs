@@ -12,6 +12,7 @@
 //! | [`shuffle`] | how they cross to the next stage |
 //! | [`scheduler`] | stages, tasks, retries, executors |
 //! | [`operator`] and `function` | names of operators and closures that another process of the same program understands |
+//! | [`fs`] | files here and elsewhere: paths, patterns, file systems by scheme |
 //! | [`text`], [`show`] | a small string, and Scala's way of printing |
 //!
 //! # Examples
@@ -36,6 +37,7 @@ pub mod conf;
 mod context;
 pub mod data;
 pub mod error;
+pub mod fs;
 mod function;
 pub mod ids;
 mod master;
