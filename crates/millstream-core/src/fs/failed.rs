@@ -32,6 +32,12 @@ pub fn failed(doing: &str, path: &FsPath, error: io::Error) -> Error {
     Error::io(format!("{doing} {path}"), io::Error::new(kind, format!("{error}; {remedy}")))
 }
 
+/// Makes an error of a failure to write, inside of a format that does not know where it writes to.
+#[must_use]
+pub fn write_failed(error: io::Error) -> Error {
+    Error::io("writing", error)
+}
+
 /// Returns whether the error says that a file or directory is missing.
 #[must_use]
 pub fn is_not_found(error: &Error) -> bool {

@@ -7,24 +7,37 @@
 //! | [`LocalFs`] | this machine's files |
 //! | [`register`] | adds a file system for a scheme, such as `s3a` |
 //! | [`FileSystems`] | finds the file system of a path; each context has one, [`Context::file_systems`](crate::Context::file_systems) |
+//! | [`Codec`] | compression, by the end of a name |
+//! | [`InputFormat`], [`OutputFormat`] | how records are read from files and written to them |
 //! | [`FileSystems::input_files`] | the files that a comma-separated list of paths and patterns names |
 
+mod codec;
 mod failed;
+mod format;
 mod glob;
 mod input_files;
+pub(crate) mod lines;
 mod local;
+mod object_format;
 mod path;
 mod registry;
+mod text_format;
+mod whole_format;
 
 use std::io::{Read, Write};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-pub use failed::{failed, is_not_found};
+pub use codec::{Codec, CodecWriter};
+pub use failed::{failed, is_not_found, write_failed};
+pub use format::{Cut, FileSplit, InputFormat, OutputFormat};
 pub use local::LocalFs;
+pub use object_format::ObjectFormat;
 pub use path::FsPath;
 pub use registry::{FileSystems, Make, register};
+pub use text_format::TextFormat;
+pub use whole_format::{Content, FixedFormat, WholeFormat};
 
 use crate::error::Result;
 

@@ -28,6 +28,7 @@ use std::any::Any;
 use std::panic::Location;
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub use actions::Existing;
 pub use compute::{Compute, Dependency};
 pub(crate) use compute::{Rebuild, Rebuilding, Recipe};
 pub use pairs::Grouped;

@@ -310,7 +310,7 @@ settings! {
         .without_effect("nothing is encrypted in this version");
     /// Refuses to save into a directory that exists.
     HADOOP_VALIDATE_OUTPUT_SPECS: bool = "spark.hadoop.validateOutputSpecs",
-        boolean().default("true").without_effect("no Hadoop library is used");
+        boolean().default("true");
     /// Bounds the silence of a connection between processes.
     NETWORK_TIMEOUT: Duration = "spark.network.timeout",
         duration(Seconds).default("120s").without_effect(ONE_PROCESS);

@@ -57,7 +57,7 @@ impl Executor for Elsewhere {
     }
 }
 
-fn elsewhere() -> Context {
+pub(crate) fn elsewhere() -> Context {
     Context::with_executor(Conf::empty(), Elsewhere).unwrap()
 }
 

@@ -1,11 +1,11 @@
 //! `parallelize`, `from_chunks`, `generate`, `text_file`, `empty_rdd`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use millstream_core::{Chunk, Error};
 use proptest::prelude::*;
 
+use crate::directory::Directory;
 use crate::{context, partitions};
 
 #[test]
@@ -53,38 +53,15 @@ fn records_are_made_where_they_are_read() {
     assert_eq!(context().generate(0, |_| [0]).collect().unwrap(), []);
 }
 
-/// A directory of this test's own, which goes with it.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("millstream-core-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Directory(path)
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, content).unwrap();
-        path
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).unwrap();
-    }
-}
-
 #[test]
 fn a_file_is_read_line_by_line() {
     let directory = Directory::new("file");
     let path = directory.write("a.txt", b"one\r\ntwo\n\nf\xffur\nfive");
     for partitions in 1..8 {
-        let lines = context().text_file(&path, partitions).collect().unwrap();
+        let lines = context().text_file_with(&path, partitions).collect().unwrap();
         assert_eq!(lines, ["one", "two", "", "f\u{FFFD}ur", "five"]);
     }
-    let empty = context().text_file(directory.write("empty", ""), 3);
+    let empty = context().text_file_with(directory.write("empty", ""), 3);
     assert_eq!(empty.collect().unwrap(), Vec::<String>::new());
     assert_eq!(empty.count().unwrap(), 0);
 }
@@ -95,7 +72,7 @@ fn long_files_are_cut_at_lines() {
     let lines: Vec<String> = (0..20_000).map(|n| format!("{n} {}", "x".repeat(n % 50))).collect();
     let path = directory.write("long.txt", lines.join("\n") + "\n");
     for partitions in [1, 2, 7, 100] {
-        let rdd = context().text_file(&path, partitions);
+        let rdd = context().text_file_with(&path, partitions);
         assert!(rdd.num_partitions() >= partitions);
         assert_eq!(rdd.collect().unwrap(), lines);
     }
@@ -112,7 +89,10 @@ fn a_directory_is_read_in_the_order_of_its_files_names() {
     std::fs::create_dir(directory.0.join("within")).unwrap();
     std::fs::write(directory.0.join("within/d"), "no\n").unwrap();
     for partitions in 1..5 {
-        assert_eq!(context().text_file(&directory.0, partitions).collect().unwrap(), ["1", "2", "3", "4"]);
+        assert_eq!(
+            context().text_file_with(&directory.0, partitions).collect().unwrap(),
+            ["1", "2", "3", "4"]
+        );
     }
 }
 
@@ -120,18 +100,16 @@ fn a_directory_is_read_in_the_order_of_its_files_names() {
 fn a_file_that_is_gone_fails_the_action_that_needs_it() {
     let directory = Directory::new("gone");
     let path = directory.write("a", "1\n");
-    let rdd = context().text_file(&path, 1);
+    let rdd = context().text_file_with(&path, 1);
     std::fs::remove_file(&path).unwrap();
     let Error::JobFailed(failure) = rdd.count().unwrap_err() else { panic!("another error") };
-    assert!(failure.operator.starts_with("text_file at "), "{failure}");
+    assert!(failure.operator.starts_with("text_file_with at "), "{failure}");
     assert!(failure.cause.to_string().starts_with(&format!("opening {}: ", path.display())), "{failure}");
-    std::fs::write(&path, "1\n").unwrap();
-    assert_eq!(rdd.count().unwrap(), 1);
 }
 
 #[test]
 fn a_missing_file_fails_every_action_and_nothing_before() {
-    let missing = context().text_file("/no/such/file", 2);
+    let missing = context().text_file_with("/no/such/file", 2);
     let lengths = missing.map(|line| (line.len(), 1)).reduce_by_key(|a, b| a + b).filter(|_| true);
     let errors = [
         missing.collect().err(),

@@ -16,12 +16,17 @@ mod lookup;
 mod max;
 mod min;
 mod reduce;
+mod save_as_files;
+mod save_as_object_file;
+mod save_as_text_file;
 mod take;
 mod take_ordered;
 mod top;
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
+
+pub use save_as_files::Existing;
 
 use super::Rdd;
 use crate::data::Data;

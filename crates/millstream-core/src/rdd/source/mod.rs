@@ -1,8 +1,13 @@
 //! RDDs that are not made of other RDDs.
 
+mod binary_files;
+mod binary_records;
 mod generate;
+mod object_file;
 pub(crate) mod parallelize;
+mod read_files;
 mod text_file;
+mod whole_text_files;
 
 use super::{AnyRdd, Compute, Dependency, Rebuild, Rebuilding, Recipe};
 use crate::data::Data;

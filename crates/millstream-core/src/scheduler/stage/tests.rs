@@ -128,7 +128,7 @@ fn a_second_plan_keeps_buckets_and_a_third_reads_them() {
 #[test]
 fn a_defect_anywhere_in_the_lineage_is_found() {
     let context = context();
-    let lengths = context.text_file("/no/such/file", 2).map(|line| (line.len(), 1));
+    let lengths = context.text_file_with("/no/such/file", 2).map(|line| (line.len(), 1));
     let rdd = context.parallelize([(1, 1)], 1).union(&lengths.reduce_by_key(|a, b| a + b)).map(|pair| pair);
     assert!(matches!(planned(&rdd.any()).err(), Some(Error::Io { .. })));
 }

@@ -1,0 +1,313 @@
+//! `Codec`: how files are compressed.
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::FsPath;
+use crate::error::{Error, Result};
+
+/// How a file is compressed; readers tell it from the end of the file's name.
+///
+/// # Examples
+/// ```
+/// use millstream_core::fs::{Codec, FsPath};
+///
+/// assert_eq!(Codec::of(&FsPath::parse("/logs/part-00000.gz")?)?, Codec::Gzip);
+/// assert_eq!(Codec::Zstd.extension(), ".zst");
+/// # Ok::<(), millstream_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Codec {
+    /// Not at all.
+    #[default]
+    None,
+    /// gzip, `.gz`.
+    Gzip,
+    /// LZ4 frames, `.lz4`, as the tool `lz4` writes them; Hadoop's own framing is read too.
+    Lz4,
+    /// Zstandard, `.zst`.
+    Zstd,
+    /// bzip2, `.bz2`.
+    Bzip2,
+}
+
+/// Writes compressed bytes; what is dropped without `finish` is cut off.
+pub trait CodecWriter<W>: Write {
+    /// Writes the end and returns what was written to.
+    ///
+    /// # Errors
+    /// If it can not be written.
+    fn finish(self: Box<Self>) -> io::Result<W>;
+}
+
+impl Codec {
+    /// Returns the codec of a file of this name.
+    ///
+    /// # Errors
+    /// If the name ends like those of a compression that can not be read: `.snappy`, `.lzo`, `.deflate`.
+    pub fn of(path: &FsPath) -> Result<Self> {
+        Ok(match path.name().rsplit_once('.').map_or("", |(_, extension)| extension) {
+            "gz" => Codec::Gzip,
+            "lz4" => Codec::Lz4,
+            "zst" | "zstd" => Codec::Zstd,
+            "bz2" => Codec::Bzip2,
+            unread @ ("snappy" | "lzo" | "deflate" | "xz") => {
+                let problem = io::Error::new(
+                    ErrorKind::Unsupported,
+                    format!("`.{unread}` can not be read; compress the file with gzip, lz4, zstd or bzip2"),
+                );
+                return Err(Error::io(format!("opening {path}"), problem));
+            }
+            _ => Codec::None,
+        })
+    }
+
+    /// Returns what is put behind the name of such a file.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Codec::None => "",
+            Codec::Gzip => ".gz",
+            Codec::Lz4 => ".lz4",
+            Codec::Zstd => ".zst",
+            Codec::Bzip2 => ".bz2",
+        }
+    }
+
+    /// Returns what reads the uncompressed bytes; a file that was cut off is an error at its end.
+    ///
+    /// # Errors
+    /// If the beginning can not be read.
+    pub fn reader(self, from: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+        let mut from = BufReader::with_capacity(64 * 1024, from);
+        Ok(match self {
+            Codec::None => Box::new(from),
+            Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(from)),
+            Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(from)),
+            Codec::Zstd => Box::new(zstd::Decoder::with_buffer(from)?),
+            Codec::Lz4 => match from.fill_buf()? {
+                [] => Box::new(io::empty()),
+                start if start.starts_with(&LZ4_FRAME) => Box::new(Frames::new(from)),
+                _ => Box::new(HadoopLz4 { from, block_left: 0, piece: Vec::new(), at: 0 }),
+            },
+        })
+    }
+
+    /// Returns what compresses the bytes written to it.
+    ///
+    /// # Errors
+    /// If the beginning can not be written.
+    pub fn writer<'a, W: Write + 'a>(self, to: W) -> io::Result<Box<dyn CodecWriter<W> + 'a>> {
+        Ok(match self {
+            Codec::None => Box::new(Plain(to)),
+            Codec::Gzip => Box::new(flate2::write::GzEncoder::new(to, flate2::Compression::default())),
+            Codec::Bzip2 => Box::new(bzip2::write::BzEncoder::new(to, bzip2::Compression::default())),
+            Codec::Zstd => {
+                let mut encoder = zstd::Encoder::new(to, 1)?;
+                encoder.include_checksum(true)?;
+                Box::new(encoder)
+            }
+            Codec::Lz4 => {
+                let checked = lz4_flex::frame::FrameInfo::new().content_checksum(true);
+                Box::new(lz4_flex::frame::FrameEncoder::with_frame_info(checked, to))
+            }
+        })
+    }
+}
+
+struct Plain<W>(W);
+
+impl<W: Write> Write for Plain<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write> CodecWriter<W> for Plain<W> {
+    fn finish(self: Box<Self>) -> io::Result<W> {
+        Ok(self.0)
+    }
+}
+
+impl<W: Write> CodecWriter<W> for flate2::write::GzEncoder<W> {
+    fn finish(self: Box<Self>) -> io::Result<W> {
+        (*self).finish()
+    }
+}
+
+impl<W: Write> CodecWriter<W> for bzip2::write::BzEncoder<W> {
+    fn finish(self: Box<Self>) -> io::Result<W> {
+        (*self).finish()
+    }
+}
+
+impl<W: Write> CodecWriter<W> for zstd::Encoder<'_, W> {
+    fn finish(self: Box<Self>) -> io::Result<W> {
+        (*self).finish()
+    }
+}
+
+impl<W: Write> CodecWriter<W> for lz4_flex::frame::FrameEncoder<W> {
+    fn finish(self: Box<Self>) -> io::Result<W> {
+        (*self).finish().map_err(io::Error::other)
+    }
+}
+
+/// The first bytes of an LZ4 frame.
+const LZ4_FRAME: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
+
+type Source = BufReader<Box<dyn Read + Send>>;
+
+/// LZ4 frames one behind the other.
+struct Frames {
+    decoder: lz4_flex::frame::FrameDecoder<Source>,
+}
+
+impl Frames {
+    fn new(from: Source) -> Self {
+        Frames { decoder: lz4_flex::frame::FrameDecoder::new(from) }
+    }
+}
+
+impl Read for Frames {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.decoder.read(buffer)?;
+            // At the end of a frame the decoder gives nothing once; what follows is another frame.
+            if read > 0 || buffer.is_empty() || self.decoder.get_mut().fill_buf()?.is_empty() {
+                return Ok(read);
+            }
+        }
+    }
+}
+
+/// Hadoop's framing: blocks with their length before and after compression, each of one or more compressed pieces.
+struct HadoopLz4 {
+    from: Source,
+    /// Bytes of the block that have not been uncompressed.
+    block_left: usize,
+    piece: Vec<u8>,
+    at: usize,
+}
+
+/// Hadoop's blocks have 256 KiB; a length beyond this is not one.
+const MOST_OF_A_BLOCK: usize = 64 << 20;
+
+impl HadoopLz4 {
+    fn length(&mut self) -> io::Result<usize> {
+        let mut bytes = [0; 4];
+        self.from.read_exact(&mut bytes)?;
+        let length = u32::from_be_bytes(bytes) as usize;
+        let problem = "this is neither an LZ4 frame nor a file of Hadoop's Lz4Codec";
+        if length > MOST_OF_A_BLOCK {
+            return Err(io::Error::new(ErrorKind::InvalidData, problem));
+        }
+        Ok(length)
+    }
+
+    /// Uncompresses the next piece; returns whether there was one.
+    fn next_piece(&mut self) -> io::Result<bool> {
+        while self.block_left == 0 {
+            if self.from.fill_buf()?.is_empty() {
+                return Ok(false);
+            }
+            self.block_left = self.length()?;
+        }
+        let mut compressed = vec![0; self.length()?];
+        self.from.read_exact(&mut compressed)?;
+        self.piece.resize(self.block_left, 0);
+        let length = lz4_flex::block::decompress_into(&compressed, &mut self.piece)
+            .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+        self.piece.truncate(length);
+        self.at = 0;
+        self.block_left -= length;
+        Ok(length > 0)
+    }
+}
+
+impl Read for HadoopLz4 {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.piece.len() && !self.next_piece()? {
+            return Ok(0);
+        }
+        let piece = &self.piece[self.at..];
+        let length = piece.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&piece[..length]);
+        self.at += length;
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    const ALL: [Codec; 5] = [Codec::None, Codec::Gzip, Codec::Lz4, Codec::Zstd, Codec::Bzip2];
+
+    fn compressed(codec: Codec, bytes: &[u8]) -> Vec<u8> {
+        let mut writer = codec.writer(Vec::new()).unwrap();
+        writer.write_all(bytes).unwrap();
+        writer.finish().unwrap()
+    }
+
+    fn read(codec: Codec, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+        let mut back = Vec::new();
+        codec.reader(Box::new(Cursor::new(bytes)))?.read_to_end(&mut back)?;
+        Ok(back)
+    }
+
+    fn some_bytes() -> Vec<u8> {
+        (0..300_000_u32).flat_map(|n| (n.wrapping_mul(n) / 7).to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        for codec in ALL {
+            for bytes in [Vec::new(), b"to be".to_vec(), some_bytes()] {
+                let once = compressed(codec, &bytes);
+                assert_eq!(read(codec, once.clone()).unwrap(), bytes, "{codec:?}");
+                let twice = [once.clone(), once].concat();
+                assert_eq!(read(codec, twice).unwrap(), bytes.repeat(2), "{codec:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_or_spoilt_is_an_error() {
+        for codec in &ALL[1..] {
+            let whole = compressed(*codec, &some_bytes());
+            for cut in [whole.len() - 1, whole.len() / 2, 5] {
+                assert!(read(*codec, whole[..cut].to_vec()).is_err(), "{codec:?} cut at {cut}");
+            }
+            let mut spoilt = whole.clone();
+            let middle = whole.len() / 2;
+            spoilt[middle..middle + 4].fill(0xa5);
+            assert!(read(*codec, spoilt).is_err(), "{codec:?} spoilt");
+            assert!(read(*codec, b"this is no compressed file at all".to_vec()).is_err(), "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn hadoops_lz4_is_read() {
+        let (first, second) = (b"to be or not to be ".repeat(10), b"that is the question ".repeat(5));
+        let mut file = Vec::new();
+        let both = (first.len() + second.len()) as u32;
+        file.extend(both.to_be_bytes());
+        for piece in [&first, &second] {
+            let compressed = lz4_flex::block::compress(piece);
+            file.extend((compressed.len() as u32).to_be_bytes());
+            file.extend(compressed);
+        }
+        let whole = [file.clone(), file.clone()].concat();
+        let expected = [&first[..], &second[..]].concat().repeat(2);
+        assert_eq!(read(Codec::Lz4, whole.clone()).unwrap(), expected);
+        assert!(read(Codec::Lz4, whole[..whole.len() - 1].to_vec()).is_err());
+    }
+}

@@ -1,0 +1,247 @@
+//! `save_as_text_file`, `save_as_object_file`, `save_as_files` into real directories.
+
+use std::fs;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use millstream_core::fs::{
+    self as files, Codec, FileStatus, FileSystem, FileWriter, FsPath, LocalFs, TextFormat,
+};
+use millstream_core::rdd::Existing;
+use millstream_core::{Conf, Context, Error, Result, TaskContext};
+
+use crate::directory::{Directory, names};
+use crate::file_changes::without_rights;
+use crate::{context, on};
+
+/// Spark's FileSuite: the numbers 1 to 4 as text.
+#[test]
+fn numbers_are_saved_as_lines() {
+    let directory = Directory::new("lines");
+    let out = directory.path("a/b/out");
+    let numbers = context().parallelize(1..=4, 2);
+    numbers.save_as_text_file(&out).unwrap();
+    assert_eq!(names(&out), ["_SUCCESS", "part-00000", "part-00001"]);
+    assert_eq!(fs::read_to_string(out.join("part-00000")).unwrap(), "1\n2\n");
+    assert_eq!(context().text_file(&out).collect().unwrap(), ["1", "2", "3", "4"]);
+    let empty = directory.path("empty");
+    context().empty_rdd::<i32>().save_as_text_file(&empty).unwrap();
+    assert_eq!(names(&empty), ["_SUCCESS"]);
+    let partly = directory.path("partly");
+    context().parallelize([1], 2).save_as_text_file(&partly).unwrap();
+    assert_eq!(names(&partly), ["_SUCCESS", "part-00000", "part-00001"]);
+}
+
+/// Spark's FileSuite: compressed text is smaller, and the same when it is read.
+#[test]
+fn text_is_saved_compressed() {
+    let directory = Directory::new("codecs");
+    let lines = context().parallelize(vec!["a".repeat(10_000); 3], 1);
+    lines.save_as_text_file(directory.path("plain")).unwrap();
+    let plain = fs::metadata(directory.path("plain/part-00000")).unwrap().len();
+    for codec in [Codec::Gzip, Codec::Lz4, Codec::Zstd, Codec::Bzip2] {
+        let out = directory.path(&format!("{codec:?}"));
+        lines.save_as_text_file_with(&out, codec).unwrap();
+        let part = format!("part-00000{}", codec.extension());
+        assert_eq!(names(&out), ["_SUCCESS", &part]);
+        assert!(fs::metadata(out.join(part)).unwrap().len() < plain / 10);
+        assert_eq!(context().text_file(&out).collect().unwrap(), lines.collect().unwrap());
+    }
+}
+
+/// Spark's FileSuite: object files of pairs and of long records.
+#[test]
+fn objects_are_read_as_they_were() {
+    let directory = Directory::new("objects");
+    let out = directory.path("out");
+    let records: Vec<(u32, String)> = (0..3000).map(|n| (n, "b".repeat(n as usize))).collect();
+    let saved = context().parallelize(records.clone(), 3);
+    saved.save_as_object_file(&out).unwrap();
+    assert_eq!(names(&out), ["_SUCCESS", "part-00000", "part-00001", "part-00002"]);
+    let read = context().object_file::<(u32, String)>(&out);
+    assert_eq!(read.num_partitions(), 3);
+    assert!(read.collect().unwrap() == records);
+    let error = context().object_file::<(u32, u32)>(&out).count().unwrap_err().to_string();
+    assert!(error.contains("it holds records of type `(u32, String)`, not `(u32, u32)`"), "{error}");
+    let file = fs::read(out.join("part-00001")).unwrap();
+    fs::write(out.join("part-00001"), &file[..file.len() / 2]).unwrap();
+    let error = context().object_file::<(u32, String)>(&out).count().unwrap_err().to_string();
+    assert!(error.contains("part-00001: it was cut off"), "{error}");
+}
+
+/// Spark's FileSuite: an output directory that exists, empty or not.
+#[test]
+fn an_existing_directory_is_refused_unless_that_is_wanted() {
+    let directory = Directory::new("existing");
+    let out = directory.path("out");
+    fs::create_dir(&out).unwrap();
+    let error = context().parallelize([1], 1).save_as_text_file(&out).unwrap_err();
+    assert!(matches!(error, Error::Argument { .. }), "{error}");
+    let error = error.to_string();
+    assert!(error.starts_with("save_as_text_file at ") && error.contains("saving.rs:"), "{error}");
+    assert!(error.contains(&format!("the output directory {} already exists", out.display())), "{error}");
+    assert_eq!(names(&out), [""; 0]);
+
+    let lenient = Conf::empty().set_master("local[2]").set("spark.hadoop.validateOutputSpecs", "false");
+    let lenient = Context::new(lenient).unwrap();
+    fs::write(out.join("part-00007"), "kept\n").unwrap();
+    lenient.parallelize([1], 1).save_as_text_file(&out).unwrap();
+    assert_eq!(names(&out), ["_SUCCESS", "part-00000", "part-00007"]);
+
+    let file = directory.write("file", "");
+    let error = lenient.parallelize([1], 1).save_as_text_file(&file).unwrap_err().to_string();
+    assert!(error.contains("name a directory"), "{error}");
+}
+
+#[test]
+fn replacing_twice_is_replacing_once() {
+    let directory = Directory::new("replace");
+    let out = directory.path("out");
+    let gzip = TextFormat { codec: Codec::Gzip };
+    context().parallelize(0..10, 5).save_as_files(&out, gzip, Existing::Replace).unwrap();
+    for _ in 0..2 {
+        let plain = TextFormat::default();
+        context().parallelize(0..3, 2).save_as_files(&out, plain, Existing::Replace).unwrap();
+        assert_eq!(names(&out), ["_SUCCESS", "part-00000", "part-00001"]);
+        assert_eq!(context().text_file(&out).collect().unwrap(), ["0", "1", "2"]);
+    }
+    // A job that fails leaves what was there.
+    let failing = context().parallelize(0..3, 2).map(|n| if n == 2 { panic!("no luck") } else { n });
+    failing.save_as_files(&out, gzip, Existing::Replace).unwrap_err();
+    assert_eq!(names(&out), ["_SUCCESS", "part-00000", "part-00001"]);
+}
+
+#[test]
+fn what_attempts_that_failed_have_written_is_not_there() {
+    let directory = Directory::new("attempts");
+    let out = directory.path("out");
+    let numbers = on("local[2,3]").parallelize(0..4000, 4).map(|n| {
+        let attempt = TaskContext::get().unwrap().attempt_number();
+        assert!(n % 1000 != 999 || attempt == 2, "attempt {attempt}");
+        n
+    });
+    numbers.save_as_text_file(&out).unwrap();
+    assert_eq!(names(&out), ["_SUCCESS", "part-00000", "part-00001", "part-00002", "part-00003"]);
+    let read = context().text_file_with(&out, 1).collect().unwrap();
+    assert!(read == (0..4000).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_job_that_fails_leaves_nothing_behind() {
+    let directory = Directory::new("nothing");
+    let failing = context().parallelize(0..3, 3).map(|n| if n == 2 { panic!("no luck") } else { n });
+    let error = failing.save_as_text_file(directory.path("out")).unwrap_err().to_string();
+    assert!(error.contains("no luck") && error.contains("map at "), "{error}");
+    assert_eq!(names(&directory.0), [""; 0]);
+    context().parallelize(0..3, 3).save_as_text_file(directory.path("out")).unwrap();
+    context().text_file("/no/such/file").save_as_text_file(directory.path("none")).unwrap_err();
+    assert_eq!(names(&directory.0), ["out"]);
+}
+
+#[test]
+fn an_output_that_vanishes_while_it_is_written_is_an_error() {
+    let directory = Directory::new("vanished");
+    let out = directory.path("out");
+    let env = out.to_str().unwrap().to_owned();
+    // The first partition is written when the second, whose own file is begun, deletes the directory.
+    let numbers = on("local[1]").parallelize(0..2, 2).map_env(env, |out, n| {
+        if n == 1 {
+            fs::remove_dir_all(out).unwrap();
+        }
+        n
+    });
+    let error = numbers.save_as_text_file(&out).unwrap_err().to_string();
+    assert!(error.contains("publishing ") && error.contains("check the path"), "{error}");
+    assert_eq!(names(&directory.0), [""; 0]);
+}
+
+#[test]
+fn a_directory_without_rights_says_so() {
+    let directory = Directory::new("no-rights");
+    let closed = directory.path("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
+    let save = || context().parallelize([1], 1).save_as_text_file(closed.join("out"));
+    let error = without_rights(save).unwrap_err().to_string();
+    assert!(error.contains("give the user this program runs as the right to do so"), "{error}");
+    assert_eq!(names(&closed), [""; 0]);
+}
+
+/// This machine's files, on a disk that is always full.
+struct Full;
+
+struct FullWriter(File);
+
+impl std::io::Write for FullWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl FileWriter for FullWriter {
+    fn publish(self: Box<Self>) -> Result<()> {
+        panic!("what could not be written is published")
+    }
+
+    fn publish_new(self: Box<Self>) -> Result<bool> {
+        panic!("what could not be written is published")
+    }
+}
+
+fn here(path: &FsPath) -> FsPath {
+    FsPath::parse(path.path()).unwrap()
+}
+
+impl FileSystem for Full {
+    fn status(&self, path: &FsPath) -> Result<FileStatus> {
+        LocalFs.status(&here(path))
+    }
+
+    fn list(&self, directory: &FsPath) -> Result<Vec<FileStatus>> {
+        LocalFs.list(&here(directory))
+    }
+
+    fn open(&self, file: &FileStatus, offset: u64) -> Result<Box<dyn Read + Send>> {
+        LocalFs.open(file, offset)
+    }
+
+    fn create(&self, _: &FsPath) -> Result<Box<dyn FileWriter>> {
+        // Every write to this device fails as one to a full disk does.
+        Ok(Box::new(FullWriter(File::options().write(true).open(Path::new("/dev/full")).unwrap())))
+    }
+
+    fn rename(&self, from: &FsPath, to: &FsPath) -> Result<()> {
+        LocalFs.rename(&here(from), &here(to))
+    }
+
+    fn delete(&self, path: &FsPath) -> Result<bool> {
+        LocalFs.delete(&here(path))
+    }
+
+    fn make_directories(&self, path: &FsPath) -> Result<()> {
+        LocalFs.make_directories(&here(path))
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_that_says_so() {
+    files::register("full", |_, _| Ok(Arc::new(Full)));
+    let directory = Directory::new("full");
+    let out = format!("full://disk{}/out", directory.0.display());
+    let lines = context().parallelize(0..100_000, 2);
+    for codec in [Codec::None, Codec::Gzip, Codec::Lz4, Codec::Zstd, Codec::Bzip2] {
+        let error = lines.save_as_text_file_with(&out, codec).unwrap_err().to_string();
+        assert!(error.contains("make room there, or write elsewhere"), "{codec:?}: {error}");
+        assert!(error.contains("writing full://disk/"), "{codec:?}: {error}");
+    }
+    let error = lines.save_as_object_file(&out).unwrap_err().to_string();
+    assert!(error.contains("make room there"), "{error}");
+    assert_eq!(names(&directory.0), [""; 0]);
+}
