@@ -1,10 +1,11 @@
 //! Every command of the documentation does what the page says. `page.rs` describes the convention.
 
-use crate::page::{Block, blocks};
+use crate::page::{self, Block, blocks};
 use crate::programs::{Ending, Program, free_port, root};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// No command of a page may take longer; a release build on a small machine takes some minutes.
@@ -21,28 +22,23 @@ fn the_commands_of_the_contributors_page_work() {
 }
 
 #[test]
-fn the_commands_of_the_guide_work() {
-    let mut pages: Vec<_> = std::fs::read_dir(root().join("docs"))
-        .expect("docs/ is there")
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".md"))
-        .collect();
-    pages.sort();
+fn the_commands_and_programs_of_the_guide_work() {
+    let pages = page::pages(&root()).unwrap();
+    let pages = pages.iter().map(|path| path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned());
+    let pages: Vec<String> = pages.filter(|page| page.starts_with("docs/")).collect();
     assert!(!pages.is_empty(), "docs/ holds no page");
-    for page in pages {
-        run_page(&format!("docs/{page}"));
-    }
+    pages.iter().for_each(|page| run_page(page));
 }
 
 fn run_page(path: &str) {
     let text = std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
-    if let Err(message) = run_text(&text, &root()) {
+    if let Err(message) = run_text(path, &text, &root()) {
         panic!("{path}: {message}");
     }
 }
 
-/// Runs the commands of a page one after the other in `folder`.
-fn run_text(page: &str, folder: &Path) -> Result<(), String> {
+/// Runs the commands of a page one after the other in `folder`, and its programs, each in an empty folder.
+fn run_text(path: &str, page: &str, folder: &Path) -> Result<(), String> {
     let blocks = blocks(page).map_err(|mistake| mistake.to_string())?;
     let mut ports = HashMap::new();
     for port in blocks.iter().filter_map(|block| block.port) {
@@ -50,9 +46,11 @@ fn run_text(page: &str, folder: &Path) -> Result<(), String> {
     }
     let mut in_background = Vec::new();
     for block in blocks.iter().filter(|block| block.skip.is_none()) {
-        let script = script(block, &ports);
+        let empty_folder = block.is_program().then(EmptyFolder::new);
+        let folder = empty_folder.as_ref().map_or(folder, |empty| &empty.0);
+        let (script, mut command) = command(path, block, &ports);
         eprintln!("line {}: {script}", block.line);
-        let mut program = Program::start(shell(&script).current_dir(folder));
+        let mut program = Program::start(command.current_dir(folder));
         program.input(&block.input);
         if block.background {
             in_background.push((block.line, program));
@@ -89,6 +87,41 @@ fn finish(block: &Block, program: &mut Program) -> Result<(), String> {
     }
 }
 
+/// A block as a command, and its text.
+fn command(path: &str, block: &Block, ports: &HashMap<u16, u16>) -> (String, Command) {
+    if !block.is_program() {
+        let script = script(block, ports);
+        let command = shell(&script);
+        return (script, command);
+    }
+    let name = page::program_name(path, block);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_guide"));
+    command.arg(&name);
+    for (written, free) in ports {
+        command.env(format!("MILLSTREAM_GUIDE_PORT_{written}"), free.to_string());
+    }
+    (format!("guide {name}"), command)
+}
+
+/// A folder that is removed with what was put into it.
+struct EmptyFolder(PathBuf);
+
+impl EmptyFolder {
+    fn new() -> Self {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("millstream-program-{}-{number}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for EmptyFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// The block's script with its appended arguments and with free ports in the place of the page's.
 fn script(block: &Block, ports: &HashMap<u16, u16>) -> String {
     let mut script = block.script.clone();
@@ -117,11 +150,16 @@ fn shell(script: &str) -> Command {
 #[test]
 fn a_page_whose_commands_work_passes() {
     let page = "<!-- run: expect a b -->\n```sh\nx=a\necho $x\n```\n".replace("echo $x", "echo $x b");
-    run_text(&page, Path::new("/")).unwrap();
-    run_text("<!-- run: append -e 'c\\nd' -->\n<!-- run: expect d -->\n```sh\necho\n```\n", Path::new("/"))
-        .unwrap();
-    run_text("<!-- run: skip because it fails -->\n```sh\nfalse\n```\n", Path::new("/")).unwrap();
+    run_text("a.md", &page, Path::new("/")).unwrap();
     run_text(
+        "a.md",
+        "<!-- run: append -e 'c\\nd' -->\n<!-- run: expect d -->\n```sh\necho\n```\n",
+        Path::new("/"),
+    )
+    .unwrap();
+    run_text("a.md", "<!-- run: skip because it fails -->\n```sh\nfalse\n```\n", Path::new("/")).unwrap();
+    run_text(
+        "a.md",
         "<!-- run: input hello -->\n<!-- run: until hello -->\n```console\n$ cat\nhello\n```\n",
         Path::new("/"),
     )
@@ -135,7 +173,7 @@ fn commands_talk_to_the_one_in_the_background_over_a_free_port() {
     // `99''99` is 9999 for bash, but not the page's number, which alone stands for the free port.
     let page = "<!-- run: background -->\n<!-- run: port 9999 -->\n```sh\necho 9999 > new; mv new port; cat\n```\n\
                 ```sh\nuntil test -e port; do sleep 0.01; done\ntest $(cat port) = 9999\ntest $(cat port) != 99''99\n```\n";
-    let outcome = run_text(page, &folder);
+    let outcome = run_text("a.md", page, &folder);
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(outcome, Ok(()));
 }
@@ -149,7 +187,7 @@ fn a_page_whose_commands_do_not_work_fails() {
         ("<!-- run: background -->\n```sh\ntrue\n```\n", "nothing follows"),
         ("<!-- run: often -->\n```sh\ntrue\n```\n", "line 1: "),
     ] {
-        let message = run_text(page, Path::new("/")).unwrap_err();
+        let message = run_text("a.md", page, Path::new("/")).unwrap_err();
         assert!(message.contains(what), "{page:?}: {message}");
     }
 }

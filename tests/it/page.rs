@@ -1,8 +1,11 @@
-//! Pages of documentation: the commands in them, and how a test is to run them.
+//! Pages of documentation: the commands and programs in them, and how a test is to run them.
 //!
 //! A command is a block fenced as `sh`, `bash` or `console`. It is run by bash in the root of the checkout, as one script
 //! that ends at the first error, and must end with exit code 0 within ten minutes. In a `console` block the lines that
 //! begin with `$ ` are the commands, the others show what they print.
+//!
+//! A program is a whole Rust program, in a block fenced as `rust` that stands below one of the comments, and is run as a
+//! command is, in an empty folder. Other Rust blocks are documentation tests.
 //!
 //! Comments directly above the fence, which a reader of the rendered page does not see, change this:
 //!
@@ -16,13 +19,16 @@
 //! <!-- run: skip because REASON -->       it is not run
 //! ```
 
-use std::fmt;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
 
-/// A fenced block of commands.
+/// A fenced block of commands, or a program.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Block {
     /// The line of its fence, counted from 1.
     pub(crate) line: usize,
+    /// What stands behind the fence.
+    pub(crate) language: String,
     pub(crate) script: String,
     pub(crate) append: Option<String>,
     pub(crate) input: Vec<String>,
@@ -31,6 +37,13 @@ pub(crate) struct Block {
     pub(crate) background: bool,
     pub(crate) port: Option<u16>,
     pub(crate) skip: Option<String>,
+}
+
+impl Block {
+    /// Whether it is a program in Rust, not a script of the shell.
+    pub(crate) fn is_program(&self) -> bool {
+        self.language == "rust"
+    }
 }
 
 /// A comment or a block that is not as the convention wants it.
@@ -46,13 +59,44 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// The blocks of commands of a page, in order.
+/// The pages whose blocks are tested: README.md, CONTRIBUTING.md and those under `docs/`, in order.
+///
+/// Translations are left out: their blocks are those of the pages they translate.
+pub(crate) fn pages(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut pages = vec![root.join("CONTRIBUTING.md"), root.join("README.md")];
+    let mut folders = vec![root.join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.extend((path.file_name() != Some("zh".as_ref())).then_some(path));
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.sort();
+    Ok(pages)
+}
+
+/// `docs/first-steps.md` = `docs_first_steps_md`: what stands for a page in the names of tests.
+pub(crate) fn identifier(page: &str) -> String {
+    page.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
+}
+
+/// The name under which a program of a page is run.
+pub(crate) fn program_name(page: &str, block: &Block) -> String {
+    format!("{}_line_{}", identifier(page), block.line)
+}
+
+/// The blocks of commands and the programs of a page, in order.
 pub(crate) fn blocks(page: &str) -> Result<Vec<Block>, Mistake> {
     let mut blocks = Vec::new();
     let mut next = Block::default();
     let mut directives = 0;
-    let mut lines = page.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+    let mut lines = page.lines().enumerate().map(|(at, line)| (at + 1, line));
     while let Some((number, line)) = lines.next() {
+        let line = line.trim();
         if let Some(directive) = line.strip_prefix("<!-- run:") {
             let mistake = |what: String| Mistake { line: number, what };
             let directive =
@@ -63,17 +107,19 @@ pub(crate) fn blocks(page: &str) -> Result<Vec<Block>, Mistake> {
             let mut body = Vec::new();
             loop {
                 match lines.next() {
-                    Some((_, "```")) => break,
+                    Some((_, inner)) if inner.trim() == "```" => break,
                     Some((_, inner)) => body.push(inner),
                     None => return Err(Mistake { line: number, what: "the fence is not closed".to_owned() }),
                 }
             }
             let script: Vec<&str> = match language {
                 "sh" | "bash" => body,
-                "console" => body.iter().filter_map(|line| line.strip_prefix("$ ")).collect(),
+                "console" => body.iter().filter_map(|line| line.trim().strip_prefix("$ ")).collect(),
+                "rust" if directives > 0 && body.iter().any(|line| line.starts_with("fn main(")) => body,
                 _ if directives > 0 => {
-                    let what =
-                        format!("a directive stands above a block of `{language}`, which is no command");
+                    let what = format!(
+                        "a directive stands above a block of `{language}`, which is no command and no program"
+                    );
                     return Err(Mistake { line: number, what });
                 }
                 _ => continue,
@@ -81,7 +127,12 @@ pub(crate) fn blocks(page: &str) -> Result<Vec<Block>, Mistake> {
             if script.iter().all(|line| line.is_empty()) {
                 return Err(Mistake { line: number, what: "the block holds no command".to_owned() });
             }
-            blocks.push(Block { line: number, script: script.join("\n"), ..next });
+            blocks.push(Block {
+                line: number,
+                language: language.to_owned(),
+                script: script.join("\n"),
+                ..next
+            });
             next = Block::default();
             directives = 0;
         } else if !line.is_empty() && directives > 0 {
@@ -124,17 +175,28 @@ fn read_directive(block: &mut Block, directive: &str) -> Result<(), String> {
 fn blocks_are_found_with_their_directives() {
     let page = "# A\n```sh\nls -l\necho a\n```\ntext\n<!-- run: append --batches 3 -->\n<!-- run: expect (a,1) -->\n\
                 <!-- run: port 9999 -->\n\n```console\n$ cargo run\nTime: 1 ms\n```\n```rust\nfn a() {}\n```\n\
-                <!-- run: background -->\n<!-- run: input x -->\n<!-- run: input y z -->\n```bash\nnc 1\n```\n";
-    let block = |line, script: &str| Block { line, script: script.to_owned(), ..Block::default() };
+                <!-- run: background -->\n<!-- run: input x -->\n<!-- run: input y z -->\n```bash\nnc 1\n```\n\
+                <!-- run: until x -->\n```rust\nfn main() {\n    x();\n}\n```\n";
+    let block = |line, language: &str, script: &str| Block {
+        line,
+        language: language.to_owned(),
+        script: script.to_owned(),
+        ..Block::default()
+    };
     let second = Block {
         append: Some("--batches 3".to_owned()),
         expect: vec!["(a,1)".to_owned()],
         port: Some(9999),
-        ..block(11, "cargo run")
+        ..block(11, "console", "cargo run")
     };
-    let third =
-        Block { background: true, input: vec!["x".to_owned(), "y z".to_owned()], ..block(21, "nc 1") };
-    assert_eq!(blocks(page), Ok(vec![block(2, "ls -l\necho a"), second, third]));
+    let third = Block {
+        background: true,
+        input: vec!["x".to_owned(), "y z".to_owned()],
+        ..block(21, "bash", "nc 1")
+    };
+    let fourth = Block { until: Some("x".to_owned()), ..block(25, "rust", "fn main() {\n    x();\n}") };
+    assert_eq!(program_name("docs/a.md", &fourth), "docs_a_md_line_25");
+    assert_eq!(blocks(page), Ok(vec![block(2, "sh", "ls -l\necho a"), second, third, fourth]));
 }
 
 #[test]
