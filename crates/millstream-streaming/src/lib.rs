@@ -47,6 +47,7 @@ pub mod time;
 pub use context::{IntoContext, StreamingContext};
 pub use dstream::DStream;
 pub use dstream::transform::IntoRdd;
+pub use dstream::windows::WindowKeys;
 pub use error::{Error, Result};
 pub use receiver::{Receiver, ReceiverHandle, StreamId};
 pub use running::{RunningContext, StopHandle, StreamingContextState};

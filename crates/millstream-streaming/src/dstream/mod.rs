@@ -4,19 +4,24 @@
 //! [`per_batch`](DStream::per_batch).
 
 mod count;
+mod count_by_value;
 mod filter;
 mod flat_map;
+mod glom;
 mod map;
 mod map_partitions;
 pub(crate) mod node;
 mod pairs;
 mod per_batch;
+mod per_batch_of_all;
 mod per_batch_with;
+mod persist;
 mod reduce;
+mod slice;
 pub(crate) mod transform;
 mod transform_with;
 mod union;
-mod windows;
+pub(crate) mod windows;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};

@@ -4,6 +4,8 @@ use millstream_core::operator::user_code;
 use millstream_core::{Data, Rdd};
 
 use super::DStream;
+use super::per_batch_of_all::per_batch_of_all;
+use crate::context::StreamingContext;
 use crate::error::Result;
 use crate::time::Time;
 
@@ -65,5 +67,37 @@ impl<T: Data> DStream<T> {
         f: impl Fn(Rdd<T>, Time) -> R + Send + Sync + 'static,
     ) -> DStream<U> {
         self.per_batch_at("transform", move |rdd, time| user_code(|| f(rdd, time)).into_rdd())
+    }
+}
+
+impl StreamingContext {
+    /// Makes an RDD of the RDDs of several streams and the time, batch by batch.
+    ///
+    /// The closure runs on the driver once per batch, also for an empty one, with the RDDs in the order of the streams; it may
+    /// run actions, and may return a result. All streams must have the same slide.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_streaming::testing::{Driver, batches};
+    ///
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let streams = [driver.input(batches![[1], [2]]), driver.input(batches![[10], [20]])];
+    /// let both = driver.streaming().transform(streams, |rdds, _| rdds[1].union(&rdds[0]));
+    /// let collected = driver.collect(&both);
+    /// driver.run(2)?;
+    /// assert_eq!(collected.batches(), batches![[10, 1], [20, 2]]);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn transform<T: Data, U: Data, R: IntoRdd<U>>(
+        &self,
+        streams: impl IntoIterator<Item = DStream<T>>,
+        f: impl Fn(Vec<Rdd<T>>, Time) -> R + Send + Sync + 'static,
+    ) -> DStream<U> {
+        per_batch_of_all(self.graph(), "transform", streams.into_iter().collect(), move |rdds, time| {
+            user_code(|| f(rdds, time)).into_rdd()
+        })
     }
 }

@@ -1,14 +1,13 @@
 //! `union`: the records of several streams.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use millstream_core::rdd::AnyRdd;
-use millstream_core::{Context, Data, Rdd};
+use millstream_core::Data;
 
 use super::DStream;
-use super::node::{AnyDStream, Node, all};
-use crate::error::Result;
-use crate::time::Time;
+use super::per_batch_of_all::per_batch_of_all;
+use crate::context::StreamingContext;
+use crate::graph::Graph;
 
 impl<T: Data> DStream<T> {
     /// Returns the records of both streams, this one's first; the other must have the same slide.
@@ -20,38 +19,34 @@ impl<T: Data> DStream<T> {
     /// ```
     #[track_caller]
     pub fn union(&self, other: &DStream<T>) -> DStream<T> {
-        let parents = vec![self.clone(), other.clone()];
-        let node = Union { parents, slide: self.slide_duration(), context: self.context().clone() };
-        let union = DStream::new(self.graph(), "union", node);
-        self.must_fit(other, union.any().operator());
-        union
+        union(self.graph(), vec![self.clone(), other.clone()])
     }
 }
 
-struct Union<T: Data> {
-    parents: Vec<DStream<T>>,
-    slide: Duration,
-    context: Context,
+impl StreamingContext {
+    /// Returns the records of several streams, batch by batch, in the order of the streams; all must have the same slide.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_streaming::testing::{Driver, batches};
+    ///
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let streams = [1, 2, 3].map(|n| driver.input(batches![[n]]));
+    /// let collected = driver.collect(&driver.streaming().union(streams));
+    /// driver.run(1)?;
+    /// assert_eq!(collected.batches(), batches![[1, 2, 3]]);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn union<T: Data>(&self, streams: impl IntoIterator<Item = DStream<T>>) -> DStream<T> {
+        union(self.graph(), streams.into_iter().collect())
+    }
 }
 
-impl<T: Data> Node<T> for Union<T> {
-    fn parents(&self) -> Vec<AnyDStream> {
-        self.parents.iter().map(DStream::any).collect()
-    }
-
-    fn slide(&self) -> Duration {
-        self.slide
-    }
-
-    fn inputs(&self, _: &DStream<T>, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
-        let mut inputs = Vec::new();
-        for parent in &self.parents {
-            inputs.extend(parent.rdd(batch)?.map(|rdd| rdd.any()));
-        }
-        Ok((!inputs.is_empty()).then_some(inputs))
-    }
-
-    fn make(&self, inputs: Vec<AnyRdd>, _: Time) -> Result<Rdd<T>> {
-        Ok(self.context.union(all(inputs)?))
-    }
+#[track_caller]
+fn union<T: Data>(graph: &Arc<Graph>, streams: Vec<DStream<T>>) -> DStream<T> {
+    let context = graph.context.clone();
+    per_batch_of_all(graph, "union", streams, move |rdds, _| Ok(context.union(rdds)))
 }

@@ -22,6 +22,7 @@ mod operators;
 mod outputs;
 mod server;
 mod sockets;
+mod sparks_values;
 mod start_is_refused;
 mod stops;
 mod tables;

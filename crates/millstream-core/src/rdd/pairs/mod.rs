@@ -2,6 +2,7 @@
 
 mod aggregate_by_key;
 mod cogroup;
+mod combine_by_key;
 mod flat_map_values;
 mod fold_by_key;
 mod full_outer_join;

@@ -1,7 +1,13 @@
 //! Operators that look at several batches, one file each.
 
+mod count_by_value_and_window;
+mod count_by_window;
+mod group_by_key_and_window;
 mod reduce_by_key_and_window;
+mod reduce_by_window;
 mod window;
+
+pub use reduce_by_key_and_window::WindowKeys;
 
 use std::time::Duration;
 

@@ -12,7 +12,8 @@ use crate::error::Result;
 use crate::time::Time;
 
 impl<T: Data> DStream<T> {
-    /// Makes one batch each `slide` of the records of the last `window`, oldest first.
+    /// Makes one batch each `slide` of the records of the last `window`, oldest first; `None` for the slide means this
+    /// stream's own.
     ///
     /// Both must be multiples of this stream's own slide. The batches of this stream are kept in memory as long as a window
     /// needs them.
@@ -25,7 +26,8 @@ impl<T: Data> DStream<T> {
     /// check(batches![[1], [2], [3]], |s| s.window(2 * second, second), batches![[1], [1, 2], [2, 3]]);
     /// ```
     #[track_caller]
-    pub fn window(&self, window: Duration, slide: Duration) -> DStream<T> {
+    pub fn window(&self, window: Duration, slide: impl Into<Option<Duration>>) -> DStream<T> {
+        let slide = slide.into().unwrap_or(self.slide_duration());
         self.keep();
         let node = Window { parent: self.clone(), window, slide: usable(self, slide) };
         let windowed = DStream::new(self.graph(), "window", node);

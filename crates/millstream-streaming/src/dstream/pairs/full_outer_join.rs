@@ -1,0 +1,52 @@
+//! `full_outer_join`: the pairs of two streams with the same key, batch by batch.
+
+use millstream_core::{Data, Key, Partitioner};
+
+use crate::dstream::DStream;
+
+/// The values of a key that at least one side has.
+type Either<V, W> = (Option<V>, Option<W>);
+
+impl<K: Key, V: Data> DStream<(K, V)> {
+    /// Pairs the values of each key of both batches, with `None` for the side that lacks the key.
+    ///
+    /// Both streams must have the same slide; to join over more than a batch, put windows on them. All values of a key must fit
+    /// in memory.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::testing::{batches, check_unordered};
+    /// check_unordered(
+    ///     batches![[(1, 'a'), (2, 'b')]],
+    ///     |pairs| pairs.full_outer_join(&pairs.filter(|(key, _)| *key == 1).map_values(|_| true)),
+    ///     batches![[(1, (Some('a'), Some(true))), (2, (Some('b'), None))]],
+    /// );
+    /// ```
+    #[track_caller]
+    pub fn full_outer_join<W: Data>(&self, other: &DStream<(K, W)>) -> DStream<(K, Either<V, W>)> {
+        self.full_outer_join_with(other, self.context().default_parallelism())
+    }
+
+    /// Joins like [`full_outer_join`](DStream::full_outer_join), with a partitioner or a number of partitions.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::testing::{batches, check_unordered};
+    /// check_unordered(
+    ///     batches![[(1, 'a'), (2, 'b')]],
+    ///     |pairs| pairs.full_outer_join_with(&pairs.filter(|(key, _)| *key == 1).map_values(|_| true), 3),
+    ///     batches![[(1, (Some('a'), Some(true))), (2, (Some('b'), None))]],
+    /// );
+    /// ```
+    #[track_caller]
+    pub fn full_outer_join_with<W: Data>(
+        &self,
+        other: &DStream<(K, W)>,
+        partitioner: impl Into<Partitioner<K>>,
+    ) -> DStream<(K, Either<V, W>)> {
+        let partitioner = partitioner.into();
+        self.per_batch_with(other, "full_outer_join", move |left, right, _| {
+            Ok(left.full_outer_join_with(&right, partitioner.clone()))
+        })
+    }
+}
