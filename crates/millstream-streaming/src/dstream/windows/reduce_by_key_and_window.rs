@@ -181,7 +181,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
 }
 
 /// Whether a key stays in a window, by its value.
-pub type Keep<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
+type Keep<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
 
 /// Which keys a window with an inverse function holds on to.
 ///
