@@ -58,7 +58,7 @@ pub use context::{Context, with_batch};
 pub use data::{Data, Key};
 pub use error::{Error, JobFailure, Result};
 pub use rdd::Rdd;
-pub use rdd::actions::Outcome;
+pub use rdd::actions::{Number, Outcome, StatCounter};
 pub use show::Show;
 pub use shuffle::partitioner::{CustomPartitioner, Partitioner};
 pub use stream::Records;

@@ -84,7 +84,7 @@ pub struct Records<T> {
 impl<T: Data> Records<T> {
     pub(crate) fn new(stream: ChunkStream<T>) -> (Self, Failure) {
         let failure = Rc::new(RefCell::new(None));
-        (Records { stream, chunk: None, failure: Rc::clone(&failure) }, Failure(failure))
+        (Records { stream, chunk: None, failure: Rc::clone(&failure) }, Failure(vec![failure]))
     }
 }
 
@@ -111,10 +111,16 @@ impl<T: Data> Iterator for Records<T> {
 }
 
 /// The error that ended a [`Records`], to be asked for once its reader is done.
-pub(crate) struct Failure(Rc<RefCell<Option<Error>>>);
+pub(crate) struct Failure(Vec<Rc<RefCell<Option<Error>>>>);
 
 impl Failure {
+    /// Asks for the errors of both.
+    pub(crate) fn and(mut self, other: Failure) -> Failure {
+        self.0.extend(other.0);
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
-        self.0.take().map_or(Ok(()), Err)
+        self.0.iter().find_map(|failure| failure.take()).map_or(Ok(()), Err)
     }
 }

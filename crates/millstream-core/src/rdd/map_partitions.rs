@@ -1,4 +1,4 @@
-//! `map_partitions`: work on a whole partition.
+//! `map_partitions`, `map_partitions_with_index`: work on a whole partition.
 
 use super::Rdd;
 use super::narrow::Form;
@@ -60,8 +60,65 @@ impl<T: Data> Rdd<T> {
     }
 }
 
+impl<T: Data> Rdd<T> {
+    /// Makes records of a whole partition and its number, counted from 0.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let numbered = context.parallelize(['a', 'b', 'c'], 2).map_partitions_with_index(|at, records| {
+    ///     records.map(move |c| (at, c))
+    /// });
+    /// assert_eq!(numbered.collect()?, [(0, 'a'), (1, 'b'), (1, 'c')]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn map_partitions_with_index<U: Data, I>(
+        &self,
+        f: impl Fn(usize, Records<T>) -> I + Send + Sync + 'static,
+    ) -> Rdd<U>
+    where
+        I: IntoIterator<Item = U>,
+        I::IntoIter: 'static,
+    {
+        self.per_partition(Form::new("map_partitions_with_index"), move |(), input, partition| {
+            let (records, failure) = Records::new(input);
+            Ok(results(f(partition, records), failure))
+        })
+    }
+
+    /// Makes records of a whole partition, its number and values that go along to the workers; each call gets a clone of them.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let numbers = context.parallelize(1..=4, 2);
+    /// let shifted = numbers.map_partitions_with_index_env(10, |step, at, records| {
+    ///     records.map(move |n| n + step * at as i32)
+    /// });
+    /// assert_eq!(shifted.collect()?, [1, 2, 13, 14]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn map_partitions_with_index_env<E: Data, U: Data, I>(
+        &self,
+        env: E,
+        f: impl Fn(E, usize, Records<T>) -> I + Send + Sync + 'static,
+    ) -> Rdd<U>
+    where
+        I: IntoIterator<Item = U>,
+        I::IntoIter: 'static,
+    {
+        let form = Form { name: "map_partitions_with_index_env", env, keeps_keys: false };
+        self.per_partition(form, move |env, input, partition| {
+            let (records, failure) = Records::new(input);
+            Ok(results(f(env.clone(), partition, records), failure))
+        })
+    }
+}
+
 /// What a closure makes of the records of a partition, up to the failure that ended them.
-fn results<U: Data, I>(made: I, failure: Failure) -> ChunkStream<U>
+pub(super) fn results<U: Data, I>(made: I, failure: Failure) -> ChunkStream<U>
 where
     I: IntoIterator<Item = U>,
     I::IntoIter: 'static,

@@ -4,6 +4,7 @@
 //! one of the three forms in `narrow`; one that needs a shuffle is a few lines on `exchange`.
 
 pub(crate) mod actions;
+mod cartesian;
 mod compute;
 mod distinct;
 mod exchange;
@@ -20,9 +21,16 @@ mod map_partitions;
 mod narrow;
 mod pairs;
 mod persist;
+mod pipe;
+mod sample;
+mod set_name;
 pub(crate) mod source;
 mod subtract;
+mod to_debug_string;
 mod union;
+mod zip;
+mod zip_partitions;
+mod zip_with_index;
 
 use std::any::Any;
 use std::panic::Location;
@@ -100,6 +108,7 @@ pub struct Info {
     pub(crate) context: Context,
     /// Forgotten when the lineage is cut: it holds the RDDs an operator was applied to.
     origin: RwLock<Origin>,
+    name: RwLock<Option<String>>,
     /// Why no action on this RDD can work; found when it was described, reported when it is used.
     pub(crate) defect: Option<Error>,
 }
@@ -108,6 +117,14 @@ impl Info {
     /// Returns where the RDD comes from.
     pub(crate) fn origin(&self) -> Origin {
         self.origin.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn name(&self) -> Option<String> {
+        self.name.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_name(&self, name: String) {
+        *self.name.write().unwrap_or_else(PoisonError::into_inner) = Some(name);
     }
 }
 
@@ -225,7 +242,14 @@ impl<T: Data> Rdd<T> {
             Err(error) => (Arc::new(source::Empty) as Arc<dyn Compute<T>>, Some(error)),
         };
         let origin = RwLock::new(origin);
-        let info = Info { id: context.next_rdd(), operator, context: context.clone(), origin, defect };
+        let info = Info {
+            id: context.next_rdd(),
+            operator,
+            context: context.clone(),
+            origin,
+            name: RwLock::default(),
+            defect,
+        };
         let rdd = Rdd(Arc::new(Node {
             info,
             partitions: compute.partitions(),

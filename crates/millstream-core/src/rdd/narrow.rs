@@ -21,8 +21,8 @@ use crate::shuffle::partitioner::PartitionedBy;
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
 
-/// How a partition is read, once the parent's partition is.
-type Open<T, U> = Arc<dyn Fn(ChunkStream<T>, &TaskContext) -> Result<ChunkStream<U>> + Send + Sync>;
+/// How a partition is read, once the parent's partition of the same number is.
+type Open<T, U> = Arc<dyn Fn(ChunkStream<T>, usize) -> Result<ChunkStream<U>> + Send + Sync>;
 
 /// Moves some records from a position in a chunk to an output buffer.
 type Expand<T, U> = Arc<dyn Fn(&mut Cursor<T>, &mut Vec<U>) + Send + Sync>;
@@ -46,7 +46,7 @@ impl<T: Data, U: Data> Compute<U> for Narrow<T, U> {
     }
 
     fn compute(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<U>> {
-        (self.open)(self.parent.stream(partition, task)?, task)
+        (self.open)(self.parent.stream(partition, task)?, partition)
     }
 
     fn partitioned_by(&self) -> Option<PartitionedBy> {
@@ -88,7 +88,7 @@ impl<T: Data> Rdd<T> {
         let env = form.env.clone();
         let kernel: Arc<dyn Fn(Chunk<T>) -> Chunk<U> + Send + Sync> =
             Arc::new(move |chunk| kernel(&env, chunk));
-        let open = move |mut input: ChunkStream<T>, _: &TaskContext| {
+        let open = move |mut input: ChunkStream<T>, _: usize| {
             let kernel = Arc::clone(&kernel);
             Ok(stream::from_fn(move || Ok(input.next_chunk()?.map(|chunk| kernel(chunk)))))
         };
@@ -112,7 +112,7 @@ impl<T: Data> Rdd<T> {
         }
         let env = form.env.clone();
         let kernel: Expand<T, U> = Arc::new(move |input, out| kernel(&env, input, out));
-        let open = move |mut input: ChunkStream<T>, _: &TaskContext| {
+        let open = move |mut input: ChunkStream<T>, _: usize| {
             let kernel = Arc::clone(&kernel);
             let mut cursor: Option<Cursor<T>> = None;
             // The last chunk's length is the best guess for the next one's.
@@ -141,20 +141,22 @@ impl<T: Data> Rdd<T> {
     }
 
     /// Makes an operator that turns the stream of a partition into another.
+    ///
+    /// The kernel is told the number of the partition in this RDD: the task's own is another one after a union.
     #[track_caller]
     pub(crate) fn per_partition<U: Data, E: Data, K>(&self, form: Form<E>, kernel: K) -> Rdd<U>
     where
-        K: Fn(&E, ChunkStream<T>, &TaskContext) -> Result<ChunkStream<U>> + Send + Sync + 'static,
+        K: Fn(&E, ChunkStream<T>, usize) -> Result<ChunkStream<U>> + Send + Sync + 'static,
     {
         fn rebuild<T: Data, U: Data, E: Data, K>(from: &Rebuilding<'_>) -> Result<AnyRdd>
         where
-            K: Fn(&E, ChunkStream<T>, &TaskContext) -> Result<ChunkStream<U>> + Send + Sync + 'static,
+            K: Fn(&E, ChunkStream<T>, usize) -> Result<ChunkStream<U>> + Send + Sync + 'static,
         {
             let (parent, form) = unpack(from)?;
             Ok(parent.per_partition(form, from.build.conjure::<K>()?).any())
         }
         let env = form.env.clone();
-        let open = move |input: ChunkStream<T>, task: &TaskContext| kernel(&env, input, task);
+        let open = move |input: ChunkStream<T>, partition: usize| kernel(&env, input, partition);
         self.narrow::<U, E, K>(form, Arc::new(open), rebuild::<T, U, E, K>)
     }
 

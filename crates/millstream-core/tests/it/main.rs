@@ -13,6 +13,7 @@ mod caching;
 mod closures;
 mod contexts;
 mod directory;
+mod elsewhere;
 mod failures;
 mod faults;
 mod file_changes;

@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod collect;
+mod collect_as_map;
 mod count;
 mod count_by_key;
 mod count_by_value;
@@ -11,17 +12,24 @@ mod first;
 mod fold;
 mod foreach;
 mod foreach_partition;
+mod histogram;
 mod is_empty;
 mod lookup;
 mod max;
 mod min;
 mod reduce;
+mod reduce_by_key_locally;
 mod save_as_files;
 mod save_as_object_file;
 mod save_as_text_file;
+mod stats;
 mod take;
 mod take_ordered;
+mod to_local_iterator;
 mod top;
+mod tree_aggregate;
+
+pub use stats::{Number, StatCounter};
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;

@@ -5,6 +5,7 @@ mod binary_records;
 mod generate;
 mod object_file;
 pub(crate) mod parallelize;
+mod range;
 mod read_files;
 mod text_file;
 mod whole_text_files;

@@ -1,0 +1,95 @@
+//! `tree_aggregate`, `tree_reduce`: merge the results of many partitions in the tasks, level by level.
+
+use std::panic::Location;
+
+use crate::data::Data;
+use crate::error::{Error, Result};
+use crate::operator::Operator;
+use crate::rdd::Rdd;
+
+impl<T: Data> Rdd<T> {
+    /// Aggregates like [`aggregate`](Rdd::aggregate), but merges the results of the partitions in `depth` levels, all but the
+    /// last in tasks.
+    ///
+    /// For many partitions with large results, which would all arrive here at once. `zero` must be neutral; `merge` must not
+    /// care for the order.
+    ///
+    /// # Errors
+    /// If `depth` is 0, or a task fails as often as it may.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let sum = context.parallelize(1..=100, 20).tree_aggregate(0, |sum, n| sum + n, |a, b| a + b, 3)?;
+    /// assert_eq!(sum, 5050);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn tree_aggregate<U: Data>(
+        &self,
+        zero: U,
+        add: impl Fn(U, T) -> U + Send + Sync + 'static,
+        merge: impl Fn(U, U) -> U + Clone + Send + Sync + 'static,
+        depth: usize,
+    ) -> Result<U> {
+        must_have_levels("tree_aggregate", Location::caller(), depth)?;
+        let parts = self.map_partitions_env(zero.clone(), move |zero, records| [records.fold(zero, &add)]);
+        merge_levels(parts, merge.clone(), depth)?.fold(zero, merge)
+    }
+
+    /// Merges all records like [`reduce`](Rdd::reduce), but the results of the partitions in `depth` levels, all but the last in
+    /// tasks.
+    ///
+    /// # Errors
+    /// If `depth` is 0, or a task fails as often as it may.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// assert_eq!(context.parallelize(1..=100, 20).tree_reduce(|a, b| a + b, 2)?, Some(5050));
+    /// assert_eq!(context.empty_rdd::<i32>().tree_reduce(|a, b| a + b, 2)?, None);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn tree_reduce(
+        &self,
+        f: impl Fn(T, T) -> T + Clone + Send + Sync + 'static,
+        depth: usize,
+    ) -> Result<Option<T>> {
+        must_have_levels("tree_reduce", Location::caller(), depth)?;
+        let here = f.clone();
+        let parts = self.map_partitions(move |records| records.reduce(&here));
+        merge_levels(parts, f.clone(), depth)?.reduce(f)
+    }
+}
+
+/// Merges records until there are few enough partitions for the last level.
+#[track_caller]
+fn merge_levels<U: Data>(
+    mut parts: Rdd<U>,
+    merge: impl Fn(U, U) -> U + Clone + Send + Sync + 'static,
+    depth: usize,
+) -> Result<Rdd<U>> {
+    let mut partitions = parts.num_partitions();
+    // How many are merged into one: as many levels of it as asked for lead to one.
+    let scale = (partitions as f64).powf(1.0 / depth as f64).ceil().max(2.0) as usize;
+    while partitions > scale + partitions.div_ceil(scale) {
+        partitions /= scale;
+        let spread = parts.map_partitions_with_index_env(partitions, |partitions, at, records| {
+            records.map(move |record| (at % partitions, record))
+        });
+        parts = spread.reduce_by_key_with(merge.clone(), partitions).values();
+    }
+    Ok(parts)
+}
+
+fn must_have_levels(name: &'static str, place: &'static Location<'static>, depth: usize) -> Result<()> {
+    if depth > 0 {
+        return Ok(());
+    }
+    Err(Error::Argument {
+        operator: Operator::call(name, place).to_string(),
+        problem: "results can not be merged in 0 levels".into(),
+        remedy: "use a depth of at least 1; Spark's default is 2".into(),
+    })
+}
