@@ -1,11 +1,10 @@
 //! Every command of the documentation does what the page says. `page.rs` describes the convention.
 
 use crate::page::{self, Block, blocks};
-use crate::programs::{Ending, Program, free_port, root};
+use crate::programs::{Ending, Program, ScratchFolder, free_port, root};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// No command of a page may take longer; a release build on a small machine takes some minutes.
@@ -46,8 +45,8 @@ fn run_text(path: &str, page: &str, folder: &Path) -> Result<(), String> {
     }
     let mut in_background = Vec::new();
     for block in blocks.iter().filter(|block| block.skip.is_none()) {
-        let empty_folder = block.is_program().then(EmptyFolder::new);
-        let folder = empty_folder.as_ref().map_or(folder, |empty| &empty.0);
+        let empty_folder = block.is_program().then(ScratchFolder::new);
+        let folder = empty_folder.as_ref().map_or(folder, ScratchFolder::path);
         let (script, mut command) = command(path, block, &ports);
         eprintln!("line {}: {script}", block.line);
         let mut program = Program::start(command.current_dir(folder));
@@ -101,25 +100,6 @@ fn command(path: &str, block: &Block, ports: &HashMap<u16, u16>) -> (String, Com
         command.env(format!("MILLSTREAM_GUIDE_PORT_{written}"), free.to_string());
     }
     (format!("guide {name}"), command)
-}
-
-/// A folder that is removed with what was put into it.
-struct EmptyFolder(PathBuf);
-
-impl EmptyFolder {
-    fn new() -> Self {
-        static MADE: AtomicUsize = AtomicUsize::new(0);
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("millstream-program-{}-{number}", std::process::id()));
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for EmptyFolder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 /// The block's script with its appended arguments and with free ports in the place of the page's.

@@ -1,5 +1,8 @@
 //! The examples, on real input.
 
+mod joins;
+mod sinks;
+
 use crate::programs::{Ending, Program, free_port, release_program, root};
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -86,22 +89,30 @@ fn every_word_of_a_large_text_is_counted_once() {
     assert_eq!(sums, expected);
 }
 
+/// Waits until the program has printed the text.
+#[track_caller]
+fn reaches(program: &mut Program, text: &str) {
+    let ending = program.watch(Some(text), LIMIT);
+    assert!(matches!(ending, Ending::Printed), "`{text}`: {ending:?}");
+}
+
 #[test]
 fn the_server_may_come_late_and_go() {
-    let port = free_port();
-    let restart = "spark.streaming.receiverRestartDelay=50ms";
-    let arguments = ["127.0.0.1", &port.to_string(), "--interval", "100ms", "--conf", restart];
-    let mut program = Program::start(&mut example("network_word_count", &arguments));
-    // An empty batch has its header, too; by then the receiver has been refused.
-    let ending = program.watch(Some(&format!(" ms\n{RULE}\n")), LIMIT);
-    assert!(matches!(ending, Ending::Printed), "{ending:?}");
-    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
-    for round in 0..3 {
-        let mut client = server.accept().unwrap().0;
-        writeln!(client, "round-{round} round-{round}").unwrap();
-        drop(client);
-        let ending = program.watch(Some(&format!("(round-{round},2)\n")), LIMIT);
-        assert!(matches!(ending, Ending::Printed), "{ending:?}");
+    // The receiver of Millstream, and one of a program's own.
+    for name in ["network_word_count", "custom_receiver"] {
+        let port = free_port();
+        let restart = "spark.streaming.receiverRestartDelay=50ms";
+        let arguments = ["127.0.0.1", &port.to_string(), "--interval", "100ms", "--conf", restart];
+        let mut program = Program::start(&mut example(name, &arguments));
+        // An empty batch has its header, too; by then the receiver has been refused.
+        reaches(&mut program, &format!(" ms\n{RULE}\n"));
+        let server = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        for round in 0..3 {
+            let mut client = server.accept().unwrap().0;
+            writeln!(client, "round-{round} round-{round}").unwrap();
+            drop(client);
+            reaches(&mut program, &format!("(round-{round},2)\n"));
+        }
     }
 }
 
@@ -160,6 +171,13 @@ fn wrong_arguments_are_told_with_the_usage() {
         ("network_word_count", &["localhost", "http"], "invalid value 'http' for '<PORT>'"),
         ("network_word_count", &["localhost", "9999", "more"], "unexpected argument 'more'"),
         ("queue_stream", &["--interval", "soon"], "`soon` is not a duration"),
+        ("access_log_windows", &["localhost"], "<PORT>"),
+        ("connection_per_partition", &["localhost", "9999"], "<SINK>"),
+        ("custom_receiver", &["localhost"], "<PORT>"),
+        ("historic_counts", &["localhost", "9999"], "<HISTORY>"),
+        ("save_to_files", &["localhost", "9999", "a"], "<SUFFIX>"),
+        ("stateless_join", &["localhost", "9999"], "<RIGHT>"),
+        ("transform_blacklist", &["localhost"], "<PORT>"),
         ("windowed_hot_words", &["localhost", "9999", "1x"], "`1x` has the unknown unit `x`"),
     ] {
         let Output { status, stdout, stderr } = example(name, arguments).output().unwrap();

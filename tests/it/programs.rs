@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -127,6 +128,18 @@ impl Program {
         }
     }
 
+    /// Reads one more line of its stdout.
+    pub(crate) fn watch_next(&mut self, limit: Duration) -> Ending {
+        match self.stdout.recv_timeout(limit) {
+            Ok(line) => {
+                eprint!("{line}");
+                self.seen.push_str(&line);
+                Ending::Printed
+            }
+            Err(_) => Ending::TimedOut,
+        }
+    }
+
     /// What it has printed to stdout so far, as far as it was watched.
     pub(crate) fn seen(&self) -> &str {
         &self.seen
@@ -154,5 +167,28 @@ impl Drop for Program {
     fn drop(&mut self) {
         self.signal("KILL");
         let _ = self.child.wait();
+    }
+}
+
+/// A folder that is removed with what was put into it.
+pub(crate) struct ScratchFolder(PathBuf);
+
+impl ScratchFolder {
+    pub(crate) fn new() -> Self {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("millstream-it-{}-{number}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for ScratchFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

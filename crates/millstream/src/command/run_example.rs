@@ -95,6 +95,6 @@ impl fmt::Display for Problem {
             }
         }
         write!(f, "; write `millstream run-example NAME ARGUMENTS` with one of")?;
-        EXAMPLES.iter().try_for_each(|(file, spark, does)| write!(f, "\n  {spark:<28} or {file:<20} {does}"))
+        EXAMPLES.iter().try_for_each(|(file, spark, does)| write!(f, "\n  {spark:<32} or {file:<24} {does}"))
     }
 }

@@ -2,8 +2,23 @@
 
 /// Each example: the name of its file, its name in Spark's style, what it does.
 pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
+    (
+        "access_log_windows",
+        "streaming.AccessLogWindows",
+        "counts a web server's responses in a sliding window",
+    ),
+    (
+        "connection_per_partition",
+        "streaming.ConnectionPerPartition",
+        "sends counts to a server, one connection per partition",
+    ),
+    ("custom_receiver", "streaming.CustomReceiver", "counts words that a receiver of its own brings in"),
+    ("historic_counts", "streaming.HistoricCounts", "puts counts beside those of a file"),
     ("network_word_count", "streaming.NetworkWordCount", "counts the words a server sends, each second"),
     ("queue_stream", "streaming.QueueStream", "counts numbers by their last digit, from a queue of RDDs"),
+    ("save_to_files", "streaming.SaveToFiles", "saves the counts of each batch as text"),
+    ("stateless_join", "streaming.StatelessJoin", "joins the lines of two servers by their first word"),
+    ("transform_blacklist", "streaming.TransformBlacklist", "drops lines by a list that grows while it runs"),
     (
         "windowed_hot_words",
         "streaming.WindowedHotWords",

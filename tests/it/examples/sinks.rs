@@ -1,0 +1,105 @@
+//! The examples that hand their records to another system, and that read what other systems write.
+
+use super::{LIMIT, Server, counts, example, licence, reaches};
+use crate::programs::{Program, ScratchFolder};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+#[test]
+fn every_batch_is_saved_once() {
+    let folder = ScratchFolder::new();
+    let prefix = folder.path().join("made/for/it").join("words").display().to_string();
+    let server = Server::new();
+    let arguments = ["127.0.0.1", &server.port(), &prefix, "txt", "--interval", "100ms"];
+    let program = Program::start(&mut example("save_to_files", &arguments));
+    let mut client = server.accept();
+    let text = licence();
+    client.write_all(text.as_bytes()).unwrap();
+    let end = Instant::now() + LIMIT;
+    let total: u64 = counts(&text).values().sum();
+    let saved = loop {
+        let saved = saved(&folder.path().join("made/for/it"));
+        if saved.values().sum::<u64>() >= total {
+            break saved;
+        }
+        assert!(Instant::now() < end, "{saved:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(saved, counts(&text));
+    drop(program);
+}
+
+/// The sums of what lies in directories that are complete.
+fn saved(folder: &Path) -> HashMap<String, u64> {
+    let mut sums = HashMap::new();
+    let Ok(batches) = std::fs::read_dir(folder) else { return sums };
+    for batch in batches.map(|entry| entry.unwrap().path()).filter(|batch| batch.join("_SUCCESS").exists()) {
+        let name = batch.file_name().unwrap().to_str().unwrap();
+        let time = name.strip_prefix("words-").and_then(|rest| rest.strip_suffix(".txt"));
+        assert!(time.is_some_and(|time| time.parse::<u64>().is_ok_and(|time| time % 100 == 0)), "{name}");
+        for part in std::fs::read_dir(&batch).unwrap().map(|entry| entry.unwrap().path()) {
+            if part.file_name().unwrap().to_str().unwrap().starts_with("part-") {
+                for (word, count) in super::printed(&std::fs::read_to_string(part).unwrap()) {
+                    *sums.entry(word).or_default() += count;
+                }
+            }
+        }
+    }
+    sums
+}
+
+#[test]
+fn the_sink_sees_a_connection_per_partition() {
+    let sink = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = sink.local_addr().unwrap().to_string();
+    let (send, connections) = channel();
+    std::thread::spawn(move || {
+        for connection in sink.incoming() {
+            let lines: Vec<String> =
+                BufReader::new(connection.unwrap()).lines().map(Result::unwrap).collect();
+            if send.send(lines).is_err() {
+                break;
+            }
+        }
+    });
+    let server = Server::new();
+    let arguments = ["127.0.0.1", &server.port(), &address, "--interval", "200ms", "--master", "local[2]"];
+    let _program = Program::start(&mut example("connection_per_partition", &arguments));
+    // One line is one record and lies in one batch, which has as many partitions as there are workers.
+    let words: Vec<String> = (0..1000).map(|n| format!("word-{n}")).collect();
+    writeln!(server.accept(), "{}", words.join(" ")).unwrap();
+    let both = [0, 1].map(|_| connections.recv_timeout(LIMIT).unwrap());
+    assert!(both.iter().all(|lines| lines.len() > 100), "{:?}", both.each_ref().map(Vec::len));
+    let mut arrived: Vec<String> = both.concat();
+    let mut expected: Vec<String> = words.iter().map(|word| format!("{word} 1")).collect();
+    arrived.sort();
+    expected.sort();
+    assert_eq!(arrived, expected);
+}
+
+#[test]
+fn responses_are_counted_by_status() {
+    let server = Server::new();
+    let arguments = ["127.0.0.1", &server.port(), "600s", "100ms", "--interval", "100ms"];
+    let mut program = Program::start(&mut example("access_log_windows", &arguments));
+    let mut client = server.accept();
+    let line = |request: &str, end: &str| {
+        format!("127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] \"{request}\" {end}\n")
+    };
+    let log = [
+        line("GET /apache_pb.gif HTTP/1.0", "200 2326"),
+        line("GET /a\\\"b HTTP/1.1", "200 74 \"http://example.org/\" \"Mozilla/4.08\""),
+        "no line of a log\n".to_owned(),
+        line("GET /missing HTTP/1.1", "404 -"),
+        line("GET /half", "20"),
+    ];
+    client.write_all(log[..2].concat().as_bytes()).unwrap();
+    reaches(&mut program, "(200,(2,2400))\n");
+    client.write_all(log[2..].concat().as_bytes()).unwrap();
+    reaches(&mut program, "(404,(1,0))\n");
+    assert!(!program.seen().contains("(20,"), "{}", program.seen());
+}
