@@ -36,9 +36,7 @@ fn stateless_join(conf: Conf, arguments: Arguments) -> Result<()> {
 
     let pairs = |port| context.socket_text_stream(&host, port).flat_map(|line| pair(&line));
     // What a person types into two terminals does not meet within a second, so the left side is a window.
-    let left = pairs(left).window(window, interval);
-    let joined = left.transform_with(&pairs(right), |left, right| left.join(&right));
-    joined.print();
+    pairs(left).window(window, interval).join(&pairs(right)).print();
 
     context.start()?.await_termination()
 }
