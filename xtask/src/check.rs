@@ -2,7 +2,7 @@
 
 use crate::step::Steps;
 use crate::toolchain::{cargo, ensure_lint_tools};
-use crate::{Result, docs, root, tidy};
+use crate::{Result, docs, root, services, tidy};
 
 /// All that continuous integration runs: first what is quick to fail, then the tests.
 pub(crate) fn check() -> Result<()> {
@@ -31,6 +31,17 @@ fn lint_steps(steps: &mut Steps) -> Result<()> {
     steps.run("tidy", |out| tidy::run(&root(), out))?;
     steps
         .program("clippy", cargo("clippy").args(["--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let mut connectors = cargo("clippy");
+    connectors.args([
+        "-p",
+        "millstream-connectors",
+        "--all-features",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    steps.program("clippy of the connectors", &mut connectors)?;
     let mut rustdoc = cargo("doc");
     steps.program(
         "API documentation",
@@ -46,5 +57,17 @@ fn test_steps(steps: &mut Steps) -> Result<()> {
         "release build of the examples",
         cargo("build").args(["--release", "-p", "millstream-examples"]),
     )?;
-    steps.tests("tests", cargo("test").args(["--workspace", "--no-fail-fast"]))
+    steps.tests("tests", cargo("test").args(["--workspace", "--no-fail-fast"]))?;
+    // Features with libraries of other systems are built here only, not in the daily loop.
+    let mut s3 = None;
+    steps.run("an S3 server", |out| {
+        s3 = Some(services::s3::start(out)?);
+        Ok(())
+    })?;
+    let mut connectors = cargo("test");
+    connectors.args(["-p", "millstream-connectors", "--all-features", "--no-fail-fast"]);
+    if let Some(s3) = &s3 {
+        connectors.env(s3.variable, s3.address.to_string());
+    }
+    steps.tests("tests of connectors", &mut connectors)
 }

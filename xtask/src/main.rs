@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod docs;
+mod services;
 mod step;
 mod tidy;
 mod toolchain;
@@ -28,6 +29,7 @@ Usage: cargo xtask COMMAND
   test            all tests: unit, documentation, integration, end to end
   tidy            the project's own rules (sizes, examples, COMPAT.md, links, ...), within a second
   bench [ARGS]    each workload beside the hand-written loop; ARGS go to the bench program
+  services NAME   a system that tests talk to, until it is ended: s3
   docs [--check]  write the generated pages under docs/; with --check only say whether they are current
 ";
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => bench::run(rest),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
+        ["services", name] => services::serve(name),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())

@@ -2,9 +2,11 @@
 //!
 //! | module | what is in it |
 //! |---|---|
+//! | [`file_system_suite`] | what every file system must do |
 //! | [`process_executor`] | an executor whose tasks run in child processes of the same program |
 //! | `src/bin/soak.rs` | a word count over a real socket at full speed, that measures itself |
 
+pub mod file_system_suite;
 pub mod process_executor;
 
 pub use process_executor::ProcessExecutor;

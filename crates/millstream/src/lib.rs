@@ -81,6 +81,7 @@
 //! | [`core`] | the batch engine: RDDs, how they run |
 //! | [`streaming`] | the stream engine: time, receivers, listeners |
 //! | [`testing`] | tests of programs on streams |
+//! | [`fs`] | file systems, paths, formats, compression |
 //! | [`text`], [`show`] | small strings; how `print` writes records |
 //!
 //! The `millstream` command, the examples and the benchmarks are programs on top of this.
@@ -89,6 +90,7 @@ mod duration;
 mod logging;
 pub mod prelude;
 
+pub use millstream_core::fs;
 pub use millstream_core::settings;
 pub use millstream_core::show;
 pub use millstream_core::show_by_display;
@@ -97,6 +99,9 @@ pub use millstream_streaming::listener;
 pub use millstream_streaming::testing;
 pub use millstream_streaming::{Error, Result};
 
+/// Other systems, one module for each feature that is switched on.
+#[cfg(any(feature = "json", feature = "object-store"))]
+pub use millstream_connectors as connectors;
 /// The batch engine.
 pub use millstream_core as core;
 /// The stream engine.

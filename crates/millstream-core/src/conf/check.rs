@@ -99,6 +99,8 @@ fn without_effect(key: &str) -> Option<&'static str> {
             Effect::Used => None,
             Effect::AcceptedWithoutEffect(why) => Some(why),
         },
+        // File systems that connectors register read theirs.
+        None if key.starts_with("spark.hadoop.fs.") => None,
         None => family_of(key).map(|family| family.why),
     }
 }

@@ -1,15 +1,15 @@
 //! `WholeFormat`: a record a file; `FixedFormat`: records of one length.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 
-use super::format::{Cut, FileSplit, InputFormat};
-use super::{Codec, FileStatus, FileSystems, failed};
+use super::format::{Cut, FileSplit, InputFormat, OutputFormat};
+use super::{Codec, FileStatus, FileSystems, failed, write_failed};
 use crate::chunk::Chunk;
 use crate::data::Data;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::stream::{self, ChunkStream};
 
 /// What the bytes of a whole file are read as.
@@ -106,5 +106,31 @@ impl InputFormat for FixedFormat {
             let records: Vec<Vec<u8>> = bytes.chunks_exact(record).map(<[u8]>::to_vec).collect();
             Ok((count > 0).then(|| records.into()))
         }))
+    }
+}
+
+/// Only records of the format's length can be written.
+impl OutputFormat<Vec<u8>> for FixedFormat {
+    fn extension(&self) -> String {
+        String::new()
+    }
+
+    fn write(&self, records: ChunkStream<Vec<u8>>, to: &mut dyn Write) -> Result<()> {
+        stream::drain(records, |chunk| {
+            let mut written = Ok(());
+            chunk.for_each(|record| {
+                if written.is_err() {
+                    return;
+                }
+                written = if record.len() == self.record_len {
+                    to.write_all(record).map_err(write_failed)
+                } else {
+                    let problem =
+                        format!("a record has {} bytes instead of {}", record.len(), self.record_len);
+                    Err(Error::Codec { what: "writing records of one length".into(), problem })
+                };
+            });
+            written
+        })
     }
 }

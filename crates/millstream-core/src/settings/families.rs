@@ -46,7 +46,10 @@ static FAMILIES: &[Family] = &[
         pattern: "spark.serializer.*",
         why: "records are written by serde, not by Java's serialisation",
     },
-    Family { pattern: "spark.hadoop.*", why: "no Hadoop library is used" },
+    Family {
+        pattern: "spark.hadoop.*",
+        why: "no Hadoop library is used (but `spark.hadoop.fs.*` by object stores)",
+    },
     Family { pattern: "spark.executor.*", why: ONE_PROCESS },
     Family { pattern: "spark.executorEnv.*", why: ONE_PROCESS },
     Family {

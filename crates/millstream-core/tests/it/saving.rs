@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use millstream_core::fs::{
-    self as files, Codec, FileStatus, FileSystem, FileWriter, FsPath, LocalFs, TextFormat,
+    self as files, Codec, FileStatus, FileSystem, FileWriter, FixedFormat, FsPath, LocalFs, TextFormat,
 };
 use millstream_core::rdd::Existing;
 use millstream_core::{Conf, Context, Error, Result, TaskContext};
@@ -168,6 +168,22 @@ fn a_directory_without_rights_says_so() {
     let error = without_rights(save).unwrap_err().to_string();
     assert!(error.contains("give the user this program runs as the right to do so"), "{error}");
     assert_eq!(names(&closed), [""; 0]);
+}
+
+#[test]
+fn records_of_one_length_are_written_and_read() {
+    let directory = Directory::new("formats");
+    let fixed = FixedFormat { record_len: 2 };
+    let bytes = context().parallelize([vec![1, 2], vec![3, 4], vec![5, 6]], 2);
+    bytes.save_as_files(directory.path("fixed"), fixed, Existing::Refuse).unwrap();
+    assert_eq!(
+        context().binary_records(directory.path("fixed"), 2).collect().unwrap(),
+        bytes.collect().unwrap()
+    );
+    let longer = FixedFormat { record_len: 3 };
+    let error =
+        bytes.save_as_files(directory.path("longer"), longer, Existing::Refuse).unwrap_err().to_string();
+    assert!(error.contains("a record has 2 bytes instead of 3"), "{error}");
 }
 
 /// This machine's files, on a disk that is always full.

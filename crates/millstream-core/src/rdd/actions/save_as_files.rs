@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::context::Context;
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::fs::{FileSystem, FileSystems, FsPath, OutputFormat, failed};
+use crate::fs::{FileSystem, FileSystems, FsPath, OutputFormat, failed, is_not_found};
 use crate::function::{self, CodeAddress};
 use crate::operator::Operator;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
@@ -153,7 +153,12 @@ impl Output {
             self.system.rename(from, to)?;
         }
         if self.existing == Existing::Replace {
-            for file in self.system.list(&self.directory)? {
+            // Without partitions there may be no directory, where directories are but beginnings of names.
+            let files = match self.system.list(&self.directory) {
+                Err(error) if is_not_found(&error) => Vec::new(),
+                listed => listed?,
+            };
+            for file in files {
                 if file.path.name().starts_with("part-") && !names.contains(&file.path) {
                     self.system.delete(&file.path)?;
                 }
