@@ -11,6 +11,7 @@ mod manifests;
 mod modules;
 mod operators;
 mod rust_text;
+mod translations;
 mod tree;
 mod unfinished;
 mod workplace;
@@ -61,6 +62,7 @@ const RULES: &[Rule] = &[
     workplace::speaks_of_the_project_alone,
     links::lead_somewhere,
     links::fences_name_their_language,
+    translations::keep_up,
 ];
 
 /// Checks the checkout under `root` and prints what it finds.
