@@ -53,6 +53,15 @@ impl<T: Clone> Chunk<T> {
         self.len() == 0
     }
 
+    /// Returns the record at a position.
+    pub fn get(&self, at: usize) -> Option<&T> {
+        match &self.0 {
+            Repr::Owned(records) => records.get(at),
+            Repr::Shared(records, range) => records[range.clone()].get(at),
+            Repr::Selected(records, picked) => records.get(*picked.get(at)? as usize),
+        }
+    }
+
     /// Calls `f` with each record in order.
     pub fn for_each(&self, mut f: impl FnMut(&T)) {
         match &self.0 {
@@ -248,6 +257,8 @@ mod tests {
         for chunk in both(vec![1, 2, 3, 4]) {
             assert_eq!(chunk.len(), 4);
             assert_eq!(chunk.clone().into_vec(), [1, 2, 3, 4]);
+            assert_eq!((chunk.get(0), chunk.get(3), chunk.get(4)), (Some(&1), Some(&4), None));
+            assert_eq!(chunk.clone().filter(|n| n % 2 == 0).get(1), Some(&4));
             assert_eq!(chunk.clone().map(|n| n * 2).into_vec(), [2, 4, 6, 8]);
             assert_eq!(chunk.map_ref(|n| n + 1).into_vec(), [2, 3, 4, 5]);
             let even = chunk.clone().filter(|n| n % 2 == 0);

@@ -3,6 +3,7 @@
 use super::Rdd;
 use super::narrow::Form;
 use crate::data::Key;
+use crate::shuffle::partitioner::Partitioner;
 
 impl<T: Key> Rdd<T> {
     /// Gives each record once, in as many partitions as there are.
@@ -23,7 +24,7 @@ impl<T: Key> Rdd<T> {
         self.distinct_with(self.num_partitions())
     }
 
-    /// Gives each record once, in a number of partitions.
+    /// Gives each record once, with a partitioner of records or a number of partitions.
     ///
     /// # Examples
     /// ```
@@ -34,9 +35,9 @@ impl<T: Key> Rdd<T> {
     /// ```
     #[track_caller]
     #[must_use]
-    pub fn distinct_with(&self, partitions: usize) -> Rdd<T> {
+    pub fn distinct_with(&self, partitioner: impl Into<Partitioner<T>>) -> Rdd<T> {
         let keys = self.with_nothing("distinct");
-        let once = keys.reduce_by_key_with(|(), ()| (), partitions);
+        let once = keys.reduce_by_key_with(|(), ()| (), partitioner);
         once.per_chunk(Form::new("distinct"), |(), chunk| chunk.map(|(record, ())| record))
     }
 }

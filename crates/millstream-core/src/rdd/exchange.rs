@@ -8,7 +8,7 @@ use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
 use crate::operator::Operator;
-use crate::shuffle::partitioner::{PartitionedBy, Partitioner};
+use crate::shuffle::partitioner::{PartitionedBy, Partitioner, Spec};
 use crate::shuffle::{AnyShuffle, Shuffle, Write};
 use crate::stream::ChunkStream;
 use crate::task::TaskContext;
@@ -20,36 +20,48 @@ pub(crate) type Read<B, U> = Box<dyn Fn(Vec<Vec<B>>, &TaskContext) -> Result<Chu
 pub(crate) struct Exchange<A: Data, B: Data, U: Data> {
     shuffle: Arc<Shuffle<A, B>>,
     read: Read<B, U>,
-    partitioned_by: PartitionedBy,
-    /// The code that makes the exchange again; none where the partitioner can not travel.
-    build: Option<CodeAddress>,
+    partitioned_by: Option<PartitionedBy>,
+    /// The code that makes the exchange again, of what `env` gives for the name of an operator.
+    build: CodeAddress,
+    env: Box<dyn Fn(&str) -> Result<Vec<u8>> + Send + Sync>,
+    operator: String,
 }
 
 impl<A: Data, B: Data, U: Data> Exchange<A, B, U> {
-    /// Describes an exchange; `build` is the address of a [`Rebuild`](super::Rebuild) that [`reducers`] gives the number of partitions.
-    pub(crate) fn new<K: 'static>(
+    /// Describes an exchange; `build` is the address of a [`Rebuild`](super::Rebuild), for which [`sent_with`] reads the partitioner and the values.
+    pub(crate) fn new<K: 'static, E: Data>(
         parent: &Rdd<A>,
         partitioner: &Partitioner<K>,
         build: CodeAddress,
+        env: E,
         write: Write<A, B>,
         read: Read<B, U>,
     ) -> Self {
+        let rule = partitioner.clone();
         Exchange {
             shuffle: Shuffle::new(parent, partitioner.partitions(), write),
             read,
-            partitioned_by: partitioner.identity(),
-            build: travels(partitioner).then_some(build),
+            partitioned_by: Some(partitioner.identity()),
+            build,
+            env: Box::new(move |operator| function::encode("closure values", &(rule.spec(operator)?, &env))),
+            operator: String::new(),
         }
+    }
+
+    /// Says that records are not spread by what they are.
+    pub(crate) fn without_keys(self) -> Self {
+        Exchange { partitioned_by: None, ..self }
     }
 
     /// Makes the RDD; `captured` is the size of the user's closures.
     pub(crate) fn into_rdd(
-        self,
+        mut self,
         parent: &Rdd<A>,
         name: &'static str,
         place: &'static Location<'static>,
         captured: usize,
     ) -> Rdd<U> {
+        self.operator = Operator::call(name, place).to_string();
         let reducers = self.shuffle.reducers();
         let compute =
             some_partitions(parent, reducers, name, place).map(|()| Box::new(self) as Box<dyn Compute<U>>);
@@ -57,24 +69,42 @@ impl<A: Data, B: Data, U: Data> Exchange<A, B, U> {
     }
 }
 
-/// Returns whether another process can make the same partitioner: one by hash is all in its number of partitions.
-pub(crate) fn travels<K: 'static>(partitioner: &Partitioner<K>) -> bool {
-    partitioner.identity() == Partitioner::<K>::from(partitioner.partitions()).identity()
+/// Reads the partitioner and the values from what [`Exchange`] gives a [`Rebuild`](super::Rebuild).
+pub(crate) fn sent_with<K: 'static, E: Data>(from: &Rebuilding<'_>) -> Result<(Partitioner<K>, E)> {
+    let (spec, env): (Spec, E) = function::decode("closure values", from.env)?;
+    Ok((Partitioner::from_spec(spec)?, env))
 }
 
-/// Reads the number of partitions from what [`Exchange`] gives a [`Rebuild`](super::Rebuild).
-pub(crate) fn reducers(from: &Rebuilding<'_>) -> Result<usize> {
-    function::decode("number of reducers", from.env)
-}
+/// The most partitions: each map task makes a bucket for each.
+pub(crate) const MOST_PARTITIONS: usize = 1 << 20;
 
-/// Refuses to spread records over no partitions, where they would be lost.
+/// Refuses to spread records over no partitions, where they would be lost, or over more than can be.
 pub(crate) fn some_partitions<A: Data>(
     parent: &Rdd<A>,
     reducers: usize,
     name: &'static str,
     place: &'static Location<'static>,
 ) -> Result<()> {
-    if reducers > 0 || parent.num_partitions() == 0 {
+    if reducers == 0 && parent.num_partitions() == 0 {
+        return Ok(());
+    }
+    if reducers <= MOST_PARTITIONS {
+        return at_least_one(reducers, name, place);
+    }
+    Err(Error::Argument {
+        operator: Operator::call(name, place).to_string(),
+        problem: format!("records can not be spread over {reducers} partitions"),
+        remedy: format!("ask for at most {MOST_PARTITIONS}"),
+    })
+}
+
+/// Refuses 0 partitions.
+pub(crate) fn at_least_one(
+    partitions: usize,
+    name: &'static str,
+    place: &'static Location<'static>,
+) -> Result<()> {
+    if partitions > 0 {
         return Ok(());
     }
     Err(Error::Argument {
@@ -98,11 +128,10 @@ impl<A: Data, B: Data, U: Data> Compute<U> for Exchange<A, B, U> {
     }
 
     fn partitioned_by(&self) -> Option<PartitionedBy> {
-        Some(self.partitioned_by.clone())
+        self.partitioned_by.clone()
     }
 
     fn recipe(&self) -> Option<Recipe> {
-        let env = || function::encode("number of reducers", &self.shuffle.reducers());
-        self.build.map(|build| Recipe { build, env: env() })
+        Some(Recipe { build: self.build, env: (self.env)(&self.operator) })
     }
 }

@@ -19,7 +19,8 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn group_by<K: Key>(&self, f: impl Fn(&T) -> K + Send + Sync + 'static) -> Rdd<(K, Vec<T>)> {
-        self.group_by_with(f, self.context().default_parallelism())
+        let partitioner = Partitioner::default_of(self.context(), &[(self.num_partitions(), None)]);
+        self.group_by_with(f, partitioner)
     }
 
     /// Gathers the records of each key, with a partitioner or a number of partitions.

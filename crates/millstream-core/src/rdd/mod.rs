@@ -5,9 +5,10 @@
 
 pub(crate) mod actions;
 mod cartesian;
+mod coalesce;
 mod compute;
 mod distinct;
-mod exchange;
+pub(crate) mod exchange;
 mod filter;
 mod flat_map;
 mod glom;
@@ -24,6 +25,8 @@ mod persist;
 mod pipe;
 mod sample;
 mod set_name;
+mod repartition;
+mod sort_by;
 pub(crate) mod source;
 mod subtract;
 mod to_debug_string;
@@ -39,7 +42,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub use actions::Existing;
 pub use compute::{Compute, Dependency};
 pub(crate) use compute::{Rebuild, Rebuilding, Recipe};
-pub use pairs::Grouped;
+pub use pairs::{Grouped, Grouped3, Grouped4};
 
 use crate::context::Context;
 use crate::data::Data;
@@ -370,7 +373,8 @@ fn capturing(operator: &Operator, bytes: usize) -> Error {
         merging @ ("reduce" | "reduce_by_key") => {
             format!("map_env(values, |values, record| ..).{merging}(|a, b| ..)")
         }
-        name @ ("fold" | "aggregate" | "key_by" | "group_by" | "aggregate_by_key" | "fold_by_key") => {
+        name @ ("fold" | "aggregate" | "key_by" | "group_by" | "aggregate_by_key" | "fold_by_key"
+        | "combine_by_key" | "sort_by") => {
             format!("map_env(values, |values, record| ..).{name}(..)")
         }
         name => format!("{name}_env(values, |values, ..| ..)"),

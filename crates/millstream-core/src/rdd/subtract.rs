@@ -2,6 +2,7 @@
 
 use super::Rdd;
 use crate::data::Key;
+use crate::shuffle::partitioner::Partitioner;
 
 impl<T: Key> Rdd<T> {
     /// Gives the records that are not in `other`, duplicates included, in as many partitions as there are.
@@ -16,6 +17,22 @@ impl<T: Key> Rdd<T> {
     #[track_caller]
     #[must_use]
     pub fn subtract(&self, other: &Rdd<T>) -> Rdd<T> {
-        self.with_nothing("subtract").subtract_by_key(&other.with_nothing("subtract")).keys()
+        self.subtract_with(other, self.num_partitions())
+    }
+
+    /// Gives the records that are not in `other`, with a partitioner of records or a number of partitions.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let rest = context.parallelize([1, 1, 2], 2).subtract_with(&context.parallelize([2, 3], 1), 4);
+    /// assert_eq!((rest.num_partitions(), rest.collect()?), (4, vec![1, 1]));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn subtract_with(&self, other: &Rdd<T>, partitioner: impl Into<Partitioner<T>>) -> Rdd<T> {
+        let others = other.with_nothing("subtract");
+        self.with_nothing("subtract").subtract_by_key_with(&others, partitioner).keys()
     }
 }

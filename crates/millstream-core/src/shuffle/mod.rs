@@ -9,6 +9,7 @@ pub mod combine_table;
 pub mod hash;
 pub(crate) mod outputs;
 pub mod partitioner;
+mod range;
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -4,6 +4,13 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::data::Data;
+use crate::error::{Error, Result};
+use crate::function::{self, CodeAddress};
+use crate::settings;
 use crate::shuffle::hash::partition_of;
 
 /// A rule of one's own for spreading keys.
@@ -14,10 +21,11 @@ pub trait CustomPartitioner<K>: Any + Send + Sync {
     fn partition(&self, key: &K) -> usize;
 }
 
-/// Spreads keys over partitions: by hash, or by a rule of one's own.
+/// Spreads keys over partitions: by hash, by ranges, or by a rule of one's own.
 ///
 /// A number converts into a hash partitioner. The hash is pinned: it is the same on every machine and after every
-/// restart. Two partitioners are the same if they are hash partitioners of the same number, or clones of one rule.
+/// restart. Two partitioners are the same if they are hash partitioners of the same number, range partitioners of the
+/// same bounds, one function with the same values ([`custom_env`](Partitioner::custom_env)), or clones of one rule.
 ///
 /// # Examples
 /// ```
@@ -30,14 +38,42 @@ pub struct Partitioner<K>(Rule<K>);
 
 enum Rule<K> {
     Hash(usize),
-    Custom(Arc<dyn CustomPartitioner<K>>),
+    Own(Arc<Own<K>>),
+}
+
+/// What a partitioner by ranges is called.
+pub(super) const RANGE: &str = "RangePartitioner";
+
+/// Any rule but a hash: what it does, and how another process makes it again.
+struct Own<K> {
+    rule: Box<dyn CustomPartitioner<K>>,
+    kind: &'static str,
+    travel: Travel,
+}
+
+/// How another process makes a rule again.
+enum Travel {
+    /// The code at an address does it of these bytes.
+    By(CodeAddress, Arc<[u8]>),
+    /// It can not: the reason.
+    Not(String),
+}
+
+/// The code at the address of a rule that travels.
+type Remake<K> = fn(CodeAddress, &[u8]) -> Result<Partitioner<K>>;
+
+/// A partitioner as it travels.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Spec {
+    Hash(usize),
+    Own(CodeAddress, Vec<u8>),
 }
 
 impl<K> Clone for Partitioner<K> {
     fn clone(&self) -> Self {
         Partitioner(match &self.0 {
             Rule::Hash(partitions) => Rule::Hash(*partitions),
-            Rule::Custom(rule) => Rule::Custom(Arc::clone(rule)),
+            Rule::Own(own) => Rule::Own(Arc::clone(own)),
         })
     }
 }
@@ -50,8 +86,82 @@ impl<K> From<usize> for Partitioner<K> {
 
 impl<K: 'static> Partitioner<K> {
     /// Spreads keys by a rule of one's own.
+    ///
+    /// The rule stays in this process. Where tasks run in others write it with [`custom_env`](Partitioner::custom_env).
     pub fn custom(rule: impl CustomPartitioner<K>) -> Self {
-        Partitioner(Rule::Custom(Arc::new(rule)))
+        let why = "`Partitioner::custom` can not travel to another process".to_owned();
+        Self::own("CustomPartitioner", rule, Travel::Not(why))
+    }
+
+    /// Spreads keys over a number of partitions by a function and values that go along to the workers.
+    ///
+    /// `f` gives the number of a key's partition; too large a one means the last partition. If it captures nothing it works
+    /// in every process, and two partitioners of the same function and the same values are the same.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{Conf, Context, Partitioner};
+    ///
+    /// let context = Context::new(Conf::empty())?;
+    /// let by_size = Partitioner::custom_env(2, 100, |limit, n: &i32| usize::from(n >= limit));
+    /// let spread = context.parallelize([(100, 'a'), (5, 'b')], 2).partition_by(by_size);
+    /// assert_eq!(spread.keys().glom().collect()?, [[5], [100]]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    pub fn custom_env<E: Data, F>(partitions: usize, env: E, f: F) -> Self
+    where
+        F: Fn(&E, &K) -> usize + Send + Sync + 'static,
+    {
+        struct Function<E, F> {
+            partitions: usize,
+            env: E,
+            f: F,
+        }
+        impl<K, E: Data, F: Fn(&E, &K) -> usize + Send + Sync + 'static> CustomPartitioner<K> for Function<E, F> {
+            fn partitions(&self) -> usize {
+                self.partitions
+            }
+            fn partition(&self, key: &K) -> usize {
+                (self.f)(&self.env, key)
+            }
+        }
+        fn remake<K: 'static, E: Data, F>(build: CodeAddress, env: &[u8]) -> Result<Partitioner<K>>
+        where
+            F: Fn(&E, &K) -> usize + Send + Sync + 'static,
+        {
+            let (partitions, env) = function::decode("partitioner", env)?;
+            Ok(Partitioner::custom_env::<E, F>(partitions, env, build.conjure::<F>()?))
+        }
+        let travel = if size_of::<F>() > 0 {
+            Travel::Not(format!("its function captures {} bytes of variables", size_of::<F>()))
+        } else {
+            match function::encode("partitioner", &(partitions, &env)) {
+                Ok(env) => {
+                    let remake: Remake<K> = remake::<K, E, F>;
+                    Travel::By(CodeAddress::of::<F>(remake as usize), env.into())
+                }
+                Err(error) => Travel::Not(error.to_string()),
+            }
+        };
+        Self::own("CustomPartitioner", Function { partitions, env, f }, travel)
+    }
+
+    fn own(kind: &'static str, rule: impl CustomPartitioner<K>, travel: Travel) -> Self {
+        Partitioner(Rule::Own(Arc::new(Own { rule: Box::new(rule), kind, travel })))
+    }
+
+    /// Spreads keys by a rule of this crate that `remake` makes again of `env`.
+    pub(super) fn remade<R: CustomPartitioner<K>>(
+        kind: &'static str,
+        rule: R,
+        remake: Remake<K>,
+        env: Result<Vec<u8>>,
+    ) -> Self {
+        let travel = match env {
+            Ok(env) => Travel::By(CodeAddress::of::<R>(remake as usize), env.into()),
+            Err(error) => Travel::Not(error.to_string()),
+        };
+        Self::own(kind, rule, travel)
     }
 
     /// Returns the number of partitions.
@@ -59,17 +169,23 @@ impl<K: 'static> Partitioner<K> {
     pub fn partitions(&self) -> usize {
         match &self.0 {
             Rule::Hash(partitions) => *partitions,
-            Rule::Custom(rule) => rule.partitions(),
+            Rule::Own(own) => own.rule.partitions(),
         }
+    }
+
+    /// Returns whether keys are spread by ranges.
+    pub(crate) fn is_range(&self) -> bool {
+        matches!(&self.0, Rule::Own(own) if own.kind == RANGE)
     }
 
     /// Returns the partition of a key whose pinned hash is known.
     #[must_use]
+    #[inline]
     pub fn partition(&self, key: &K, hash: u64) -> usize {
         match &self.0 {
             Rule::Hash(partitions) => partition_of(hash, *partitions),
             // A rule that breaks its promise must not lose the record.
-            Rule::Custom(rule) => rule.partition(key).min(rule.partitions().saturating_sub(1)),
+            Rule::Own(own) => own.rule.partition(key).min(own.rule.partitions().saturating_sub(1)),
         }
     }
 
@@ -78,17 +194,88 @@ impl<K: 'static> Partitioner<K> {
     pub fn identity(&self) -> PartitionedBy {
         PartitionedBy(match &self.0 {
             Rule::Hash(partitions) => Identity::Hash(*partitions),
-            Rule::Custom(rule) => Identity::Custom(Arc::clone(rule) as Arc<dyn Any + Send + Sync>),
+            Rule::Own(own) => Identity::Own {
+                address: match &own.travel {
+                    Travel::By(build, env) => Some((*build, Arc::clone(env))),
+                    Travel::Not(_) => None,
+                },
+                partitions: own.rule.partitions(),
+                rule: Arc::clone(own) as Arc<dyn Any + Send + Sync>,
+            },
         })
+    }
+
+    /// Returns the rule itself, if it is one for such keys.
+    pub(crate) fn of(spread: &PartitionedBy) -> Option<Self> {
+        match &spread.0 {
+            Identity::Hash(partitions) => Some((*partitions).into()),
+            Identity::Own { rule, .. } => {
+                Arc::clone(rule).downcast::<Own<K>>().ok().map(|own| Partitioner(Rule::Own(own)))
+            }
+        }
+    }
+
+    /// Returns the partitioner as it travels.
+    ///
+    /// # Errors
+    /// If it can not; `operator` is the one to name.
+    pub(crate) fn spec(&self, operator: &str) -> Result<Spec> {
+        match &self.0 {
+            Rule::Hash(partitions) => Ok(Spec::Hash(*partitions)),
+            Rule::Own(own) => match &own.travel {
+                Travel::By(build, env) => Ok(Spec::Own(*build, env.to_vec())),
+                Travel::Not(why) => Err(Error::Argument {
+                    operator: operator.to_owned(),
+                    problem: format!("its partitioner is needed in another process, but {why}"),
+                    remedy: "make it with `Partitioner::custom_env(partitions, values, |values, key| ..)`"
+                        .into(),
+                }),
+            },
+        }
+    }
+
+    /// Makes a partitioner of what travelled.
+    pub(crate) fn from_spec(spec: Spec) -> Result<Self> {
+        match spec {
+            Spec::Hash(partitions) => Ok(partitions.into()),
+            Spec::Own(build, env) => {
+                // SAFETY: the address was made of a `Remake` for keys of this type by a process of the same binary: the
+                // hello has compared them, and the code that asks was compiled for the RDD that was described.
+                let remake = unsafe { std::mem::transmute::<usize, Remake<K>>(build.pointer()) };
+                remake(build, &env)
+            }
+        }
+    }
+
+    /// Returns the partitioner of an operator by key that is given none.
+    ///
+    /// The one of the parent with the most partitions that has one, unless it has less than a tenth of the partitions of the
+    /// largest parent and fewer than there would be without it; else one by hash, with as many partitions as
+    /// `spark.default.parallelism` says or, where it is not set, as the largest parent has.
+    pub(crate) fn default_of(context: &Context, parents: &[(usize, Option<PartitionedBy>)]) -> Self {
+        let most = parents.iter().map(|(partitions, _)| *partitions).max().unwrap_or_default();
+        let set = context.conf().contains(settings::DEFAULT_PARALLELISM.key());
+        let partitions = if set { context.default_parallelism() } else { most };
+        let mut chosen: Option<Partitioner<K>> = None;
+        for found in parents.iter().filter_map(|(_, spread)| Partitioner::of(spread.as_ref()?)) {
+            if found.partitions() > chosen.as_ref().map_or(0, Partitioner::partitions) {
+                chosen = Some(found);
+            }
+        }
+        match chosen {
+            Some(found) if most < 10 * found.partitions() || partitions <= found.partitions() => found,
+            _ => partitions.into(),
+        }
     }
 }
 
 impl<K: 'static> fmt::Debug for Partitioner<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Rule::Hash(partitions) => write!(f, "HashPartitioner({partitions})"),
-            Rule::Custom(rule) => write!(f, "CustomPartitioner({})", rule.partitions()),
-        }
+        let kind = match &self.0 {
+            Rule::Hash(_) => "HashPartitioner",
+            Rule::Own(own) => own.kind,
+        };
+        write!(f, "{kind}({})", self.partitions())
     }
 }
 
@@ -99,15 +286,32 @@ pub struct PartitionedBy(Identity);
 #[derive(Debug, Clone)]
 enum Identity {
     Hash(usize),
-    /// The rule itself, so that no other one can take its address while this identity is compared.
-    Custom(Arc<dyn Any + Send + Sync>),
+    Own {
+        /// The rule itself, so that no other one can take its address while this identity is compared.
+        rule: Arc<dyn Any + Send + Sync>,
+        partitions: usize,
+        /// What makes it again: the same of the same makes the same.
+        address: Option<(CodeAddress, Arc<[u8]>)>,
+    },
+}
+
+impl PartitionedBy {
+    /// Returns the number of partitions.
+    #[must_use]
+    pub fn partitions(&self) -> usize {
+        match &self.0 {
+            Identity::Hash(partitions) | Identity::Own { partitions, .. } => *partitions,
+        }
+    }
 }
 
 impl PartialEq for Identity {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Identity::Hash(one), Identity::Hash(other)) => one == other,
-            (Identity::Custom(one), Identity::Custom(other)) => Arc::ptr_eq(one, other),
+            (Identity::Own { rule, address, .. }, Identity::Own { rule: other, address: others, .. }) => {
+                Arc::ptr_eq(rule, other) || (address.is_some() && address == others)
+            }
             _ => false,
         }
     }
@@ -138,5 +342,27 @@ mod tests {
         // A rule that is gone leaves its address to the next one.
         let gone = Partitioner::custom(Zero).identity();
         assert_ne!(gone, Partitioner::custom(Zero).identity());
+    }
+
+    #[test]
+    fn functions_with_equal_values_are_the_same() {
+        let rule = |env: i32| Partitioner::custom_env(3, env, |n, key: &i32| (key % n) as usize);
+        assert_eq!(rule(2).identity(), rule(2).identity());
+        assert_ne!(rule(2).identity(), rule(3).identity());
+        let other = Partitioner::custom_env(3, 2, |n, key: &i32| (key % n) as usize);
+        assert_ne!(rule(2).identity(), other.identity());
+        let limit = std::env::args().count() as i32;
+        let capturing = || Partitioner::custom_env(3, 2, move |_, key: &i32| usize::from(*key < limit));
+        assert_ne!(capturing().identity(), capturing().identity());
+        let error = capturing().spec("partition_by at a.rs:1:1").err().unwrap().to_string();
+        assert!(error.contains("captures 4 bytes") && error.contains("custom_env"), "{error}");
+    }
+
+    #[test]
+    fn what_travels_is_the_same_rule() {
+        let rule = Partitioner::custom_env(3, 2, |n, key: &i32| (key % n) as usize);
+        let there = Partitioner::<i32>::from_spec(rule.spec("").unwrap()).unwrap();
+        assert_eq!(there.identity(), rule.identity());
+        assert_eq!((there.partitions(), there.partition(&5, 0)), (3, 1));
     }
 }

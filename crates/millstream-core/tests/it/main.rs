@@ -24,8 +24,10 @@ mod models;
 mod more_operators;
 mod narrow;
 mod pairs;
+mod partitioning;
 mod processes;
 mod saving;
+mod sorting;
 mod sources;
 
 use millstream_core::{Conf, Context, Data, Rdd};

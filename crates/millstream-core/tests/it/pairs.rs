@@ -9,7 +9,7 @@ use millstream_core::{Conf, Context, CustomPartitioner, Error, Partitioner};
 use crate::{context, partitions, sorted};
 
 /// How many shuffles the lineage of an RDD has.
-fn shuffles(rdd: &AnyRdd) -> usize {
+pub(crate) fn shuffles(rdd: &AnyRdd) -> usize {
     let of = |dependency: &Dependency| match dependency {
         Dependency::Narrow(parent) => shuffles(parent),
         Dependency::Shuffle(shuffle) => 1 + shuffles(&shuffle.parent()),
@@ -211,7 +211,7 @@ fn there_are_as_many_partitions_as_the_settings_say() {
     assert_eq!(pairs.reduce_by_key(|a, b| a + b).num_partitions(), 7);
     assert_eq!(pairs.group_by_key().num_partitions(), 7);
     assert_eq!(pairs.cogroup(&pairs).num_partitions(), 7);
-    assert_eq!(crate::on("local[3]").parallelize([(1, 1)], 1).group_by_key().num_partitions(), 3);
+    assert_eq!(crate::on("local[3]").parallelize([(1, 1)], 4).group_by_key().num_partitions(), 4);
 }
 
 #[test]

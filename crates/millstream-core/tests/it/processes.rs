@@ -147,6 +147,42 @@ fn shuffles_after_shuffles_travel() {
 }
 
 #[test]
+fn sorts_and_partitioners_travel() {
+    let context = elsewhere();
+    let numbers = context.parallelize((0..200).map(|n| n * 7 % 200), 4);
+    assert_eq!(numbers.sort_by(|n| *n).collect().unwrap(), (0..200).collect::<Vec<_>>());
+    let pairs = numbers.map(|n| (n % 50, n));
+    let down = pairs.sort_by_key_with(false, 3);
+    assert_eq!(down.num_partitions(), 3);
+    assert_eq!(down.keys().collect().unwrap(), (0..200).map(|n| 49 - n / 4).collect::<Vec<_>>());
+    assert_eq!(down.filter_by_range(10..=11).count().unwrap(), 8);
+    let rule = Partitioner::custom_env(3, 2, |n, key: &i32| (key % n) as usize);
+    let spread = pairs.repartition_and_sort_within_partitions(rule.clone());
+    assert_eq!(spread.keys().glom().map_ref(Vec::len).collect().unwrap(), [100, 100, 0]);
+    let sums = pairs.combine_by_key_with(
+        |n| vec![n],
+        |mut all, n| {
+            all.push(n);
+            all
+        },
+        |a, b| [a, b].concat(),
+        rule,
+    );
+    assert_eq!(sums.map_ref(|(_, all)| all.len()).reduce(|a, b| a + b).unwrap(), Some(200));
+    assert_eq!(pairs.fold_by_key_with(0, |a, b| a + b, 3).join(&sums).count().unwrap(), 50);
+    assert_eq!(pairs.aggregate_by_key(0, |n, _| n + 1, |a, b| a + b).values().max().unwrap(), Some(4));
+    assert_eq!(sorted(numbers.repartition(7).collect().unwrap()), (0..200).collect::<Vec<_>>());
+    assert_eq!(numbers.coalesce(3).repartition(2).coalesce(1).count().unwrap(), 200);
+    let ones = numbers.map(|n| (n % 50, 1)).distinct();
+    let all = pairs
+        .cogroup4(&ones, &ones, &ones)
+        .map_ref(|(_, (a, b, c, d))| a.len() + b.len() + c.len() + d.len());
+    assert_eq!(all.collect().unwrap(), vec![7; 50]);
+    assert_eq!(numbers.intersection_with(&context.parallelize([5, 500], 1), 2).collect().unwrap(), [5]);
+    assert_eq!(numbers.subtract_with(&context.parallelize(1..500, 1), 2).collect().unwrap(), [0]);
+}
+
+#[test]
 fn what_can_not_travel_says_so() {
     let context = elsewhere();
     let n: u64 = std::env::args().count() as u64;
@@ -164,7 +200,7 @@ fn what_can_not_travel_says_so() {
     }
     let spread = context.parallelize([(1, 1)], 1).partition_by(Partitioner::custom(Zero));
     let error = spread.count().unwrap_err().to_string();
-    assert!(error.contains("partition_by at ") && error.contains("outside of `transform`"), "{error}");
+    assert!(error.contains("partition_by at ") && error.contains("Partitioner::custom_env("), "{error}");
 }
 
 #[test]

@@ -1,17 +1,15 @@
 //! `aggregate_by_key`: the values of each key in a value of another type.
 
+use super::combine_by_key::Combiner;
 use crate::data::{Data, Key};
 use crate::rdd::Rdd;
-use crate::rdd::narrow::Form;
-use crate::shuffle::combine_table::CombineTable;
 use crate::shuffle::partitioner::Partitioner;
-use crate::stream;
 
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Adds the values of each key to a `zero` of its own, first where they lie, then merges the results across partitions.
     ///
     /// Where the keys are spread by some partitioner already it stays and nothing is merged; else there are as many
-    /// partitions as `spark.default.parallelism` says. `zero` must be neutral, or it counts once for each partition.
+    /// partitions as `spark.default.parallelism` says or, where that is not set, as there are now. `zero` must be neutral, or it counts once for each partition.
     ///
     /// # Examples
     /// ```
@@ -28,8 +26,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         add: impl Fn(U, V) -> U + Send + Sync + 'static,
         merge: impl Fn(U, U) -> U + Send + Sync + 'static,
     ) -> Rdd<(K, U)> {
-        let here = self.added_where_they_lie("aggregate_by_key", zero, add);
-        if self.partitioned_by().is_some() { here } else { here.reduce_by_key(merge) }
+        self.aggregate_by_key_with(zero, add, merge, self.default_partitioner())
     }
 
     /// Adds the values of each key to a `zero`, with a partitioner or a number of partitions.
@@ -50,27 +47,32 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         merge: impl Fn(U, U) -> U + Send + Sync + 'static,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, U)> {
-        let partitioner = partitioner.into();
-        let here = self.added_where_they_lie("aggregate_by_key", zero, add);
-        let done = self.partitioned_by() == Some(partitioner.identity());
-        if done { here } else { here.reduce_by_key_with(merge, partitioner) }
+        self.combined("aggregate_by_key", zero, Aggregate { add, merge }, partitioner.into())
     }
+}
 
-    /// Adds the values of each key of each partition to a `zero`.
-    #[track_caller]
-    pub(super) fn added_where_they_lie<U: Data>(
-        &self,
-        name: &'static str,
-        zero: U,
-        add: impl Fn(U, V) -> U + Send + Sync + 'static,
-    ) -> Rdd<(K, U)> {
-        self.per_partition(Form { name, env: zero, keeps_keys: true }, move |zero, input, _| {
-            let mut table: CombineTable<K, U> = CombineTable::new();
-            stream::drain(input, |chunk| {
-                table.merge_chunk(chunk.into_vec(), |value| add(zero.clone(), value), &add);
-                Ok(())
-            })?;
-            Ok(stream::from_iter(table.into_entries().into_iter().map(|(_, key, sum)| (key, sum))))
-        })
+/// Each key begins with a copy of the same value.
+struct Aggregate<A, M> {
+    add: A,
+    merge: M,
+}
+
+impl<U, V, A, M> Combiner<U, V, U> for Aggregate<A, M>
+where
+    U: Clone,
+    A: Fn(U, V) -> U + Send + Sync + 'static,
+    M: Fn(U, U) -> U + Send + Sync + 'static,
+{
+    #[inline(always)]
+    fn create(&self, zero: &U, value: V) -> U {
+        (self.add)(zero.clone(), value)
+    }
+    #[inline(always)]
+    fn add(&self, combined: U, value: V) -> U {
+        (self.add)(combined, value)
+    }
+    #[inline(always)]
+    fn merge(&self, first: U, second: U) -> U {
+        (self.merge)(first, second)
     }
 }

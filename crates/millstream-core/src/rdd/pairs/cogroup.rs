@@ -8,10 +8,11 @@ use super::{Hashed, into_buckets};
 use crate::data::{Data, Key};
 use crate::error::Result;
 use crate::function::{self, CodeAddress};
-use crate::rdd::exchange::{some_partitions, travels};
+use crate::operator::Operator;
+use crate::rdd::exchange::some_partitions;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::shuffle::combine_table::CombineTable;
-use crate::shuffle::partitioner::{PartitionedBy, Partitioner};
+use crate::shuffle::partitioner::{PartitionedBy, Partitioner, Spec};
 use crate::shuffle::{AnyShuffle, Shuffle};
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
@@ -36,7 +37,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// ```
     #[track_caller]
     pub fn cogroup<W: Data>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, Grouped<V, W>)> {
-        self.cogroup_with(other, self.context().default_parallelism())
+        self.cogroup_with(other, self.default_partitioner_beside(other))
     }
 
     /// Gathers the values of each key in both RDDs, with a partitioner or a number of partitions.
@@ -75,9 +76,10 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         let left = Side::new(self, moved.0, &partitioner);
         let right = Side::new(other, moved.1, &partitioner);
         let partitions = partitioner.partitions();
+        let operator = Operator::call("cogroup", place).to_string();
         let compute = some_partitions(self, partitions, "cogroup", place)
             .and_then(|()| some_partitions(other, partitions, "cogroup", place))
-            .map(|()| Box::new(Cogroup { left, right, partitioner }) as Box<dyn Compute<_>>);
+            .map(|()| Box::new(Cogroup { left, right, partitioner, operator }) as Box<dyn Compute<_>>);
         Rdd::checked(self.context(), "cogroup", place, compute, 0)
     }
 }
@@ -124,6 +126,7 @@ struct Cogroup<K: Key, V: Data, W: Data> {
     left: Side<K, V>,
     right: Side<K, W>,
     partitioner: Partitioner<K>,
+    operator: String,
 }
 
 impl<K: Key, V: Data, W: Data> Compute<(K, Grouped<V, W>)> for Cogroup<K, V, W> {
@@ -154,14 +157,15 @@ impl<K: Key, V: Data, W: Data> Compute<(K, Grouped<V, W>)> for Cogroup<K, V, W> 
         fn rebuild<K: Key, V: Data, W: Data>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
             let (left, right) =
                 (Rdd::<(K, V)>::from_any(from.parent(0)?)?, Rdd::<(K, W)>::from_any(from.parent(1)?)?);
-            let (partitions, moved): (usize, (bool, bool)) = function::decode("cogroup", from.env)?;
-            Ok(left.cogroup_sides(&right, partitions.into(), moved).any())
+            let (spec, moved): (Spec, (bool, bool)) = function::decode("cogroup", from.env)?;
+            Ok(left.cogroup_sides(&right, Partitioner::from_spec(spec)?, moved).any())
         }
         let rebuild: Rebuild = rebuild::<K, V, W>;
         let moved = (self.left.is_moved(), self.right.is_moved());
-        travels(&self.partitioner).then(|| Recipe {
+        let spec = self.partitioner.spec(&self.operator);
+        Some(Recipe {
             build: CodeAddress::of::<Self>(rebuild as usize),
-            env: function::encode("cogroup", &(self.partitioner.partitions(), moved)),
+            env: spec.and_then(|spec| function::encode("cogroup", &(spec, moved))),
         })
     }
 }

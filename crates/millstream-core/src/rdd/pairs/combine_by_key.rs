@@ -1,29 +1,35 @@
-//! `combine_by_key`: the values of each key in a value of another type, which the first value makes.
+//! `combine_by_key`: one combined value per key; also what all operators that merge values by key are made of.
 
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::into_buckets;
 use crate::data::{Data, Key};
-use crate::rdd::Rdd;
+use crate::error::Result;
+use crate::function::CodeAddress;
+use crate::rdd::exchange::{Exchange, sent_with};
 use crate::rdd::narrow::Form;
+use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
 use crate::shuffle::combine_table::CombineTable;
 use crate::shuffle::partitioner::Partitioner;
-use crate::stream;
+use crate::stream::{self, ChunkStream};
 
 impl<K: Key, V: Data> Rdd<(K, V)> {
-    /// Combines the values of each key: the first value makes a combiner, the others are merged into it, first where they
-    /// lie; then the combiners are merged across partitions.
+    /// Combines the values of each key: `create` makes a combined value of a key's first value, `merge_value` adds a further
+    /// one, and `merge_combiners` merges the combined values of two partitions.
     ///
-    /// Where the keys are spread by some partitioner already it stays and nothing is moved; else there are as many
-    /// partitions as `spark.default.parallelism` says. Costs one hash table entry per key and task.
+    /// Values are combined in their order where they lie, then across partitions in the order of these. The keys are spread
+    /// like those of the parent if it has a partitioner, else by hash over as many partitions as `spark.default.parallelism`
+    /// says or, where that is not set, as the parent has. Costs one hash table entry per key and task.
     ///
     /// # Examples
     /// ```
     /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
-    /// let scores = context.parallelize([('a', 2.0), ('a', 4.0)], 2);
-    /// let sums = scores.combine_by_key(
-    ///     |score| (score, 1),
-    ///     |(sum, n), score| (sum + score, n + 1),
-    ///     |(sum, n), (other, m)| (sum + other, n + m),
-    /// );
-    /// assert_eq!(sums.collect()?, [('a', (6.0, 2))]);
+    /// let marks = context.parallelize([("ann", 2), ("bob", 3), ("ann", 4)].map(|(k, v)| (k.to_owned(), v)), 2);
+    /// let sums = marks.combine_by_key(|v| (v, 1), |(sum, n), v| (sum + v, n + 1), |a, b| (a.0 + b.0, a.1 + b.1));
+    /// let mut means = sums.map_values(|(sum, n)| sum / n).collect()?;
+    /// means.sort();
+    /// assert_eq!(means, [("ann".into(), 3), ("bob".into(), 3)]);
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     #[track_caller]
@@ -33,18 +39,20 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         merge_value: impl Fn(C, V) -> C + Send + Sync + 'static,
         merge_combiners: impl Fn(C, C) -> C + Send + Sync + 'static,
     ) -> Rdd<(K, C)> {
-        let here = self.combined_where_they_lie(create, merge_value);
-        if self.partitioned_by().is_some() { here } else { here.reduce_by_key(merge_combiners) }
+        self.combine_by_key_with(create, merge_value, merge_combiners, self.default_partitioner())
     }
 
     /// Combines the values of each key, with a partitioner or a number of partitions.
     ///
+    /// Where the keys are already spread by the same partitioner nothing crosses partitions, and `merge_combiners` is not
+    /// called.
+    ///
     /// # Examples
     /// ```
     /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
-    /// let pairs = context.parallelize([(1, 'a'), (1, 'b')], 1);
-    /// let words = pairs.combine_by_key_with(String::from, |word, c| word + &c.to_string(), |a, b| a + &b, 3);
-    /// assert_eq!((words.num_partitions(), words.collect()?), (3, vec![(1, "ab".into())]));
+    /// let pairs = context.parallelize([(1, 'a'), (1, 'b')], 2);
+    /// let texts = pairs.combine_by_key_with(String::from, |text, c| text + &c.to_string(), |a, b| a + &b, 3);
+    /// assert_eq!((texts.num_partitions(), texts.collect()?), (3, vec![(1, "ab".into())]));
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     #[track_caller]
@@ -55,27 +63,120 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         merge_combiners: impl Fn(C, C) -> C + Send + Sync + 'static,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, C)> {
-        let partitioner = partitioner.into();
-        let here = self.combined_where_they_lie(create, merge_value);
-        let done = self.partitioned_by() == Some(partitioner.identity());
-        if done { here } else { here.reduce_by_key_with(merge_combiners, partitioner) }
+        let by = Functions { create, merge_value, merge_combiners };
+        self.combined("combine_by_key", (), by, partitioner.into())
     }
 
-    /// Combines the values of each key of each partition.
+    /// Combines the values of each key, under the name of the operator it is done for.
     #[track_caller]
-    fn combined_where_they_lie<C: Data>(
+    pub(super) fn combined<E: Data, C: Data, B: Combiner<E, V, C>>(
         &self,
-        create: impl Fn(V) -> C + Send + Sync + 'static,
-        merge_value: impl Fn(C, V) -> C + Send + Sync + 'static,
+        name: &'static str,
+        env: E,
+        by: B,
+        partitioner: Partitioner<K>,
     ) -> Rdd<(K, C)> {
-        let form = Form { keeps_keys: true, ..Form::new("combine_by_key") };
-        self.per_partition(form, move |(), input, _| {
-            let mut table: CombineTable<K, C> = CombineTable::new();
-            stream::drain(input, |chunk| {
-                table.merge_chunk(chunk.into_vec(), &create, &merge_value);
-                Ok(())
-            })?;
-            Ok(stream::from_iter(table.into_entries().into_iter().map(|(_, key, combined)| (key, combined))))
-        })
+        if self.partitioned_by() == Some(partitioner.identity()) {
+            let form = Form { name, env, keeps_keys: true };
+            return self.per_partition(form, move |env, input, _| {
+                let table = combine(input, env, &by)?;
+                Ok(stream::from_iter(table.into_entries().into_iter().map(|(_, key, value)| (key, value))))
+            });
+        }
+        self.combined_across(name, env, by, partitioner)
     }
+
+    #[track_caller]
+    fn combined_across<E: Data, C: Data, B: Combiner<E, V, C>>(
+        &self,
+        name: &'static str,
+        env: E,
+        by: B,
+        partitioner: Partitioner<K>,
+    ) -> Rdd<(K, C)> {
+        fn rebuild<K: Key, V: Data, E: Data, C: Data, B: Combiner<E, V, C>>(
+            from: &Rebuilding<'_>,
+        ) -> Result<AnyRdd> {
+            let parent: Rdd<(K, V)> = Rdd::from_any(from.parent(0)?)?;
+            let (partitioner, env) = sent_with::<K, E>(from)?;
+            Ok(parent.combined_across("rebuilt", env, from.build.conjure::<B>()?, partitioner).any())
+        }
+        let rebuild: Rebuild = rebuild::<K, V, E, C, B>;
+        let build = CodeAddress::of::<B>(rebuild as usize);
+        let by = Arc::new(by);
+        let merge = Arc::clone(&by);
+        let spread = partitioner.clone();
+        let zero = env.clone();
+        let exchange = Exchange::new(
+            self,
+            &partitioner,
+            build,
+            env,
+            Box::new(move |input, _| Ok(into_buckets(combine(input, &zero, &*by)?.into_entries(), &spread))),
+            Box::new(move |buckets, _| {
+                let mut buckets = buckets.into_iter().filter(|bucket| !bucket.is_empty());
+                // The keys of one map task are different already.
+                let mut merged = buckets.next().unwrap_or_default();
+                if let Some(second) = buckets.next() {
+                    let mut table = CombineTable::with_capacity(merged.len());
+                    for bucket in [merged, second].into_iter().chain(buckets) {
+                        table.merge_entries(bucket, |a, b| merge.merge(a, b));
+                    }
+                    merged = table.into_entries();
+                }
+                Ok(stream::from_iter(merged.into_iter().map(|(_, key, value)| (key, value))))
+            }),
+        );
+        exchange.into_rdd(self, name, Location::caller(), size_of::<B>())
+    }
+}
+
+/// How values are combined, with values `E` that travel along.
+pub(super) trait Combiner<E, V, C>: Send + Sync + 'static {
+    /// Makes a combined value of a key's first value.
+    fn create(&self, env: &E, value: V) -> C;
+    /// Adds a further value.
+    fn add(&self, combined: C, value: V) -> C;
+    /// Merges what two partitions have made.
+    fn merge(&self, first: C, second: C) -> C;
+}
+
+struct Functions<A, B, M> {
+    create: A,
+    merge_value: B,
+    merge_combiners: M,
+}
+
+impl<V, C, A, B, M> Combiner<(), V, C> for Functions<A, B, M>
+where
+    A: Fn(V) -> C + Send + Sync + 'static,
+    B: Fn(C, V) -> C + Send + Sync + 'static,
+    M: Fn(C, C) -> C + Send + Sync + 'static,
+{
+    #[inline(always)]
+    fn create(&self, (): &(), value: V) -> C {
+        (self.create)(value)
+    }
+    #[inline(always)]
+    fn add(&self, combined: C, value: V) -> C {
+        (self.merge_value)(combined, value)
+    }
+    #[inline(always)]
+    fn merge(&self, first: C, second: C) -> C {
+        (self.merge_combiners)(first, second)
+    }
+}
+
+/// Combines the values of each key of one partition.
+fn combine<K: Key, V: Data, E, C>(
+    input: ChunkStream<(K, V)>,
+    env: &E,
+    by: &impl Combiner<E, V, C>,
+) -> Result<CombineTable<K, C>> {
+    let mut table = CombineTable::new();
+    stream::drain(input, |chunk| {
+        table.merge_chunk(chunk.into_vec(), |value| by.create(env, value), |old, new| by.add(old, new));
+        Ok(())
+    })?;
+    Ok(table)
 }

@@ -26,7 +26,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         reason = "the record type of Spark's method, which an alias would hide"
     )]
     pub fn full_outer_join<W: Data>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, (Option<V>, Option<W>))> {
-        self.full_outer_join_with(other, self.context().default_parallelism())
+        self.full_outer_join_with(other, self.default_partitioner_beside(other))
     }
 
     /// Joins like [`full_outer_join`](Rdd::full_outer_join), with a partitioner or a number of partitions.

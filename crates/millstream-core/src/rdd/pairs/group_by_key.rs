@@ -7,7 +7,7 @@ use crate::chunk::Cursor;
 use crate::data::{Data, Key};
 use crate::error::Result;
 use crate::function::CodeAddress;
-use crate::rdd::exchange::{Exchange, reducers};
+use crate::rdd::exchange::{Exchange, sent_with};
 use crate::rdd::narrow::Form;
 use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
 use crate::shuffle::combine_table::CombineTable;
@@ -30,11 +30,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// ```
     #[track_caller]
     pub fn group_by_key(&self) -> Rdd<(K, Vec<V>)> {
-        // What lies together already needs no other partitioner.
-        if self.partitioned_by().is_some() {
-            return self.group_in_place();
-        }
-        self.group_by_key_with(self.context().default_parallelism())
+        self.group_by_key_with(self.default_partitioner())
     }
 
     /// Gathers the values of each key, with a partitioner or a number of partitions.
@@ -67,7 +63,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     fn group_across(&self, partitioner: Partitioner<K>) -> Rdd<(K, Vec<V>)> {
         fn rebuild<K: Key, V: Data>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
             let parent: Rdd<(K, V)> = Rdd::from_any(from.parent(0)?)?;
-            Ok(parent.group_across(reducers(from)?.into()).any())
+            Ok(parent.group_across(sent_with::<K, ()>(from)?.0).any())
         }
         let rebuild: Rebuild = rebuild::<K, V>;
         let spread = partitioner.clone();
@@ -75,6 +71,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
             self,
             &partitioner,
             CodeAddress::of::<(K, V)>(rebuild as usize),
+            (),
             Box::new(move |input, _| Ok(into_buckets(hashed(input)?, &spread))),
             Box::new(|buckets, _| group(buckets.into_iter().flatten())),
         );

@@ -22,7 +22,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// ```
     #[track_caller]
     pub fn join<W: Data>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, (V, W))> {
-        self.join_with(other, self.context().default_parallelism())
+        self.join_with(other, self.default_partitioner_beside(other))
     }
 
     /// Joins like [`join`](Rdd::join), with a partitioner or a number of partitions.

@@ -2,7 +2,10 @@
 
 mod aggregate_by_key;
 mod cogroup;
+mod cogroup3;
+mod cogroup4;
 mod combine_by_key;
+mod filter_by_range;
 mod flat_map_values;
 mod fold_by_key;
 mod full_outer_join;
@@ -12,12 +15,17 @@ mod keys;
 mod left_outer_join;
 mod map_values;
 mod partition_by;
+mod partitioner;
 mod reduce_by_key;
+mod repartition_and_sort_within_partitions;
 mod right_outer_join;
+mod sort_by_key;
 mod subtract_by_key;
 mod values;
 
 pub use cogroup::Grouped;
+pub use cogroup3::Grouped3;
+pub use cogroup4::Grouped4;
 
 use crate::data::Key;
 use crate::shuffle::partitioner::Partitioner;

@@ -7,7 +7,7 @@ use super::into_buckets;
 use crate::data::{Data, Key};
 use crate::error::Result;
 use crate::function::CodeAddress;
-use crate::rdd::exchange::{Exchange, reducers};
+use crate::rdd::exchange::{Exchange, sent_with};
 use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
 use crate::shuffle::partitioner::Partitioner;
 use crate::stream;
@@ -37,7 +37,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     fn spread(&self, partitioner: Partitioner<K>) -> Rdd<(K, V)> {
         fn rebuild<K: Key, V: Data>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
             let parent: Rdd<(K, V)> = Rdd::from_any(from.parent(0)?)?;
-            Ok(parent.spread(reducers(from)?.into()).any())
+            Ok(parent.spread(sent_with::<K, ()>(from)?.0).any())
         }
         let rebuild: Rebuild = rebuild::<K, V>;
         let spread = partitioner.clone();
@@ -45,6 +45,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
             self,
             &partitioner,
             CodeAddress::of::<(K, V)>(rebuild as usize),
+            (),
             Box::new(move |input, _| Ok(into_buckets(hashed(input)?, &spread))),
             Box::new(|buckets, _| {
                 Ok(stream::from_iter(buckets.into_iter().flatten().map(|(_, key, value)| (key, value))))

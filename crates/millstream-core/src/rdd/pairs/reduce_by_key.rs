@@ -1,25 +1,16 @@
 //! `reduce_by_key`: one value per key.
 
-use std::panic::Location;
-use std::sync::Arc;
-
-use super::into_buckets;
+use super::combine_by_key::Combiner;
 use crate::data::{Data, Key};
-use crate::error::Result;
-use crate::function::CodeAddress;
-use crate::rdd::exchange::{Exchange, reducers};
-use crate::rdd::narrow::Form;
-use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
-use crate::shuffle::combine_table::CombineTable;
+use crate::rdd::Rdd;
 use crate::shuffle::partitioner::Partitioner;
-use crate::stream::{self, ChunkStream};
 
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Merges the values of each key with an associative function, first where they lie, then across partitions.
     ///
-    /// There are as many partitions as `spark.default.parallelism` says (by default the number of worker threads), unless
-    /// the keys are spread by some partitioner already: then it stays, and nothing crosses partitions. Values are merged
-    /// in their order within a partition. Costs one hash table entry per key and task.
+    /// Where the keys are spread by some partitioner already it stays, and nothing crosses partitions; else there are as many
+    /// partitions as `spark.default.parallelism` says or, where that is not set, as there are now. Values are merged in
+    /// their order within a partition. Costs one hash table entry per key and task.
     ///
     /// # Examples
     /// ```
@@ -32,11 +23,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// ```
     #[track_caller]
     pub fn reduce_by_key(&self, f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Rdd<(K, V)> {
-        // What lies together already needs no other partitioner.
-        if self.partitioned_by().is_some() {
-            return self.reduce_in_place(f);
-        }
-        self.reduce_by_key_with(f, self.context().default_parallelism())
+        self.reduce_by_key_with(f, self.default_partitioner())
     }
 
     /// Merges the values of each key, with a partitioner or a number of partitions.
@@ -56,71 +43,24 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     where
         F: Fn(V, V) -> V + Send + Sync + 'static,
     {
-        let partitioner = partitioner.into();
-        if self.partitioned_by() == Some(partitioner.identity()) {
-            return self.reduce_in_place(f);
-        }
-        self.reduce_across(f, partitioner)
-    }
-
-    #[track_caller]
-    fn reduce_in_place(&self, f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Rdd<(K, V)> {
-        let form = Form { keeps_keys: true, ..Form::new("reduce_by_key") };
-        self.per_partition(form, move |(), input, _| {
-            let table = combine(input, &f)?;
-            Ok(stream::from_iter(table.into_entries().into_iter().map(|(_, key, value)| (key, value))))
-        })
-    }
-
-    #[track_caller]
-    fn reduce_across<F>(&self, f: F, partitioner: Partitioner<K>) -> Rdd<(K, V)>
-    where
-        F: Fn(V, V) -> V + Send + Sync + 'static,
-    {
-        fn rebuild<K: Key, V: Data, F>(from: &Rebuilding<'_>) -> Result<AnyRdd>
-        where
-            F: Fn(V, V) -> V + Send + Sync + 'static,
-        {
-            let parent: Rdd<(K, V)> = Rdd::from_any(from.parent(0)?)?;
-            Ok(parent.reduce_across(from.build.conjure::<F>()?, reducers(from)?.into()).any())
-        }
-        let rebuild: Rebuild = rebuild::<K, V, F>;
-        let build = CodeAddress::of::<F>(rebuild as usize);
-        let f = Arc::new(f);
-        let merge = Arc::clone(&f);
-        let spread = partitioner.clone();
-        let exchange = Exchange::new(
-            self,
-            &partitioner,
-            build,
-            Box::new(move |input, _| Ok(into_buckets(combine(input, &*f)?.into_entries(), &spread))),
-            Box::new(move |buckets, _| {
-                let mut buckets = buckets.into_iter().filter(|bucket| !bucket.is_empty());
-                // The keys of one map task are different already.
-                let mut merged = buckets.next().unwrap_or_default();
-                if let Some(second) = buckets.next() {
-                    let mut table = CombineTable::with_capacity(merged.len());
-                    for bucket in [merged, second].into_iter().chain(buckets) {
-                        table.merge_entries(bucket, &*merge);
-                    }
-                    merged = table.into_entries();
-                }
-                Ok(stream::from_iter(merged.into_iter().map(|(_, key, value)| (key, value))))
-            }),
-        );
-        exchange.into_rdd(self, "reduce_by_key", Location::caller(), size_of::<F>())
+        self.combined("reduce_by_key", (), Reduce(f), partitioner.into())
     }
 }
 
-/// Merges the values of each key of one partition.
-fn combine<K: Key, V: Data>(
-    input: ChunkStream<(K, V)>,
-    f: &impl Fn(V, V) -> V,
-) -> Result<CombineTable<K, V>> {
-    let mut table = CombineTable::new();
-    stream::drain(input, |chunk| {
-        table.merge_chunk(chunk.into_vec(), |value| value, f);
-        Ok(())
-    })?;
-    Ok(table)
+/// The first value is the beginning.
+struct Reduce<F>(F);
+
+impl<V, F: Fn(V, V) -> V + Send + Sync + 'static> Combiner<(), V, V> for Reduce<F> {
+    #[inline(always)]
+    fn create(&self, (): &(), value: V) -> V {
+        value
+    }
+    #[inline(always)]
+    fn add(&self, combined: V, value: V) -> V {
+        (self.0)(combined, value)
+    }
+    #[inline(always)]
+    fn merge(&self, first: V, second: V) -> V {
+        (self.0)(first, second)
+    }
 }

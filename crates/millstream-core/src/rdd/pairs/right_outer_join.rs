@@ -23,7 +23,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// ```
     #[track_caller]
     pub fn right_outer_join<W: Data>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, (Option<V>, W))> {
-        self.right_outer_join_with(other, self.context().default_parallelism())
+        self.right_outer_join_with(other, self.default_partitioner_beside(other))
     }
 
     /// Joins like [`right_outer_join`](Rdd::right_outer_join), with a partitioner or a number of partitions.
