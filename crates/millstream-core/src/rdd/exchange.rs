@@ -16,6 +16,9 @@ use crate::task::TaskContext;
 /// The reduce side: merges a reducer's buckets, which come in the order of the map tasks.
 pub(crate) type Read<B, U> = Box<dyn Fn(Vec<Vec<B>>, &TaskContext) -> Result<ChunkStream<U>> + Send + Sync>;
 
+/// Writes what the exchange is made again of, for the name of an operator.
+type Describe = Box<dyn Fn(&str) -> Result<Vec<u8>> + Send + Sync>;
+
 /// An RDD of pairs whose partitions are merged from the buckets of a shuffle.
 pub(crate) struct Exchange<A: Data, B: Data, U: Data> {
     shuffle: Arc<Shuffle<A, B>>,
@@ -23,7 +26,7 @@ pub(crate) struct Exchange<A: Data, B: Data, U: Data> {
     partitioned_by: Option<PartitionedBy>,
     /// The code that makes the exchange again, of what `env` gives for the name of an operator.
     build: CodeAddress,
-    env: Box<dyn Fn(&str) -> Result<Vec<u8>> + Send + Sync>,
+    env: Describe,
     operator: String,
 }
 
