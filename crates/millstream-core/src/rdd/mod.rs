@@ -23,9 +23,9 @@ mod narrow;
 mod pairs;
 mod persist;
 mod pipe;
+mod repartition;
 mod sample;
 mod set_name;
-mod repartition;
 mod sort_by;
 pub(crate) mod source;
 mod subtract;
@@ -238,7 +238,7 @@ impl<T: Data> Rdd<T> {
         let (operator, origin) = operator::name_rdd(name, place);
         let strict = captured > 0 && matches!(origin, Origin::Call) && context.strict_closures();
         let compute =
-            compute.and_then(|compute| of_one_context(context, &operator, &*compute).map(|()| compute));
+            compute.and_then(|compute| fit_parents(context, &operator, &*compute).map(|()| compute));
         let (compute, defect) = match compute {
             Ok(compute) if strict => (Arc::from(compute), Some(capturing(&operator, captured))),
             Ok(compute) => (Arc::from(compute), None),
@@ -348,19 +348,25 @@ fn tracked<T: Data>(stream: ChunkStream<T>, operator: Arc<Operator>, task: TaskC
     })
 }
 
-/// Refuses what is made of another context's RDDs: their numbers and their tasks are that context's own.
-fn of_one_context<T: Data>(context: &Context, operator: &Operator, compute: &dyn Compute<T>) -> Result<()> {
-    let foreign = |dependency: &Dependency| match dependency {
-        Dependency::Narrow(parent) => !parent.info().context.is(context),
-        Dependency::Shuffle(shuffle) => !shuffle.parent().info().context.is(context),
-    };
-    if compute.dependencies().iter().any(foreign) {
-        return Err(Error::Argument {
-            operator: operator.to_string(),
-            problem: "the RDDs belong to different contexts".into(),
-            remedy: "make them with one `Context`, or `collect` one and `parallelize` it in the other's"
-                .into(),
-        });
+/// Refuses what is made of another context's RDDs, whose numbers and tasks are that context's own, and hands on the
+/// defect of a parent: it has no partitions, so that operators which pass over empty RDDs would hide it.
+fn fit_parents<T: Data>(context: &Context, operator: &Operator, compute: &dyn Compute<T>) -> Result<()> {
+    for dependency in compute.dependencies() {
+        let parent = match dependency {
+            Dependency::Narrow(parent) => parent,
+            Dependency::Shuffle(shuffle) => shuffle.parent(),
+        };
+        if !parent.info().context.is(context) {
+            return Err(Error::Argument {
+                operator: operator.to_string(),
+                problem: "the RDDs belong to different contexts".into(),
+                remedy: "make them with one `Context`, or `collect` one and `parallelize` it in the other's"
+                    .into(),
+            });
+        }
+        if let Some(defect) = &parent.info().defect {
+            return Err(defect.clone());
+        }
     }
     Ok(())
 }
