@@ -34,9 +34,7 @@ fn save_to_files(conf: Conf, arguments: Arguments) -> Result<()> {
 
     let words = context.socket_text_stream(&host, port).flat_map_into(|line, out| out.extend(words(line)));
     let counts = words.map(|word| (word, 1)).reduce_by_key(|a, b| a + b);
-    counts.foreach_rdd_with(move |batch, time| {
-        batch.save_as_text_file(format!("{prefix}-{}.{suffix}", time.as_millis()))
-    });
+    counts.save_as_text_files(prefix, suffix);
 
     context.start()?.await_termination()
 }

@@ -28,7 +28,6 @@ const NO_LOG: &str = "there is no write-ahead log in this version";
 const NO_CHECKPOINTS: &str = "there are no checkpoints in this version";
 const NO_KAFKA: &str = "there is no Kafka connector in this version";
 const NO_KINESIS: &str = "there is no Kinesis connector in this version";
-const NO_FILE_STREAM: &str = "there is no file stream in this version";
 const NO_PAGE: &str = "there is no web page in this version";
 const NO_EVENT_LOG: &str = "no event log is written";
 const ONE_PROCESS: &str = "the program runs in one process";
@@ -192,8 +191,7 @@ settings! {
 
     /// Sets how far back the modification times of new files may lie.
     FILE_STREAM_MIN_REMEMBER_DURATION: Duration = "spark.streaming.fileStream.minRememberDuration",
-        duration(Seconds).default("60s").old_key("spark.streaming.minRememberDuration")
-        .without_effect(NO_FILE_STREAM);
+        duration(Seconds).default("60s").old_key("spark.streaming.minRememberDuration");
 
     section "Kafka and Kinesis"
 

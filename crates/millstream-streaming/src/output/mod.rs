@@ -2,11 +2,13 @@
 
 mod foreach_rdd;
 mod print;
+mod save_as_files;
 
 use std::sync::Arc;
 
 use millstream_core::operator::Operator;
 
+pub use self::save_as_files::SaveOptions;
 use crate::dstream::AnyDStream;
 use crate::error::Result;
 use crate::time::Time;

@@ -1,5 +1,7 @@
 //! Where streams begin: what Spark puts on its `StreamingContext`, one file each.
 
+mod constant_stream;
+mod file_stream;
 mod generator_stream;
 mod queue_stream;
 mod receiver_stream;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use millstream_core::rdd::AnyRdd;
 use millstream_core::{Data, Rdd};
 
+pub use self::file_stream::{FileChoice, FileChoices, FileStreamOptions};
 pub use self::queue_stream::RddQueue;
 use crate::dstream::{AnyDStream, DStream, Node};
 use crate::error::Result;

@@ -13,6 +13,7 @@ mod child_process;
 mod contexts;
 mod failures;
 mod fed;
+mod file_streams;
 mod grouping;
 mod listeners;
 mod live;

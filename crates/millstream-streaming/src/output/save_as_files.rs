@@ -1,0 +1,181 @@
+//! `save_as_files`, `save_as_text_files`, `save_as_object_files`: a directory for each batch.
+
+use std::panic::Location;
+
+use millstream_core::fs::{Codec, ObjectFormat, OutputFormat, TextFormat};
+use millstream_core::rdd::Existing;
+use millstream_core::{Data, Rdd, Show};
+
+use crate::dstream::DStream;
+use crate::time::Time;
+
+/// How a stream is saved.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct SaveOptions {
+    /// How text is compressed; by default it is not.
+    pub codec: Codec,
+    /// Whether batches without records leave no directory; by default they leave one, as in Spark. To know costs a job
+    /// that reads up to the first record.
+    pub skip_empty: bool,
+}
+
+impl SaveOptions {
+    /// Compresses text.
+    #[must_use]
+    pub fn codec(self, codec: Codec) -> Self {
+        SaveOptions { codec, ..self }
+    }
+
+    /// Leaves no directory for a batch without records.
+    #[must_use]
+    pub fn skip_empty(self, skip_empty: bool) -> Self {
+        SaveOptions { skip_empty, ..self }
+    }
+}
+
+impl<T: Data + Show> DStream<T> {
+    /// Writes the records of each batch as lines of text to a directory `prefix-TIME_IN_MS.suffix`; an empty suffix is left
+    /// out.
+    ///
+    /// The files of a batch become visible together with `_SUCCESS` when all are written. A batch that is repeated replaces
+    /// what it wrote.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_streaming::testing::{Driver, batches};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("save_as_text_files-{}", std::process::id()));
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let prefix = directory.join("words");
+    /// driver.input(batches![["to".to_owned(), "be".to_owned()]]).save_as_text_files(prefix.to_string_lossy(), "txt");
+    /// driver.run(1)?;
+    /// let written = directory.join("words-1000.txt");
+    /// assert_eq!(std::fs::read_to_string(written.join("part-00001")).unwrap(), "be\n");
+    /// assert!(written.join("_SUCCESS").exists());
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn save_as_text_files(&self, prefix: impl Into<String>, suffix: impl Into<String>) {
+        self.save("save_as_text_files", prefix, suffix, TextFormat { codec: Codec::None }, false);
+    }
+
+    /// Writes the records of each batch as lines of text, perhaps compressed, perhaps without empty batches.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_core::fs::Codec;
+    /// use millstream_streaming::SaveOptions;
+    /// use millstream_streaming::testing::{Driver, batches};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("save_as_text_files_with-{}", std::process::id()));
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let options = SaveOptions::default().codec(Codec::Gzip).skip_empty(true);
+    /// let prefix = directory.join("n");
+    /// driver.input(batches![[1, 2], []]).save_as_text_files_with(prefix.to_string_lossy(), "", options);
+    /// let context = driver.context().clone();
+    /// driver.run(2)?;
+    /// let names: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    /// assert_eq!(names, ["n-1000"]);
+    /// assert!(directory.join("n-1000/part-00000.gz").exists());
+    /// # drop(context);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn save_as_text_files_with(
+        &self,
+        prefix: impl Into<String>,
+        suffix: impl Into<String>,
+        options: SaveOptions,
+    ) {
+        let format = TextFormat { codec: options.codec };
+        self.save("save_as_text_files", prefix, suffix, format, options.skip_empty);
+    }
+}
+
+impl<T: Data> DStream<T> {
+    /// Writes the records of each batch to a directory `prefix-TIME_IN_MS.suffix`, to be read with `object_file`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::{Conf, Context};
+    /// use millstream_streaming::testing::{Driver, batches};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("save_as_object_files-{}", std::process::id()));
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// driver.input(batches![[(1, 0.5)]]).save_as_object_files(directory.join("p").to_string_lossy(), "");
+    /// driver.run(1)?;
+    /// let pairs = Context::new(Conf::empty())?.object_file::<(i32, f64)>(directory.join("p-1000"));
+    /// assert_eq!(pairs.collect()?, [(1, 0.5)]);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn save_as_object_files(&self, prefix: impl Into<String>, suffix: impl Into<String>) {
+        self.save("save_as_object_files", prefix, suffix, ObjectFormat::<T>::default(), false);
+    }
+
+    /// Writes the records of each batch to a directory `prefix-TIME_IN_MS.suffix` in a format of one's own.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_core::fs::FixedFormat;
+    /// use millstream_streaming::testing::{Driver, batches};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("stream_save_as_files-{}", std::process::id()));
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let bytes = driver.input(batches![[vec![1_u8, 2]]]);
+    /// bytes.save_as_files(directory.join("b").to_string_lossy(), "bin", FixedFormat { record_len: 2 });
+    /// driver.run(1)?;
+    /// let read = |part| std::fs::read(directory.join("b-1000.bin").join(part)).unwrap();
+    /// assert_eq!([read("part-00000"), read("part-00001")].concat(), [1, 2]);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn save_as_files<F: OutputFormat<T>>(
+        &self,
+        prefix: impl Into<String>,
+        suffix: impl Into<String>,
+        format: F,
+    ) {
+        self.save("save_as_files", prefix, suffix, format, false);
+    }
+
+    #[track_caller]
+    fn save<F: OutputFormat<T>>(
+        &self,
+        name: &'static str,
+        prefix: impl Into<String>,
+        suffix: impl Into<String>,
+        format: F,
+        skip_empty: bool,
+    ) {
+        let (prefix, suffix) = (prefix.into(), suffix.into());
+        self.output(name, Location::caller(), move |rdd: Rdd<T>, time| {
+            if skip_empty && rdd.is_empty()? {
+                return Ok(());
+            }
+            // A repeated batch must write again what it wrote before.
+            rdd.save_as_files(directory(&prefix, time, &suffix), format.clone(), Existing::Replace)
+        });
+    }
+}
+
+/// The directory of a batch, named as Spark does.
+fn directory(prefix: &str, time: Time, suffix: &str) -> String {
+    let millis = time.as_millis();
+    match suffix {
+        "" => format!("{prefix}-{millis}"),
+        suffix => format!("{prefix}-{millis}.{suffix}"),
+    }
+}

@@ -1,0 +1,54 @@
+//! What became of each file, and why.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use millstream_core::fs::FsPath;
+
+use crate::time::Time;
+
+/// How many files' fates are kept; of the others there is none to be asked for.
+const KEPT: usize = 10_000;
+
+/// What a batch did with a file of a watched directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileChoice {
+    /// It is part of the batch.
+    Taken,
+    /// The filter does not want it; the default one wants no names that begin with `.` or `_`.
+    Filtered,
+    /// It was last changed at `changed`, not after `threshold`: before the stream was made, or so long ago that it may have
+    /// been forgotten. Move files there after the start, or use `existing`.
+    TooOld {
+        /// When the file was last changed.
+        changed: Time,
+        /// Files must be changed after this.
+        threshold: Time,
+    },
+    /// It was last changed at this time, after the batch: a later batch takes it.
+    Later(Time),
+    /// An earlier batch has taken it; changing a file does not bring it back.
+    TakenBefore,
+    /// It is a directory, and the stream is not recursive.
+    Directory,
+}
+
+/// What became of the files a file stream has seen in its latest batch; cloning is shallow.
+///
+/// [`file_stream_with`](crate::StreamingContext::file_stream_with) has an example.
+#[derive(Clone, Default)]
+pub struct FileChoices(Arc<Mutex<Vec<(FsPath, FileChoice)>>>);
+
+impl FileChoices {
+    /// Returns each file that the latest batch saw, sorted by path, and what the batch did with it; at most 10,000 files.
+    #[must_use]
+    pub fn latest(&self) -> Vec<(FsPath, FileChoice)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set(&self, mut choices: Vec<(FsPath, FileChoice)>) {
+        choices.sort_by(|one, other| one.0.path().cmp(other.0.path()));
+        choices.truncate(KEPT);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = choices;
+    }
+}

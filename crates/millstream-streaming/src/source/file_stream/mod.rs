@@ -1,0 +1,257 @@
+//! `file_stream`, `text_file_stream`, `binary_records_stream`: the files that appear in a directory.
+
+mod choice;
+mod selection;
+
+use std::panic::Location;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use millstream_core::fs::{FileStatus, FixedFormat, FsPath, InputFormat, TextFormat};
+use millstream_core::operator::user_code;
+use millstream_core::{Rdd, settings};
+
+pub use self::choice::{FileChoice, FileChoices};
+use self::selection::Selection;
+use super::{Source, stream};
+use crate::context::StreamingContext;
+use crate::dstream::DStream;
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::listener::StreamInputInfo;
+use crate::receiver::StreamId;
+use crate::time::Time;
+
+/// What a file stream takes; the default is Spark's `textFileStream`.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct FileStreamOptions {
+    /// Which files are taken, by their path; by default those whose name begins neither with `.` nor with `_`.
+    pub filter: Arc<dyn Fn(&FsPath) -> bool + Send + Sync>,
+    /// Whether files that were changed before the stream was made are passed over; by default they are. Otherwise those
+    /// of the last `spark.streaming.fileStream.minRememberDuration` (default 60 s) are taken, as in Spark.
+    pub new_files_only: bool,
+    /// Whether the first batch takes all files that are there, however old; by default it does not.
+    pub existing: bool,
+    /// Whether directories in the directory are looked into as well; by default they are not.
+    pub recursive: bool,
+    /// Where the fate of each file can be asked for.
+    pub choices: FileChoices,
+}
+
+impl Default for FileStreamOptions {
+    fn default() -> Self {
+        FileStreamOptions {
+            filter: Arc::new(|path| !path.is_hidden()),
+            new_files_only: true,
+            existing: false,
+            recursive: false,
+            choices: FileChoices::default(),
+        }
+    }
+}
+
+impl FileStreamOptions {
+    /// Takes the files for which `filter` holds.
+    #[must_use]
+    pub fn filter(self, filter: impl Fn(&FsPath) -> bool + Send + Sync + 'static) -> Self {
+        FileStreamOptions { filter: Arc::new(filter), ..self }
+    }
+
+    /// Takes also files that were changed shortly before the stream was made, unless told `true`.
+    #[must_use]
+    pub fn new_files_only(self, new_files_only: bool) -> Self {
+        FileStreamOptions { new_files_only, ..self }
+    }
+
+    /// Takes all files that are there in the first batch.
+    #[must_use]
+    pub fn existing(self, existing: bool) -> Self {
+        FileStreamOptions { existing, ..self }
+    }
+
+    /// Looks into directories in the directory.
+    #[must_use]
+    pub fn recursive(self, recursive: bool) -> Self {
+        FileStreamOptions { recursive, ..self }
+    }
+
+    /// Notes the fate of each file.
+    #[must_use]
+    pub fn explain(self, choices: &FileChoices) -> Self {
+        FileStreamOptions { choices: choices.clone(), ..self }
+    }
+}
+
+impl StreamingContext {
+    /// Makes a stream of the lines of the text files that appear in a directory (or in the directories that a pattern names).
+    ///
+    /// A file belongs to the batch in whose interval it was last changed, so it must appear whole: write it elsewhere on the
+    /// same file system and move it there. Files whose names begin with `.` or `_` are passed over, and so are those that
+    /// were changed before the start. A directory that is missing is looked for again in each batch.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::fs::File;
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use millstream_core::Conf;
+    /// use millstream_streaming::testing::Driver;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("text_file_stream-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory).unwrap();
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?; // its clock begins at 0
+    /// let lines = driver.collect(&driver.streaming().text_file_stream(&directory));
+    /// std::fs::write(directory.join("a.txt"), "to be\nor not\n").unwrap();
+    /// File::open(directory.join("a.txt")).unwrap().set_modified(UNIX_EPOCH + Duration::from_millis(500)).unwrap();
+    /// driver.run(2)?;
+    /// assert_eq!(lines.batches(), [vec!["to be", "or not"], vec![]]);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn text_file_stream(&self, directory: impl AsRef<Path>) -> DStream<String> {
+        let format = TextFormat::default();
+        self.files("text_file_stream", directory.as_ref(), format, FileStreamOptions::default())
+    }
+
+    /// Makes a stream of the records of `record_len` bytes in the files that appear in a directory.
+    ///
+    /// A file whose length is no multiple of it fails its batch. Files are chosen as for
+    /// [`text_file_stream`](StreamingContext::text_file_stream).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::fs::File;
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use millstream_core::Conf;
+    /// use millstream_streaming::testing::Driver;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("binary_records_stream-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory).unwrap();
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let records = driver.collect(&driver.streaming().binary_records_stream(&directory, 2));
+    /// std::fs::write(directory.join("a"), [1, 2, 3, 4]).unwrap();
+    /// File::open(directory.join("a")).unwrap().set_modified(UNIX_EPOCH + Duration::from_millis(500)).unwrap();
+    /// driver.run(1)?;
+    /// assert_eq!(records.batches(), [[[1, 2], [3, 4]]]);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn binary_records_stream(&self, directory: impl AsRef<Path>, record_len: usize) -> DStream<Vec<u8>> {
+        let format = FixedFormat { record_len };
+        self.files("binary_records_stream", directory.as_ref(), format, FileStreamOptions::default())
+    }
+
+    /// Makes a stream of the records of the files that appear in a directory, in any format.
+    ///
+    /// Files are chosen as for [`text_file_stream`](StreamingContext::text_file_stream).
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn run(streaming: &millstream_streaming::StreamingContext) {
+    /// use millstream_core::fs::ObjectFormat;
+    /// let orders = streaming.file_stream("/data/orders", ObjectFormat::<(u64, f64)>::default());
+    /// orders.map(|(_, price)| price).reduce(|a, b| a + b).print();
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn file_stream<F: InputFormat>(&self, directory: impl AsRef<Path>, format: F) -> DStream<F::Record> {
+        self.files("file_stream", directory.as_ref(), format, FileStreamOptions::default())
+    }
+
+    /// Makes a stream of the records of the files that are chosen in a directory.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_core::fs::TextFormat;
+    /// use millstream_streaming::testing::Driver;
+    /// use millstream_streaming::{FileChoice, FileChoices, FileStreamOptions};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("file_stream_with-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory).unwrap();
+    /// std::fs::write(directory.join("a.txt"), "to be\n").unwrap();
+    /// std::fs::write(directory.join("_b.txt"), "or not\n").unwrap();
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?; // its clock begins at 0, long before the files
+    /// let choices = FileChoices::default();
+    /// let options = FileStreamOptions::default().existing(true).explain(&choices);
+    /// let lines = driver.streaming().file_stream_with(&directory, TextFormat::default(), options);
+    /// let collected = driver.collect(&lines);
+    /// driver.run(1)?;
+    /// assert_eq!(collected.batches(), [["to be"]]);
+    /// let fates: Vec<_> = choices.latest().into_iter().map(|(path, choice)| (path.name().to_owned(), choice)).collect();
+    /// assert_eq!(fates, [("_b.txt".into(), FileChoice::Filtered), ("a.txt".into(), FileChoice::Taken)]);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn file_stream_with<F: InputFormat>(
+        &self,
+        directory: impl AsRef<Path>,
+        format: F,
+        options: FileStreamOptions,
+    ) -> DStream<F::Record> {
+        self.files("file_stream", directory.as_ref(), format, options)
+    }
+
+    #[track_caller]
+    fn files<F: InputFormat>(
+        &self,
+        name: &'static str,
+        directory: &Path,
+        format: F,
+        options: FileStreamOptions,
+    ) -> DStream<F::Record> {
+        let graph = self.graph();
+        let id = graph.next_source();
+        let conf = graph.context.conf();
+        let path = FsPath::from_path(directory);
+        let remember = conf.get(settings::FILE_STREAM_MIN_REMEMBER_DURATION);
+        let selection = path.as_ref().ok().zip(remember.as_ref().ok()).map(|(path, remember)| {
+            // Whole batches, as in Spark.
+            let interval = graph.batch_interval.as_millis().max(1);
+            let batches = u32::try_from(remember.as_millis().div_ceil(interval)).unwrap_or(u32::MAX);
+            let remember = graph.batch_interval.saturating_mul(batches);
+            Mutex::new(Selection::new(path.clone(), remember, graph.clock.now(), options))
+        });
+        let source = Files { graph: Arc::clone(graph), id, format, selection };
+        let stream = stream(graph, name, Location::caller(), id, source);
+        for problem in [path.err(), remember.err()].into_iter().flatten() {
+            graph.problem(stream.any().operator(), problem.to_string());
+        }
+        stream
+    }
+}
+
+struct Files<F> {
+    graph: Arc<Graph>,
+    id: StreamId,
+    format: F,
+    /// None if the stream was described wrongly, which `start` reports.
+    selection: Option<Mutex<Selection>>,
+}
+
+impl<F: InputFormat> Source<F::Record> for Files<F> {
+    fn batch(&self, batch: Time) -> Result<(Rdd<F::Record>, Option<u64>)> {
+        let context = &self.graph.context;
+        let files: Vec<FileStatus> = self.selection.as_ref().map_or_else(Vec::new, |selection| {
+            selection.lock().unwrap_or_else(PoisonError::into_inner).select(&context.file_systems(), batch)
+        });
+        let names: Vec<String> = files.iter().map(|file| file.path.to_string()).collect();
+        let mut info = StreamInputInfo::new(self.id, 0);
+        info.metadata.insert("files".into(), names.join(","));
+        info.metadata.insert(StreamInputInfo::DESCRIPTION.into(), names.join("\n"));
+        self.graph.report_input(batch, info);
+        // As if the program had made it: another process sees other files, and is to read these.
+        let rdd = user_code(|| {
+            if files.is_empty() {
+                context.empty_rdd()
+            } else {
+                context.read_files_of(files, self.format.clone(), 1)
+            }
+        });
+        Ok((rdd, None))
+    }
+}

@@ -1,0 +1,111 @@
+//! Which files belong to a batch: the rules of Spark's `FileInputDStream`.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+use millstream_core::fs::{FileStatus, FileSystem, FileSystems, FsPath, is_not_found};
+
+use super::{FileChoice, FileStreamOptions};
+use crate::time::Time;
+
+pub(super) struct Selection {
+    directory: FsPath,
+    /// How long a file may be changed before its batch, and how long it is remembered that it was taken.
+    remember: Duration,
+    /// Files must be changed after this; nothing for the first batch of a stream that takes what exists.
+    start: Option<Time>,
+    options: FileStreamOptions,
+    /// The files that were taken, by path, and the time as of which they grow old.
+    taken: BTreeMap<String, Time>,
+    /// Whether the directory could be read last time: what goes on failing is said once.
+    readable: bool,
+}
+
+impl Selection {
+    pub(super) fn new(directory: FsPath, remember: Duration, now: Time, options: FileStreamOptions) -> Self {
+        let start = if options.new_files_only { now } else { Time::from_millis(0) };
+        let start = (!options.existing).then_some(start);
+        Selection { directory, remember, start, options, taken: BTreeMap::new(), readable: true }
+    }
+
+    /// Returns the files of a batch, the oldest first.
+    pub(super) fn select(&mut self, systems: &FileSystems, batch: Time) -> Vec<FileStatus> {
+        let found = match systems.of(&self.directory).and_then(|system| self.list(&*system)) {
+            Ok(found) => {
+                self.readable = true;
+                found
+            }
+            Err(error) => {
+                if std::mem::replace(&mut self.readable, false) {
+                    tracing::warn!("no files for batch {batch}, will look again: {error}");
+                }
+                Vec::new()
+            }
+        };
+        let oldest = batch - self.remember;
+        let threshold = self.start.map(|start| start.max(oldest));
+        self.start = Some(self.start.unwrap_or(oldest));
+        self.taken.retain(|_, taken| *taken >= oldest);
+        let mut choices = Vec::new();
+        let mut files = Vec::new();
+        for file in found {
+            let choice = self.choose(&file, threshold, batch);
+            choices.push((file.path.clone(), choice.clone()));
+            if choice == FileChoice::Taken {
+                // One from the future, taken with all that existed, must be remembered until its time has come and gone.
+                self.taken.insert(file.path.to_string(), batch.max(modified(&file)));
+                files.push(file);
+            }
+        }
+        self.options.choices.set(choices);
+        files.sort_by(|one, other| (one.modified, one.path.path()).cmp(&(other.modified, other.path.path())));
+        files
+    }
+
+    fn choose(&self, file: &FileStatus, threshold: Option<Time>, batch: Time) -> FileChoice {
+        let changed = modified(file);
+        if file.is_dir {
+            FileChoice::Directory
+        } else if !(self.options.filter)(&file.path) {
+            FileChoice::Filtered
+        } else if self.taken.contains_key(&file.path.to_string()) {
+            FileChoice::TakenBefore
+        } else if let Some(threshold) = threshold.filter(|threshold| changed <= *threshold) {
+            FileChoice::TooOld { changed, threshold }
+        } else if changed > batch && threshold.is_some() {
+            FileChoice::Later(changed)
+        } else {
+            FileChoice::Taken
+        }
+    }
+
+    /// Returns what lies in the directories that the path names.
+    fn list(&self, system: &dyn FileSystem) -> millstream_core::Result<Vec<FileStatus>> {
+        let named = system.glob(&self.directory)?;
+        if named.is_empty() {
+            // So that the error names what is missing.
+            system.status(&self.directory)?;
+        }
+        let mut found = Vec::new();
+        let mut directories: Vec<FileStatus> = named.into_iter().filter(|named| named.is_dir).collect();
+        while let Some(directory) = directories.pop() {
+            let within = match system.list(&directory.path) {
+                // It may have vanished since it was named.
+                Err(error) if is_not_found(&error) => continue,
+                other => other?,
+            };
+            let (inner, files): (Vec<_>, Vec<_>) = within.into_iter().partition(|file| file.is_dir);
+            found.extend(files);
+            let (visible, hidden): (Vec<_>, Vec<_>) =
+                inner.into_iter().partition(|inner| self.options.recursive && !inner.path.is_hidden());
+            directories.extend(visible);
+            found.extend(hidden);
+        }
+        Ok(found)
+    }
+}
+
+fn modified(file: &FileStatus) -> Time {
+    let since = file.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

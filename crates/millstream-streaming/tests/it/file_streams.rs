@@ -1,0 +1,230 @@
+//! Streams of files: which are taken when, and what becomes of the others.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use millstream_core::Conf;
+use millstream_core::fs::TextFormat;
+use millstream_streaming::testing::{Driver, batches};
+use millstream_streaming::{FileChoice, FileChoices, FileStreamOptions, Time};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A directory of a test, removed with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("file-streams-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Directory(path)
+    }
+
+    /// Writes a file as of a time on the tests' clock, which begins at 0.
+    fn put(&self, name: &str, millis: u64, text: &str) {
+        put(&self.0.join(name), millis, text);
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn put(path: &Path, millis: u64, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    File::open(path).unwrap().set_modified(UNIX_EPOCH + Duration::from_millis(millis)).unwrap();
+}
+
+fn driver() -> Driver {
+    Driver::new(Conf::empty().set_master("local[2]"), SECOND).unwrap()
+}
+
+#[test]
+fn each_file_is_in_the_batch_in_whose_interval_it_was_changed() {
+    let directory = Directory::new();
+    let driver = driver();
+    let lines = driver.collect(&driver.streaming().text_file_stream(&directory.0));
+    for n in 1..=5 {
+        directory.put(&format!("{n}"), n * 1000 - 500, &format!("{n}\n"));
+    }
+    directory.put("at-the-tick", 2000, "tick\n");
+    directory.put("sub/not-looked-into", 500, "sub\n");
+    driver.run(6).unwrap();
+    assert_eq!(lines.batches(), batches![["1"], ["2", "tick"], ["3"], ["4"], ["5"], []]);
+}
+
+#[test]
+fn what_became_of_each_file_can_be_asked_for() {
+    let directory = Directory::new();
+    let driver = driver();
+    let choices = FileChoices::default();
+    let options = FileStreamOptions::default().explain(&choices);
+    let lines = driver.streaming().file_stream_with(&directory.0, TextFormat::default(), options);
+    let lines = driver.collect(&lines);
+    directory.put("old", 0, "old\n"); // not after the stream was made
+    directory.put("new", 700, "new\n");
+    directory.put("soon", 1500, "soon\n");
+    directory.put(".hidden", 700, "hidden\n");
+    directory.put("_hidden", 700, "hidden\n");
+    directory.put("sub/file", 700, "sub\n");
+    let named = |choices: &FileChoices| -> Vec<(String, FileChoice)> {
+        choices.latest().into_iter().map(|(path, choice)| (path.name().to_owned(), choice)).collect()
+    };
+    let time = Time::from_millis;
+    let old = FileChoice::TooOld { changed: time(0), threshold: time(0) };
+    let steps = driver.start().unwrap();
+    steps.step().unwrap();
+    let expected = |new, soon| {
+        [
+            (".hidden", FileChoice::Filtered),
+            ("_hidden", FileChoice::Filtered),
+            ("new", new),
+            ("old", old.clone()),
+            ("soon", soon),
+            ("sub", FileChoice::Directory),
+        ]
+        .map(|(name, choice)| (name.to_owned(), choice))
+    };
+    assert_eq!(named(&choices), expected(FileChoice::Taken, FileChoice::Later(time(1500))));
+    steps.step().unwrap();
+    assert_eq!(named(&choices), expected(FileChoice::TakenBefore, FileChoice::Taken));
+    assert_eq!(lines.batches(), batches![["new"], ["soon"]]);
+}
+
+#[test]
+fn a_file_that_is_changed_again_is_not_taken_again_while_it_is_remembered() {
+    let directory = Directory::new();
+    let conf = Conf::empty().set("spark.streaming.fileStream.minRememberDuration", "2s");
+    let driver = Driver::new(conf, SECOND).unwrap();
+    let lines = driver.collect(&driver.streaming().text_file_stream(&directory.0));
+    directory.put("file", 500, "first\n");
+    let steps = driver.start().unwrap();
+    steps.step().unwrap();
+    directory.put("file", 1500, "second\n");
+    steps.step().unwrap();
+    // Moved here late: its time is in the window, so it is taken; one from before the window is not.
+    directory.put("late", 1500, "late\n");
+    directory.put("too-late", 900, "too late\n");
+    steps.step().unwrap();
+    assert_eq!(lines.batches(), batches![["first"], [], ["late"]]);
+}
+
+#[test]
+fn files_from_before_the_start_are_taken_if_asked_for() {
+    let directory = Directory::new();
+    directory.put("ancient", 1, "ancient\n");
+    let taken = |options: FileStreamOptions, batches| {
+        let driver = driver();
+        let lines = driver.streaming().file_stream_with(&directory.0, TextFormat::default(), options);
+        let lines = driver.collect(&lines);
+        driver.run(batches).unwrap();
+        lines.batches()
+    };
+    // The clock stands at 0 and the file is of 1 ms: put it back behind the start.
+    File::open(directory.0.join("ancient")).unwrap().set_modified(UNIX_EPOCH).unwrap();
+    assert_eq!(taken(FileStreamOptions::default(), 2), [Vec::<String>::new(), Vec::new()]);
+    assert_eq!(taken(FileStreamOptions::default().existing(true), 2), batches![["ancient"], []]);
+    directory.put("future", 1500, "future\n");
+    // Taken once, though its time is still to come.
+    assert_eq!(
+        taken(FileStreamOptions::default().existing(true), 3),
+        batches![["ancient", "future"], [], []]
+    );
+}
+
+#[test]
+fn patterns_name_directories_and_recursion_finds_those_within() {
+    let directory = Directory::new();
+    for (name, text) in
+        [("a1/x", "a1"), ("a2/x", "a2"), ("b/x", "b"), ("a1/deep/er/x", "deep"), ("a1/_no/x", "no")]
+    {
+        directory.put(name, 500, &format!("{text}\n"));
+    }
+    let driver = driver();
+    let streaming = driver.streaming();
+    let by_pattern = driver.collect(&streaming.text_file_stream(directory.0.join("a*")));
+    let all = FileStreamOptions::default().recursive(true);
+    let all = driver.collect(&streaming.file_stream_with(&directory.0, TextFormat::default(), all));
+    let filtered = FileStreamOptions::default().filter(|path| path.path().contains("a2"));
+    let path = directory.0.join("*");
+    let filtered = driver.collect(&streaming.file_stream_with(path, TextFormat::default(), filtered));
+    driver.run(1).unwrap();
+    assert_eq!(by_pattern.batches(), batches![["a1", "a2"]]);
+    assert_eq!(all.batches(), batches![["deep", "a1", "a2", "b"]]);
+    assert_eq!(filtered.batches(), batches![["a2"]]);
+}
+
+#[test]
+fn a_directory_may_come_late_and_vanish() {
+    let directory = Directory::new();
+    let watched = directory.0.join("watched");
+    let driver = driver();
+    let lines = driver.collect(&driver.streaming().text_file_stream(&watched));
+    let steps = driver.start().unwrap();
+    steps.step().unwrap();
+    put(&watched.join("a"), 1500, "a\n");
+    steps.step().unwrap();
+    fs::remove_dir_all(&watched).unwrap();
+    steps.step().unwrap();
+    put(&watched.join("b"), 3500, "b\n");
+    steps.step().unwrap();
+    assert_eq!(lines.batches(), batches![[], ["a"], [], ["b"]]);
+}
+
+#[test]
+fn windows_read_a_file_once_for_all_their_batches() {
+    let directory = Directory::new();
+    let driver = driver();
+    let lines = driver.streaming().text_file_stream(&directory.0);
+    let windows = driver.collect(&lines.window(2 * SECOND, SECOND));
+    directory.put("a", 500, "a\n");
+    let steps = driver.start().unwrap();
+    steps.step().unwrap();
+    fs::remove_file(directory.0.join("a")).unwrap();
+    steps.step().unwrap();
+    assert_eq!(windows.batches(), batches![["a"], ["a"]]);
+}
+
+#[test]
+fn records_of_another_length_fail_the_batch_and_name_the_file() {
+    let directory = Directory::new();
+    let driver = driver();
+    driver.streaming().binary_records_stream(&directory.0, 4).print();
+    directory.put("seven", 500, "1234567");
+    let error = driver.run(1).unwrap_err().to_string();
+    assert!(error.contains("seven") && error.contains("its 7 bytes"), "{error}");
+}
+
+#[test]
+fn a_saved_batch_can_be_repeated_and_one_in_the_way_is_an_error() {
+    let directory = Directory::new();
+    let prefix = directory.0.join("out").to_string_lossy().into_owned();
+    for _ in 0..2 {
+        // A program that is started again writes the same batches again.
+        let driver = driver();
+        driver.input(batches![["a".to_owned()], []]).save_as_text_files(prefix.clone(), "txt");
+        driver.run(2).unwrap();
+    }
+    assert_eq!(fs::read_to_string(directory.0.join("out-1000.txt/part-00001")).unwrap(), "a\n");
+    let names = |batch: &str| {
+        let entries = fs::read_dir(directory.0.join(batch)).unwrap();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("out-1000.txt"), ["_SUCCESS", "part-00000", "part-00001"]);
+    assert_eq!(names("out-2000.txt"), ["_SUCCESS", "part-00000", "part-00001"]);
+
+    let driver = driver();
+    fs::write(directory.0.join("wall"), "").unwrap();
+    driver.input(batches![[1]]).save_as_text_files(directory.0.join("wall/n").to_string_lossy(), "");
+    let error = driver.run(1).unwrap_err().to_string();
+    assert!(error.contains("wall") && error.contains("1000 ms"), "{error}");
+}
