@@ -1,5 +1,11 @@
 //! `Context`: where RDDs are made and jobs run.
 
+mod job_groups;
+mod job_tags;
+mod local_properties;
+
+pub use local_properties::LocalProperties;
+
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,11 +15,14 @@ use crate::error::Result;
 use crate::fs::FileSystems;
 use crate::ids::{RddId, ShuffleId};
 use crate::master::Master;
+use crate::scheduler::action::{AnyAction, Value};
+use crate::scheduler::allocation::{self, Mode};
 use crate::scheduler::engine::Engine;
 use crate::scheduler::executor::Executor;
 use crate::scheduler::local::LocalExecutor;
 use crate::settings;
 use crate::task::BatchId;
+use crate::variables::{self, VariableId};
 
 /// How often a local task is tried unless the URL or `spark.task.maxFailures` says so; Spark's own number.
 const LOCAL_MAX_FAILURES: u32 = 1;
@@ -40,8 +49,12 @@ struct Inner {
     files: FileSystems,
     default_parallelism: usize,
     strict_closures: bool,
+    /// No other context has it, in any process.
+    number: u64,
     next_rdd: AtomicU64,
     next_shuffle: AtomicU64,
+    next_broadcast: AtomicU64,
+    next_accumulator: AtomicU64,
 }
 
 thread_local! {
@@ -58,6 +71,11 @@ pub fn with_batch<R>(batch: BatchId, f: impl FnOnce() -> R) -> R {
     }
     let _leave = Leave(BATCH.replace(Some(batch)));
     f()
+}
+
+/// Returns the batch that jobs started on this thread belong to.
+pub(crate) fn batch() -> Option<BatchId> {
+    BATCH.get()
 }
 
 impl Context {
@@ -86,7 +104,8 @@ impl Context {
             }
             None => LOCAL_MAX_FAILURES,
         };
-        let engine = Engine::new(Box::new(executor), max_failures);
+        let engine =
+            Engine::new(Box::new(executor), max_failures, Mode::of(&conf)?, allocation::pools(&conf)?);
         let default_parallelism = conf.get(settings::DEFAULT_PARALLELISM)?.unwrap_or(engine.slots());
         let strict_closures = conf.get(settings::CLOSURES_STRICT)?;
         let files = FileSystems::new(conf.clone());
@@ -96,8 +115,11 @@ impl Context {
             files,
             default_parallelism,
             strict_closures,
+            number: variables::unique(),
             next_rdd: AtomicU64::new(0),
             next_shuffle: AtomicU64::new(0),
+            next_broadcast: AtomicU64::new(0),
+            next_accumulator: AtomicU64::new(0),
         })))
     }
 
@@ -146,12 +168,25 @@ impl Context {
         ShuffleId(self.0.next_shuffle.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Returns a number that no other context has, in any process.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.number
+    }
+
+    pub(crate) fn next_broadcast(&self) -> VariableId {
+        VariableId { context: self.0.number, number: self.0.next_broadcast.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    pub(crate) fn next_accumulator(&self) -> VariableId {
+        VariableId { context: self.0.number, number: self.0.next_accumulator.fetch_add(1, Ordering::Relaxed) }
+    }
+
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.0.engine
     }
 
-    /// Returns the batch that jobs started on this thread belong to.
-    pub(crate) fn batch(&self) -> Option<BatchId> {
-        BATCH.get()
+    /// Runs a job for the batch and with the local properties of this thread; waits for its end.
+    pub(crate) fn run_job(&self, action: Arc<dyn AnyAction>, partitions: Vec<usize>) -> Result<Vec<Value>> {
+        self.0.engine.run(action, partitions, batch(), &self.local_properties())
     }
 }

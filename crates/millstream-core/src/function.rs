@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::shuffle::hash::pinned_hash;
+use crate::variables::take_problem;
 
 /// The address of a function in this program's binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ fn anchor() -> usize {
 }
 
 /// Equal in all processes of one binary, and different for two closures of one function (whose type names are equal).
-fn type_hash<F: 'static>() -> u64 {
+pub(crate) fn type_hash<F: 'static>() -> u64 {
     pinned_hash(&TypeId::of::<F>())
 }
 
@@ -98,7 +99,10 @@ pub(crate) fn encode<T: Serialize>(what: &str, record: &T) -> Result<Vec<u8>> {
 /// Turns bytes into a record.
 pub(crate) fn decode<T: serde::de::DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T> {
     postcard::from_bytes(bytes)
-        .map_err(|error| Error::Codec { what: format!("decoding {what}"), problem: error.to_string() })
+        .map_err(|error| {
+            let problem = take_problem().unwrap_or_else(|| error.to_string());
+            Error::Codec { what: format!("decoding {what}"), problem }
+        })
 }
 
 /// Returns a value whose type has been forgotten as what it is.

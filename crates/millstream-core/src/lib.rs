@@ -32,6 +32,8 @@
 //! # Ok::<(), millstream_core::Error>(())
 //! ```
 
+mod accumulator;
+mod broadcast;
 pub mod chunk;
 pub mod conf;
 mod context;
@@ -51,14 +53,20 @@ mod storage;
 pub mod stream;
 mod task;
 pub mod text;
+mod variables;
 
+pub use accumulator::{
+    Accumulator, AccumulatorInfo, CollectionAccumulator, DoubleAccumulator, DoubleSum, LongAccumulator, LongSum, Registered,
+};
+pub use broadcast::Broadcast;
 pub use chunk::Chunk;
 pub use conf::Conf;
-pub use context::{Context, with_batch};
+pub use context::{Context, LocalProperties, with_batch};
 pub use data::{Data, Key};
 pub use error::{Error, JobFailure, Result};
 pub use rdd::Rdd;
 pub use rdd::actions::{Number, Outcome, StatCounter};
+pub use scheduler::future_action::FutureAction;
 pub use show::Show;
 pub use shuffle::partitioner::{CustomPartitioner, Partitioner};
 pub use stream::Records;

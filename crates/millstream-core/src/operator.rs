@@ -76,6 +76,17 @@ thread_local! {
     static SCOPES: RefCell<Vec<Option<Scope>>> = const { RefCell::new(Vec::new()) };
 }
 
+thread_local! {
+    /// The user's call on whose behalf this thread runs.
+    static NAMED: RefCell<Option<Arc<Operator>>> = const { RefCell::new(None) };
+}
+
+/// Runs what a call of the user's program does on this thread, which is its own: all is named after that call.
+pub(crate) fn named<R>(operator: &Arc<Operator>, f: impl FnOnce() -> R) -> R {
+    NAMED.set(Some(Arc::clone(operator)));
+    f()
+}
+
 /// Applies an operator: all RDDs made by `f` on this thread belong to it.
 pub fn apply<R>(operator: &Arc<Operator>, inputs: Vec<AnyRdd>, f: impl FnOnce() -> R) -> R {
     within(Some((operator, inputs, false)), f).0
@@ -127,7 +138,10 @@ pub(crate) fn name_rdd(name: &'static str, place: &'static Location<'static>) ->
             let application = Arc::clone(&scope.application);
             (Arc::clone(&application.operator), Origin::Application(application, ordinal))
         }
-        _ => (Arc::new(Operator::call(name, place)), Origin::Call),
+        _ => {
+            let named = NAMED.with_borrow(Clone::clone);
+            (named.unwrap_or_else(|| Arc::new(Operator::call(name, place))), Origin::Call)
+        }
     })
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::ids::{JobId, ShuffleId, StageId, TaskId};
 use crate::operator::Operator;
+use crate::scheduler::properties::LocalProperties;
 use crate::shuffle::ShuffleOutputs;
 
 /// The batch and the output operation a job belongs to, if it belongs to a stream.
@@ -29,6 +30,7 @@ pub struct TaskContext(Arc<Inner>);
 struct Inner {
     id: TaskId,
     batch: Option<BatchId>,
+    properties: LocalProperties,
     cancelled: Arc<AtomicBool>,
     inputs: Vec<(ShuffleId, Arc<ShuffleOutputs>)>,
 }
@@ -48,10 +50,11 @@ impl TaskContext {
     pub(crate) fn new(
         id: TaskId,
         batch: Option<BatchId>,
+        properties: LocalProperties,
         cancelled: Arc<AtomicBool>,
         inputs: Vec<(ShuffleId, Arc<ShuffleOutputs>)>,
     ) -> Self {
-        TaskContext(Arc::new(Inner { id, batch, cancelled, inputs }))
+        TaskContext(Arc::new(Inner { id, batch, properties, cancelled, inputs }))
     }
 
     /// Returns the task this thread is running, or nothing outside of tasks.
@@ -98,6 +101,22 @@ impl TaskContext {
     #[must_use]
     pub fn batch(&self) -> Option<BatchId> {
         self.0.batch
+    }
+
+    /// Returns a local property of the thread that started the job.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::{Conf, Context, TaskContext};
+    /// # let context = Context::new(Conf::empty())?;
+    /// context.set_local_property("who", "me");
+    /// let seen = context.parallelize([1], 1).map(|_| TaskContext::get()?.get_local_property("who").map(String::from));
+    /// assert_eq!(seen.collect()?, [Some("me".to_owned())]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn get_local_property(&self, key: &str) -> Option<&str> {
+        self.0.properties.get(key)
     }
 
     /// Returns an error if the job was cancelled; long-running closures may ask.

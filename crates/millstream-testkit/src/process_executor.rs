@@ -8,10 +8,12 @@ use std::collections::VecDeque;
 use std::io::{self, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use millstream_core::scheduler::description::{Peer, Sent};
 use millstream_core::scheduler::executor::{Ended, Executor, Report};
 use millstream_core::scheduler::serve;
 use millstream_core::scheduler::task::{Task, TaskFailure};
@@ -39,6 +41,7 @@ struct Shared {
     command: MakeCommand,
     state: Mutex<State>,
     filled: Condvar,
+    values_sent: AtomicUsize,
 }
 
 struct State {
@@ -61,7 +64,12 @@ impl ProcessExecutor {
         let processes = processes.max(1);
         let state =
             State { tasks: VecDeque::new(), processes: vec![None; processes], lost: 0, closed: false };
-        let shared = Shared { command: Box::new(command), state: Mutex::new(state), filled: Condvar::new() };
+        let shared = Shared {
+            command: Box::new(command),
+            state: Mutex::new(state),
+            filled: Condvar::new(),
+            values_sent: AtomicUsize::new(0),
+        };
         let mut executor = ProcessExecutor { shared: Arc::new(shared), threads: Vec::new() };
         for at in 0..processes {
             let shared = Arc::clone(&executor.shared);
@@ -84,6 +92,12 @@ impl ProcessExecutor {
     #[must_use]
     pub fn lost(&self) -> usize {
         self.shared.state().lost
+    }
+
+    /// Returns how many broadcast values were sent, to all processes together.
+    #[must_use]
+    pub fn values_sent(&self) -> usize {
+        self.shared.values_sent.load(Ordering::Relaxed)
     }
 }
 
@@ -158,8 +172,8 @@ impl Shared {
                 process = self.start(at);
             }
             let ended = match &mut process {
-                Ok(running) => match task.describe() {
-                    Ok((bytes, sent)) => match running.ask(&bytes) {
+                Ok(running) => match running.describe(task, &self.values_sent) {
+                    Ok((frames, sent)) => match running.ask(&frames) {
                         Ok(reply) => sent.ended(&reply),
                         Err(error) => {
                             process = Err(Error::user("the process died"));
@@ -204,6 +218,8 @@ impl Shared {
 struct Process {
     from: BufReader<TcpStream>,
     to: TcpStream,
+    /// The broadcast values it was sent.
+    peer: Peer,
     child: Reaped,
 }
 
@@ -231,12 +247,21 @@ impl Process {
         let to = accept(&listener, &mut child.0).map_err(failed("waiting for"))?;
         let mut from = BufReader::new(to.try_clone().map_err(failed("talking to"))?);
         serve::read_hello(&mut from)?;
-        Ok(Process { from, to, child })
+        Ok(Process { from, to, peer: Peer::default(), child })
+    }
+
+    fn describe(&mut self, task: Task, values_sent: &AtomicUsize) -> Result<(Vec<Vec<u8>>, Sent)> {
+        let before = self.peer.values_sent();
+        let described = task.describe(&mut self.peer);
+        values_sent.fetch_add(self.peer.values_sent() - before, Ordering::Relaxed);
+        described
     }
 
     /// Sends a task and waits for the answer.
-    fn ask(&mut self, task: &[u8]) -> Result<Vec<u8>> {
-        serve::write_frame(&mut self.to, task)?;
+    fn ask(&mut self, frames: &[Vec<u8>]) -> Result<Vec<u8>> {
+        for frame in frames {
+            serve::write_frame(&mut self.to, frame)?;
+        }
         let reply = serve::read_frame(&mut self.from)?;
         reply.ok_or_else(|| Error::user("it has closed the connection"))
     }

@@ -5,29 +5,45 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use super::executor::Ended;
 use super::stage::{PartitionsRead, ReadShuffle, partitions_read, shuffles_read_by};
-use super::task::{Output, Task, TaskFailure, Work};
+use super::properties::LocalProperties;
+use super::task::{Made, Output, Task, TaskFailure, Work};
+use crate::accumulator::updates::{SentUpdate, Updates};
+pub use crate::broadcast::travel::Peer;
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
 use crate::ids::{RddId, TaskId};
 use crate::operator::{Application, Operator, Origin};
 use crate::rdd::{AnyRdd, Dependency};
 use crate::task::BatchId;
+use crate::variables::VariableId;
 
 /// A task as it travels.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Description {
     pub(crate) id: TaskId,
     pub(crate) batch: Option<BatchId>,
+    pub(crate) properties: LocalProperties,
     /// The RDDs of the lineage, parents before children.
     pub(crate) nodes: Vec<NodeSpec>,
     pub(crate) work: WorkSpec,
     /// The buckets the task begins with, by shuffle in the order in which they are met.
     pub(crate) inputs: Vec<Vec<Buckets>>,
+}
+
+/// What a process is told: what it need not keep any longer, and what to do.
+///
+/// The values it needs for that and has not got follow, each as bytes of its own.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Message {
+    pub(crate) forget: Vec<VariableId>,
+    pub(crate) values: Vec<VariableId>,
+    pub(crate) task: Vec<u8>,
 }
 
 /// What all map tasks of a shuffle have made for one reducer.
@@ -65,8 +81,8 @@ pub(crate) enum WorkSpec {
 /// What comes back.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Reply {
-    Buckets(Vec<Vec<u8>>),
-    Value(Vec<u8>),
+    Buckets(Vec<Vec<u8>>, Vec<SentUpdate>),
+    Value(Vec<u8>, Vec<SentUpdate>),
     Failed { operator: String, cause: String },
 }
 
@@ -74,14 +90,26 @@ pub(crate) enum Reply {
 pub struct Sent {
     id: TaskId,
     work: Work,
+    cancelled: Arc<AtomicBool>,
 }
 
 impl Task {
-    /// Turns the task into bytes that another process of the same program can run.
+    /// Turns the task into frames of bytes that another process of the same program can run.
+    ///
+    /// Broadcast values that the task needs go along, but for those which `peer` says that the process has already.
     ///
     /// # Errors
-    /// If a closure captures variables without belonging to an operator of a graph, or a record can not be written.
-    pub fn describe(self) -> Result<(Vec<u8>, Sent)> {
+    /// If a closure captures variables without belonging to an operator of a graph, a record can not be written, or a
+    /// broadcast value was destroyed.
+    pub fn describe(self, peer: &mut Peer) -> Result<(Vec<Vec<u8>>, Sent)> {
+        let (task, delivery) = peer.deliver(|| self.description())?;
+        let (values, bytes): (Vec<_>, Vec<_>) = delivery.values.into_iter().unzip();
+        let message = function::encode("task", &Message { forget: delivery.forget, values, task })?;
+        let frames = std::iter::once(message).chain(bytes).collect();
+        Ok((frames, Sent { id: self.id, work: self.work, cancelled: self.cancelled }))
+    }
+
+    fn description(&self) -> Result<Vec<u8>> {
         let mut describer = Describer {
             read: partitions_read(&self.work.rdd(), self.id.partition),
             nodes: Vec::new(),
@@ -112,9 +140,9 @@ impl Task {
             });
             inputs.push(buckets.collect::<Result<_>>()?);
         }
-        let description =
-            Description { id: self.id, batch: self.batch, nodes: describer.nodes, work, inputs };
-        Ok((function::encode("task", &description)?, Sent { id: self.id, work: self.work }))
+        let (id, batch, properties) = (self.id, self.batch, self.properties.clone());
+        let description = Description { id, batch, properties, nodes: describer.nodes, work, inputs };
+        function::encode("task", &description)
     }
 }
 
@@ -125,12 +153,18 @@ impl Sent {
         self.id
     }
 
+    /// Returns whether the result is no longer wanted.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
     /// Reads the other process's answer.
     #[must_use]
     pub fn ended(&self, reply: &[u8]) -> Ended {
         let read = || -> Result<Ended> {
             Ok(match (function::decode::<Reply>("task reply", reply)?, &self.work) {
-                (Reply::Buckets(buckets), Work::Shuffle(shuffle, _)) => {
+                (Reply::Buckets(buckets, updates), Work::Shuffle(shuffle, _)) => {
                     if buckets.len() != shuffle.reducers() {
                         let (made, asked) = (buckets.len(), shuffle.reducers());
                         return Err(Error::Codec {
@@ -142,10 +176,10 @@ impl Sent {
                         });
                     }
                     let buckets: Result<_> = buckets.iter().map(|bytes| shuffle.decode(bytes)).collect();
-                    Ended::Succeeded(Output::Buckets(buckets?))
+                    Ended::Succeeded(self.output(Made::Buckets(buckets?), updates))
                 }
-                (Reply::Value(bytes), Work::Action(action)) => {
-                    Ended::Succeeded(Output::Value(action.decode(&bytes)?))
+                (Reply::Value(bytes, updates), Work::Action(action)) => {
+                    Ended::Succeeded(self.output(Made::Value(action.decode(&bytes)?), updates))
                 }
                 (Reply::Failed { operator, cause }, _) => {
                     Ended::Failed(TaskFailure { operator, cause: Error::user(cause) })
@@ -159,6 +193,13 @@ impl Sent {
         // Counted as a failure: an answer that can not be read would come again and again.
         let failed = |cause| Ended::Failed(TaskFailure { operator: self.work.operator(), cause });
         read().unwrap_or_else(failed)
+    }
+}
+
+impl Sent {
+    fn output(&self, made: Made, updates: Vec<SentUpdate>) -> Output {
+        let own = self.work.rdd().info().context.number();
+        Output { made, updates: Updates::decode(updates, own) }
     }
 }
 

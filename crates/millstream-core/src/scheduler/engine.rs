@@ -3,15 +3,21 @@
 //! There is no scheduler thread: whoever brings an event (a thread that submits a job, a worker that has ended a task)
 //! steps the scheduler under its lock and performs the actions after it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::action::{AnyAction, Value};
 use super::executor::{Executor, Report};
-use super::stage;
-use super::state::{Action, Event, Scheduler};
+use super::allocation::{Mode, PoolSpec};
+use super::future_action;
+use super::properties::LocalProperties;
+use super::queue::Queue;
+use super::stage::{self, Plan};
+use super::state::{Action, Event, Scheduler, Which};
+use crate::accumulator::counted::Counted;
+use crate::accumulator::updates::Updates;
 use crate::error::{Error, Result};
 use crate::ids::JobId;
 use crate::task::{BatchId, TaskContext};
@@ -23,6 +29,10 @@ pub(crate) struct Engine {
     scheduler: Mutex<Scheduler>,
     executor: Box<dyn Executor>,
     waiters: Mutex<HashMap<JobId, Arc<Waiter>>>,
+    /// What tasks have added to accumulators and was not counted yet, in the order in which the scheduler took it.
+    uncounted: Mutex<VecDeque<Updates>>,
+    /// Held by who counts.
+    counting: Mutex<()>,
     next_job: AtomicU64,
     stopped: AtomicBool,
 }
@@ -35,11 +45,20 @@ struct Waiter {
 }
 
 impl Engine {
-    pub(crate) fn new(executor: Box<dyn Executor>, max_failures: u32) -> Arc<Self> {
+    /// Makes an engine whose jobs share the executor's slots as `mode` and `pools` say.
+    pub(crate) fn new(
+        executor: Box<dyn Executor>,
+        max_failures: u32,
+        mode: Mode,
+        pools: Vec<PoolSpec>,
+    ) -> Arc<Self> {
+        let queue = Queue::new(executor.slots(), mode, pools);
         Arc::new(Engine {
-            scheduler: Mutex::new(Scheduler::new(max_failures)),
+            scheduler: Mutex::new(Scheduler::new(max_failures, queue)),
             executor,
             waiters: Mutex::default(),
+            uncounted: Mutex::default(),
+            counting: Mutex::default(),
             next_job: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
         })
@@ -55,13 +74,17 @@ impl Engine {
         action: Arc<dyn AnyAction>,
         partitions: Vec<usize>,
         batch: Option<BatchId>,
+        properties: &LocalProperties,
     ) -> Result<Vec<Value>> {
         if TaskContext::get().is_some() {
             return Err(Error::NestedJob { operator: action.operator().to_string() });
         }
+        // Of all tries: what was counted by one is not counted by the next.
+        let counted = Counted::default();
         let mut tries = 0;
         loop {
-            let result = self.run_once(Arc::clone(&action), partitions.clone(), batch);
+            let plan = stage::plan(Arc::clone(&action), partitions.clone(), counted.clone())?;
+            let result = self.run_once(plan, batch, properties.clone());
             match &result {
                 Err(Error::JobFailed(failure))
                     if matches!(failure.cause, Error::Freed) && tries < REPLANS =>
@@ -75,16 +98,28 @@ impl Engine {
 
     fn run_once(
         self: &Arc<Self>,
-        action: Arc<dyn AnyAction>,
-        partitions: Vec<usize>,
+        plan: Plan,
         batch: Option<BatchId>,
+        properties: LocalProperties,
     ) -> Result<Vec<Value>> {
-        let plan = stage::plan(action, partitions)?;
         let job = JobId(self.next_job.fetch_add(1, Ordering::Relaxed));
+        let future = future_action::of_this_thread();
+        if let Some(future) = &future {
+            future.begins(job)?;
+        }
         let waiter = Arc::new(Waiter::default());
         self.waiters.lock().unwrap_or_else(PoisonError::into_inner).insert(job, Arc::clone(&waiter));
-        self.handle(Event::Submit { job, plan, batch });
+        self.handle(Event::Submit { job, plan, batch, properties });
+        if let Some(reason) = future.and_then(|future| future.cancelled()) {
+            // It may have been cancelled before the scheduler knew the job.
+            self.cancel(Which::One(job), Some(reason));
+        }
         waiter.wait()
+    }
+
+    /// Ends some jobs now.
+    pub(crate) fn cancel(self: &Arc<Self>, which: Which, reason: Option<String>) {
+        self.handle(Event::Cancel { which, reason });
     }
 
     /// Cancels all jobs and refuses new ones.
@@ -98,11 +133,18 @@ impl Engine {
     }
 
     fn handle(self: &Arc<Self>, event: Event) {
-        let step = || Some(self.scheduler.lock().ok()?.handle(event));
+        let step = || {
+            let mut scheduler = self.scheduler.lock().ok()?;
+            let mut actions = scheduler.handle(event);
+            // Under the lock, so that whoever performs the end of a job finds all that its tasks have added.
+            self.take_updates(&mut actions);
+            Some(actions)
+        };
         // Caught outside of the lock, which is then poisoned: nothing the scheduler says can be trusted any more.
         let Ok(Some(actions)) = catch_unwind(AssertUnwindSafe(step)) else {
             return self.break_down();
         };
+        let mut added = false;
         for action in actions {
             match action {
                 Action::Launch(task) => {
@@ -115,12 +157,39 @@ impl Engine {
                     self.executor.launch(task, report);
                 }
                 Action::Forget(job) => drop(job),
+                Action::ForgetTasks(tasks) => drop(tasks),
+                Action::Count(_) => added = true,
                 Action::Finish(job, result) => {
+                    self.count();
                     let waiter = self.waiters.lock().unwrap_or_else(PoisonError::into_inner).remove(&job);
                     if let Some(waiter) = waiter {
                         waiter.end(result);
                     }
                 }
+            }
+        }
+        if added {
+            self.count();
+        }
+    }
+
+    fn take_updates(&self, actions: &mut Vec<Action>) {
+        for action in actions {
+            if let Action::Count(updates) = action {
+                let updates = std::mem::take(updates);
+                self.uncounted.lock().unwrap_or_else(PoisonError::into_inner).push_back(updates);
+            }
+        }
+    }
+
+    /// Adds what tasks have added to their accumulators; returns when all that was taken before is there.
+    fn count(&self) {
+        let next = || self.uncounted.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(updates) = next() {
+            // The user's code: it has said what went wrong when it panicked.
+            if catch_unwind(AssertUnwindSafe(|| updates.count())).is_err() {
+                tracing::error!("an accumulator panicked: what a task has added to it is lost");
             }
         }
     }

@@ -24,6 +24,8 @@ struct Queue {
 #[derive(Default)]
 struct State {
     tasks: VecDeque<(Task, Report)>,
+    /// How many threads sleep: to wake one is a system call, even if none does.
+    idle: usize,
     closed: bool,
 }
 
@@ -56,8 +58,13 @@ impl Executor for LocalExecutor {
     }
 
     fn launch(&self, task: Task, report: Report) {
-        self.queue.lock().tasks.push_back((task, report));
-        self.queue.filled.notify_one();
+        let mut state = self.queue.lock();
+        state.tasks.push_back((task, report));
+        let wake = state.idle > 0;
+        drop(state);
+        if wake {
+            self.queue.filled.notify_one();
+        }
     }
 }
 
@@ -97,7 +104,9 @@ impl Queue {
             if state.closed {
                 return None;
             }
+            state.idle += 1;
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
         }
     }
 

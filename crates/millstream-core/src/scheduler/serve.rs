@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::action::RebuildAction;
-use super::description::{Buckets, Description, NodeSpec, Reply, WorkSpec};
+use super::description::{Buckets, Description, Message, NodeSpec, Reply, WorkSpec};
 use super::stage::{ReadShuffle, shuffles_read_by};
-use super::task::{Output, Task, Work};
+use super::task::{Made, Output, Task, Work};
+pub use crate::broadcast::travel::values_kept;
+use crate::broadcast::travel;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::function::{self, build_id};
@@ -79,7 +81,8 @@ pub fn serve(
 ) -> Result<()> {
     write_frame(to, &build_id()?.to_le_bytes())?;
     while let Some(bytes) = read_frame(from)? {
-        let reply = match run(context, operators, &bytes) {
+        let task = receive(&bytes, from)?;
+        let reply = match run(context, operators, &task) {
             Ok(reply) => reply,
             Err(error) => Reply::Failed { operator: "reading the task".into(), cause: error.to_string() },
         };
@@ -104,6 +107,17 @@ pub fn read_hello(from: &mut impl Read) -> Result<()> {
     })
 }
 
+/// Takes the values that come with a task, and frees those that are not needed any longer; returns the task.
+fn receive(message: &[u8], from: &mut impl Read) -> Result<Vec<u8>> {
+    let Message { forget, values, task } = function::decode("task", message)?;
+    travel::forget(&forget);
+    for id in values {
+        let value = read_frame(from)?;
+        travel::keep(id, value.ok_or_else(|| Error::user("the driver is gone"))?);
+    }
+    Ok(task)
+}
+
 fn run(context: &Context, operators: &dyn Operators, bytes: &[u8]) -> Result<Reply> {
     let description: Description = function::decode("task", bytes)?;
     let mut rdds: Vec<AnyRdd> = Vec::new();
@@ -119,14 +133,18 @@ fn run(context: &Context, operators: &dyn Operators, bytes: &[u8]) -> Result<Rep
         id: description.id,
         work: work.clone(),
         batch: description.batch,
+        properties: description.properties,
         cancelled: Arc::new(AtomicBool::new(false)),
         inputs,
     };
     Ok(match (task.run(), work) {
-        (Ok(Output::Buckets(buckets)), Work::Shuffle(shuffle, _)) => {
-            Reply::Buckets(buckets.iter().map(|bucket| shuffle.encode(bucket)).collect::<Result<_>>()?)
+        (Ok(Output { made: Made::Buckets(buckets), updates }), Work::Shuffle(shuffle, _)) => {
+            let buckets = buckets.iter().map(|bucket| shuffle.encode(bucket)).collect::<Result<_>>()?;
+            Reply::Buckets(buckets, updates.encode(context.number())?)
         }
-        (Ok(Output::Value(value)), Work::Action(action)) => Reply::Value(action.encode(value)?),
+        (Ok(Output { made: Made::Value(value), updates }), Work::Action(action)) => {
+            Reply::Value(action.encode(value)?, updates.encode(context.number())?)
+        }
         (Err(failure), _) => Reply::Failed { operator: failure.operator, cause: failure.cause.to_string() },
         _ => return Err(Error::poisoned("a task made the output of another")),
     })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::action::AnyAction;
 use super::task::Work;
+use crate::accumulator::counted::Counted;
 use crate::error::Result;
 use crate::ids::{RddId, ShuffleId};
 use crate::rdd::{AnyRdd, Dependency};
@@ -24,6 +25,8 @@ pub(crate) struct PlannedStage {
     pub(crate) parents: Vec<Parent>,
     /// Of a stage that ends in a shuffle: what an earlier job left, and where to leave what this one makes.
     pub(crate) reuse: Option<Reuse>,
+    /// Which partitions have been counted by accumulators, in this run or an earlier one.
+    pub(crate) counted: Counted,
     /// Of a stage that ends in a shuffle: whether this job reads buckets of it more than once.
     pub(crate) shared: bool,
 }
@@ -41,11 +44,11 @@ pub(crate) struct Parent {
 ///
 /// # Errors
 /// The defect of an RDD in it that could not be described.
-pub(crate) fn plan(action: Arc<dyn AnyAction>, partitions: Vec<usize>) -> Result<Plan> {
+pub(crate) fn plan(action: Arc<dyn AnyAction>, partitions: Vec<usize>, counted: Counted) -> Result<Plan> {
     let mut planner = Planner { stages: Vec::new(), by_shuffle: HashMap::new() };
     let parents = planner.parents_of(&action.rdd(), &partitions)?;
     let work = Work::Action(action);
-    planner.stages.push(PlannedStage { work, partitions, parents, reuse: None, shared: false });
+    planner.stages.push(PlannedStage { work, partitions, parents, reuse: None, counted, shared: false });
     Ok(Plan { stages: planner.stages })
 }
 
@@ -86,8 +89,10 @@ impl Planner {
         };
         let stage = self.stages.len();
         self.by_shuffle.insert(shuffle.id(), stage);
+        let counted = shuffle.counted();
         let work = Work::Shuffle(shuffle, reader);
-        self.stages.push(PlannedStage { work, partitions, parents, reuse: Some(reuse), shared: again });
+        let reuse = Some(reuse);
+        self.stages.push(PlannedStage { work, partitions, parents, reuse, counted, shared: again });
         Ok(stage)
     }
 }

@@ -1,14 +1,17 @@
 //! The scheduler: events in, actions out. It performs nothing itself.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::action::Value;
 use super::executor::Ended;
+use super::properties::{JOB_GROUP, LocalProperties};
+use super::queue::Queue;
 use super::stage::{Plan, PlannedStage};
-use super::task::{Output, Task, TaskFailure, Work};
+use super::task::{Made, Output, Task, TaskFailure, Work};
+use crate::accumulator::updates::Updates;
 use crate::error::{Error, JobFailure, Result};
 use crate::ids::{JobId, StageId, TaskId};
 use crate::shuffle::ShuffleOutputs;
@@ -20,18 +23,37 @@ pub(crate) enum Event {
         job: JobId,
         plan: Plan,
         batch: Option<BatchId>,
+        properties: LocalProperties,
     },
     TaskEnded {
         task: TaskId,
         how: Ended,
     },
+    /// End some jobs now.
+    Cancel {
+        which: Which,
+        reason: Option<String>,
+    },
     /// Cancel all jobs and refuse new ones.
     Stop,
+}
+
+/// Which jobs are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Which {
+    One(JobId),
+    Group(String),
+    Tag(String),
+    All,
 }
 
 /// What is to be done.
 pub(crate) enum Action {
     Launch(Task),
+    /// Add what a task has added to accumulators. Not done here, because it is the user's code.
+    Count(Updates),
+    /// Drop tasks that were not launched, for the same reason as a job.
+    ForgetTasks(VecDeque<Task>),
     /// Nothing more is needed of a job: drop it. Not done here, because what goes with it may be large and may hold values
     /// whose `Drop` is the user's code.
     Forget(Job),
@@ -44,11 +66,15 @@ pub(crate) struct Scheduler {
     max_failures: u32,
     next_stage: u64,
     jobs: HashMap<JobId, Job>,
+    queue: Queue,
     stopped: bool,
 }
 
 pub(crate) struct Job {
     batch: Option<BatchId>,
+    properties: LocalProperties,
+    /// Its place in the queue.
+    pool: usize,
     /// Seen by the job's running tasks, which then stop.
     cancelled: Arc<AtomicBool>,
     stages: Vec<Stage>,
@@ -60,7 +86,7 @@ struct Stage {
     /// By place in the plan's list of partitions.
     attempts: Vec<u32>,
     failures: Vec<u32>,
-    outputs: Vec<Option<Output>>,
+    outputs: Vec<Option<Made>>,
     missing: usize,
     /// Partitions to be launched once the parents' buckets are there.
     wanted: BTreeSet<usize>,
@@ -76,16 +102,22 @@ enum Progress {
 }
 
 impl Scheduler {
-    pub(crate) fn new(max_failures: u32) -> Self {
-        Scheduler { max_failures, next_stage: 0, jobs: HashMap::new(), stopped: false }
+    pub(crate) fn new(max_failures: u32, queue: Queue) -> Self {
+        Scheduler { max_failures, next_stage: 0, jobs: HashMap::new(), queue, stopped: false }
     }
 
     /// Takes note of an event and says what is to be done, in order.
     pub(crate) fn handle(&mut self, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
-            Event::Submit { job, plan, batch } => self.submit(job, plan, batch, &mut actions),
-            Event::TaskEnded { task, how } => self.task_ended(task, how, &mut actions),
+            Event::Submit { job, plan, batch, properties } => {
+                self.submit(job, plan, batch, properties, &mut actions);
+            }
+            Event::TaskEnded { task, how } => {
+                self.queue.ended(task);
+                self.task_ended(task, how, &mut actions);
+            }
+            Event::Cancel { which, reason } => self.cancel(&which, reason.as_deref(), &mut actions),
             Event::Stop => {
                 self.stopped = true;
                 for job in self.jobs.keys().copied().collect::<Vec<_>>() {
@@ -94,22 +126,31 @@ impl Scheduler {
                 }
             }
         }
+        actions.extend(std::iter::from_fn(|| self.queue.next()).map(Action::Launch));
         actions
     }
 
-    fn submit(&mut self, id: JobId, plan: Plan, batch: Option<BatchId>, actions: &mut Vec<Action>) {
+    fn submit(
+        &mut self,
+        id: JobId,
+        plan: Plan,
+        batch: Option<BatchId>,
+        properties: LocalProperties,
+        actions: &mut Vec<Action>,
+    ) {
         if self.stopped {
             return actions.push(Action::Finish(id, Err(Error::Stopped)));
         }
         let stages: Vec<Stage> = plan.stages.into_iter().map(|plan| self.stage(plan)).collect();
-        let mut job = Job { batch, cancelled: Arc::default(), stages };
+        let pool = self.queue.pool_of(&properties);
+        let mut job = Job { batch, properties, pool, cancelled: Arc::default(), stages };
         let last = job.stages.len().saturating_sub(1);
         if job.stages.last().is_none_or(|stage| stage.missing == 0) {
             actions.push(Action::Finish(id, Ok(Vec::new())));
             return;
         }
         let all = 0..job.stages.get(last).map_or(0, |stage| stage.missing);
-        job.want(id, last, all, actions);
+        job.want(id, last, all, &mut self.queue);
         self.jobs.insert(id, job);
     }
 
@@ -147,8 +188,11 @@ impl Scheduler {
             return;
         }
         match how {
-            Ended::Succeeded(output) => {
-                stage.outputs[slot] = Some(output);
+            Ended::Succeeded(Output { made, updates }) => {
+                if stage.plan.counted.claim(task.partition) && !updates.is_empty() {
+                    actions.push(Action::Count(updates));
+                }
+                stage.outputs[slot] = Some(made);
                 stage.missing -= 1;
                 // It may be the late result of an attempt that was given up.
                 stage.wanted.remove(&slot);
@@ -158,13 +202,13 @@ impl Scheduler {
             }
             // An older attempt's end says nothing about the one that runs, or will run once there are buckets for it.
             _ if task.attempt + 1 != stage.attempts[slot] || stage.wanted.contains(&slot) => {}
-            Ended::Lost(_) => job.want(task.job, at, slot..slot + 1, actions),
+            Ended::Lost(_) => job.want(task.job, at, slot..slot + 1, &mut self.queue),
             Ended::Failed(failure) => {
                 stage.failures[slot] += 1;
                 let attempts = stage.failures[slot];
                 let hopeless = matches!(failure.cause, Error::Freed | Error::Poisoned { .. });
                 if attempts < self.max_failures && !hopeless {
-                    job.want(task.job, at, slot..slot + 1, actions);
+                    job.want(task.job, at, slot..slot + 1, &mut self.queue);
                 } else {
                     let TaskFailure { operator, cause } = failure;
                     let batch = job.batch.map(|batch| format!("{} ms", batch.time_ms));
@@ -183,17 +227,17 @@ impl Scheduler {
         match &stage.plan.work {
             Work::Action(_) => {
                 let values = outputs.filter_map(|output| match output {
-                    Output::Value(value) => Some(value),
-                    Output::Buckets(_) => None,
+                    Made::Value(value) => Some(value),
+                    Made::Buckets(_) => None,
                 });
                 let values = values.collect();
-                actions.extend(self.jobs.remove(&id).map(Action::Forget));
+                self.forget(id, actions);
                 actions.push(Action::Finish(id, Ok(values)));
             }
             Work::Shuffle(shuffle, _) => {
                 let buckets = outputs.filter_map(|output| match output {
-                    Output::Buckets(buckets) => Some(buckets),
-                    Output::Value(_) => None,
+                    Made::Buckets(buckets) => Some(buckets),
+                    Made::Value(_) => None,
                 });
                 let keep = stage.plan.reuse.as_ref().and_then(|reuse| reuse.keep.as_ref());
                 let copied = keep.is_some() || stage.plan.shared;
@@ -206,29 +250,70 @@ impl Scheduler {
                     !child.wanted.is_empty() && child.plan.parents.iter().any(|parent| parent.stage == at)
                 });
                 for child in children.map(|(child, _)| child).collect::<Vec<_>>() {
-                    job.want(id, child, 0..0, actions);
+                    job.want(id, child, 0..0, &mut self.queue);
                 }
             }
         }
     }
 
+    fn cancel(&mut self, which: &Which, why: Option<&str>, actions: &mut Vec<Action>) {
+        let meant = |(id, job): &(&JobId, &Job)| match which {
+            Which::One(one) => *id == one,
+            Which::Group(group) => job.properties.get(JOB_GROUP) == Some(group),
+            Which::Tag(tag) => job.properties.tags().any(|other| other == tag),
+            Which::All => true,
+        };
+        let mut meant: Vec<JobId> = self.jobs.iter().filter(meant).map(|(id, _)| *id).collect();
+        meant.sort();
+        let reason = which.reason(why);
+        for job in meant {
+            self.fail(job, Error::Cancelled { job, reason: reason.clone() }, actions);
+        }
+    }
+
     fn fail(&mut self, id: JobId, error: Error, actions: &mut Vec<Action>) {
-        if let Some(job) = self.jobs.remove(&id) {
-            job.cancelled.store(true, Ordering::Relaxed);
-            actions.push(Action::Forget(job));
+        if self.jobs.contains_key(&id) {
+            self.forget(id, actions);
             actions.push(Action::Finish(id, Err(error)));
         }
+    }
+
+    /// Ends a job: what waits is not launched, what runs may stop.
+    fn forget(&mut self, id: JobId, actions: &mut Vec<Action>) {
+        let Some(job) = self.jobs.remove(&id) else { return };
+        job.cancelled.store(true, Ordering::Relaxed);
+        for stage in &job.stages {
+            let waiting = self.queue.remove(job.pool, id, stage.id);
+            if !waiting.is_empty() {
+                actions.push(Action::ForgetTasks(waiting));
+            }
+        }
+        actions.push(Action::Forget(job));
+    }
+}
+
+impl Which {
+    /// Says why the jobs are cancelled.
+    pub(crate) fn reason(&self, why: Option<&str>) -> String {
+        let what = match (self, why) {
+            (Which::One(_), Some(why)) => return why.to_owned(),
+            (Which::One(_), None) => "as its caller asked".to_owned(),
+            (Which::Group(group), _) => format!("it is part of the cancelled job group `{group}`"),
+            (Which::Tag(tag), _) => format!("it has the cancelled job tag `{tag}`"),
+            (Which::All, _) => "all jobs were cancelled".to_owned(),
+        };
+        why.map_or(what.clone(), |why| format!("{what}: {why}"))
     }
 }
 
 impl Job {
-    /// Launches tasks of a stage, or notes them until the buckets they read have been made (again).
+    /// Queues tasks of a stage, or notes them until the buckets they read have been made (again).
     fn want(
         &mut self,
         id: JobId,
         at: usize,
         slots: impl IntoIterator<Item = usize>,
-        actions: &mut Vec<Action>,
+        queue: &mut Queue,
     ) {
         let stage = &mut self.stages[at];
         stage.progress = Progress::Running;
@@ -250,7 +335,7 @@ impl Job {
                 Progress::Idle | Progress::Done(_) => {
                     waiting = true;
                     let again = self.stages[parent].begin_again();
-                    self.want(id, parent, again, actions);
+                    self.want(id, parent, again, queue);
                 }
             }
         }
@@ -266,13 +351,15 @@ impl Job {
                 attempt: stage.attempts[slot],
             };
             stage.attempts[slot] += 1;
-            actions.push(Action::Launch(Task {
+            let task = Task {
                 id: task,
                 work: stage.plan.work.clone(),
                 batch: self.batch,
+                properties: self.properties.clone(),
                 cancelled: Arc::clone(&self.cancelled),
                 inputs: inputs.clone(),
-            }));
+            };
+            queue.push(self.pool, task);
         }
     }
 }

@@ -6,6 +6,8 @@ use std::sync::atomic::AtomicBool;
 
 use super::action::{AnyAction, Value};
 use super::panics;
+use super::properties::LocalProperties;
+use crate::accumulator::updates::{self, Updates};
 use crate::error::{Error, Result};
 use crate::ids::{ShuffleId, TaskId};
 use crate::rdd::AnyRdd;
@@ -17,6 +19,7 @@ pub struct Task {
     pub(crate) id: TaskId,
     pub(crate) work: Work,
     pub(crate) batch: Option<BatchId>,
+    pub(crate) properties: LocalProperties,
     pub(crate) cancelled: Arc<AtomicBool>,
     /// The shuffles the stage begins with.
     pub(crate) inputs: Vec<(ShuffleId, Arc<ShuffleOutputs>)>,
@@ -30,8 +33,14 @@ pub(crate) enum Work {
     Action(Arc<dyn AnyAction>),
 }
 
+/// What a task has made, and what it has added to accumulators.
+pub struct Output {
+    pub(crate) made: Made,
+    pub(crate) updates: Updates,
+}
+
 /// What a task has made.
-pub enum Output {
+pub(crate) enum Made {
     /// A bucket for each reducer.
     Buckets(Vec<Bucket>),
     /// The result of an action on the partition.
@@ -65,10 +74,10 @@ impl Work {
         }
     }
 
-    pub(crate) fn run(&self, partition: usize, task: &TaskContext) -> Result<Output> {
+    pub(crate) fn run(&self, partition: usize, task: &TaskContext) -> Result<Made> {
         match self {
-            Work::Shuffle(shuffle, _) => shuffle.write(partition, task).map(Output::Buckets),
-            Work::Action(action) => action.run(partition, task).map(Output::Value),
+            Work::Shuffle(shuffle, _) => shuffle.write(partition, task).map(Made::Buckets),
+            Work::Action(action) => action.run(partition, task).map(Made::Value),
         }
     }
 }
@@ -85,14 +94,17 @@ impl Task {
     /// # Errors
     /// What the operator at work failed with.
     pub fn run(self) -> Result<Output, TaskFailure> {
-        let context = TaskContext::new(self.id, self.batch, self.cancelled, self.inputs);
+        let context = TaskContext::new(self.id, self.batch, self.properties, self.cancelled, self.inputs);
         let run = || {
             context.check_cancelled()?;
             self.work.run(self.id.partition, &context)
         };
+        updates::begin();
         let result = context.enter(|| panics::noted(|| catch_unwind(AssertUnwindSafe(run))));
+        // Also those of a failure are taken away, which do not count.
+        let updates = updates::end();
         let cause = match result {
-            Ok(Ok(output)) => return Ok(output),
+            Ok(Ok(made)) => return Ok(Output { made, updates }),
             Ok(Err(cause)) => cause,
             Err(panic) => Error::user(panic),
         };

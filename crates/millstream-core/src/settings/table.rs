@@ -59,6 +59,12 @@ settings! {
     /// Sets how often a task may fail before its job fails; `local[n,maxFailures]` goes before it.
     TASK_MAX_FAILURES: u32 = "spark.task.maxFailures",
         integer().must_be("at least 1", |n: &u32| *n >= 1).default("4");
+    /// Says how jobs that run at the same time share the worker threads: `FIFO` in the order of their arrival, `FAIR` by pools.
+    SCHEDULER_MODE: String = "spark.scheduler.mode",
+        text().must_be("FIFO or FAIR", |mode: &String| ["FIFO", "FAIR"].contains(&mode.to_ascii_uppercase().as_str()))
+        .default("FIFO");
+    /// Names the XML file that describes the pools of `FAIR` scheduling.
+    SCHEDULER_ALLOCATION_FILE: Option<String> = "spark.scheduler.allocation.file", text().unset("one pool, `default`");
     /// Refuses closures that capture variables where they could not travel to another process.
     CLOSURES_STRICT: bool = "millstream.closures.strict", boolean().default("false");
 
@@ -286,11 +292,6 @@ settings! {
     /// Sets how long a task waits for a place beside its data.
     LOCALITY_WAIT: Duration = "spark.locality.wait",
         duration(Millis).default("3s").without_effect("every task runs beside its data");
-    /// Says in which order jobs that run at the same time get their tasks.
-    SCHEDULER_MODE: String = "spark.scheduler.mode",
-        text().must_be("FIFO or FAIR", |mode: &String| ["FIFO", "FAIR"].contains(&mode.to_ascii_uppercase().as_str()))
-        .default("FIFO")
-        .without_effect("jobs are served in the order of their arrival in this version");
     /// Runs slow tasks twice.
     SPECULATION: bool = "spark.speculation",
         boolean().default("false").without_effect("no task is run twice at the same time");

@@ -18,6 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use combine_table::CombineTable;
 pub(crate) use outputs::ShuffleOutputs;
 
+#[doc(hidden)]
+pub use crate::accumulator::counted::Counted;
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::function;
@@ -55,6 +57,9 @@ pub trait AnyShuffle: Send + Sync {
     /// Returns the outputs an earlier job left, and asks for them to be left from now on.
     #[doc(hidden)]
     fn reuse(&self) -> Reuse;
+    /// Returns which of its map tasks have been counted by accumulators.
+    #[doc(hidden)]
+    fn counted(&self) -> Counted;
 }
 
 /// The map side: sorts a partition's records into buckets.
@@ -67,12 +72,13 @@ pub(crate) struct Shuffle<A: Data, B: Data> {
     reducers: usize,
     write: Write<A, B>,
     memory: Memory,
+    counted: Counted,
 }
 
 impl<A: Data, B: Data> Shuffle<A, B> {
     pub(crate) fn new(parent: &Rdd<A>, reducers: usize, write: Write<A, B>) -> Arc<Self> {
         let id = parent.context().next_shuffle();
-        Arc::new(Shuffle { id, parent: parent.clone(), reducers, write, memory: Memory::default() })
+        Arc::new(Shuffle { id, parent: parent.clone(), reducers, write, memory: Memory::default(), counted: Counted::default() })
     }
 
     /// Returns the buckets of one reducer, in the order of the map tasks.
@@ -112,6 +118,10 @@ impl<A: Data, B: Data> AnyShuffle for Shuffle<A, B> {
 
     fn reuse(&self) -> Reuse {
         self.memory.reuse()
+    }
+
+    fn counted(&self) -> Counted {
+        self.counted.clone()
     }
 }
 

@@ -5,7 +5,7 @@ use std::thread;
 
 use millstream_core::operator::Operator;
 use millstream_core::rdd::AnyRdd;
-use millstream_core::scheduler::description::Sent;
+use millstream_core::scheduler::description::{Peer, Sent};
 use millstream_core::scheduler::executor::{Ended, Executor, Report};
 use millstream_core::scheduler::serve::{Operators, read_frame, read_hello, serve, write_frame};
 use millstream_core::scheduler::task::{Task, TaskFailure};
@@ -30,9 +30,9 @@ impl Operators for NoOperators {
 }
 
 /// Sends a description there and reads the answer.
-fn run(task: &[u8], sent: &Sent) -> Ended {
+fn run(task: &[Vec<u8>], sent: &Sent) -> Ended {
     let (mut there, mut back) = (Vec::new(), Vec::new());
-    write_frame(&mut there, task).unwrap();
+    task.iter().for_each(|frame| write_frame(&mut there, frame).unwrap());
     let context = Context::new(Conf::empty().set_master("local[1]")).unwrap();
     serve(&context, &NoOperators, &mut there.as_slice(), &mut back).unwrap();
     let mut back = back.as_slice();
@@ -48,8 +48,8 @@ impl Executor for Elsewhere {
     fn launch(&self, task: Task, report: Report) {
         let id = task.id();
         thread::spawn(move || {
-            let how = match task.describe() {
-                Ok((bytes, sent)) => run(&bytes, &sent),
+            let how = match task.describe(&mut Peer::default()) {
+                Ok((frames, sent)) => run(&frames, &sent),
                 Err(cause) => Ended::Failed(TaskFailure { operator: "describing".into(), cause }),
             };
             report.ended(id, how);

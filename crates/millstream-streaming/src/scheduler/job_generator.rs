@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use millstream_core::{BatchId, with_batch};
 
-use super::job_scheduler::Job;
+use super::job_scheduler::{Job, inherited};
 use super::{JobScheduler, Termination, mark_engine_thread};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -53,6 +53,7 @@ impl JobGenerator {
         let (events, received) = mpsc::channel();
         let to_me = events.clone();
         let scheduler = JobScheduler::start(
+            &graph.context,
             Arc::clone(&graph.clock),
             Arc::clone(&graph.listeners),
             Arc::clone(termination),
@@ -68,11 +69,12 @@ impl JobGenerator {
         };
         let (keep_open, ended) = mpsc::channel();
         let name = "streaming-job-generator";
+        let (context, properties) = (graph.context.clone(), inherited(&graph.context));
         let thread = std::thread::Builder::new()
             .name(name.into())
             .spawn(move || {
                 let _keep_open: Sender<Infallible> = keep_open;
-                work.run(&received);
+                context.with_local_properties(properties, || work.run(&received));
             })
             .map_err(|error| Error::thread(name, error))?;
         let (thread, ended) = (Mutex::new(Some(thread)), Mutex::new(ended));

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use millstream_core::operator::Operator;
-use millstream_core::{BatchId, with_batch};
+use millstream_core::{BatchId, Context, LocalProperties, with_batch};
 
 use super::{Termination, mark_engine_thread};
 use crate::clock::Clock;
@@ -28,6 +28,9 @@ pub(crate) struct Job {
 
 /// Runs jobs on threads of its own, as many at a time as `spark.streaming.concurrentJobs` says.
 pub(crate) struct JobScheduler {
+    context: Context,
+    /// Of the thread that started the streams.
+    properties: LocalProperties,
     clock: Arc<dyn Clock>,
     listeners: Arc<ListenerBus>,
     termination: Arc<Termination>,
@@ -61,6 +64,7 @@ struct Batch {
 
 impl JobScheduler {
     pub(crate) fn start(
+        context: &Context,
         clock: Arc<dyn Clock>,
         listeners: Arc<ListenerBus>,
         termination: Arc<Termination>,
@@ -68,6 +72,8 @@ impl JobScheduler {
         on_completed: Box<dyn Fn(Time) + Send + Sync>,
     ) -> Result<Arc<Self>> {
         let scheduler = Arc::new(JobScheduler {
+            context: context.clone(),
+            properties: inherited(context),
             clock,
             listeners,
             termination,
@@ -180,7 +186,9 @@ impl JobScheduler {
         let Job { output, operator, run } = job;
         self.job_started(time, output, &operator);
         let id = BatchId { time_ms: time.as_millis().unsigned_abs(), output: Some(output) };
-        let result = catch_unwind(AssertUnwindSafe(|| with_batch(id, run)));
+        // What an output sets is for its own jobs.
+        let run = || self.context.with_local_properties(self.properties.clone(), || with_batch(id, run));
+        let result = catch_unwind(AssertUnwindSafe(run));
         let result = result.unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
         let failure = result.err().map(|cause| Error::Output {
             output,
@@ -275,6 +283,14 @@ impl State {
         }
         completed
     }
+}
+
+/// Returns the local properties of this thread, as the jobs of streams get them: without a job group, as in Spark.
+pub(crate) fn inherited(context: &Context) -> LocalProperties {
+    context.with_local_properties(context.local_properties(), || {
+        context.clear_job_group();
+        context.local_properties()
+    })
 }
 
 fn operation_info(batch: Time, output: usize, operator: &Operator) -> OutputOperationInfo {

@@ -3,6 +3,7 @@
 //! All are a few lines on [`run`](Rdd::run): a closure for a partition, with values that travel along.
 
 mod aggregate;
+mod asynchronous;
 mod collect;
 mod collect_as_map;
 mod count;
@@ -88,7 +89,7 @@ impl<T: Data> Rdd<T> {
             return Err(capturing(&operator, size_of::<F>()));
         }
         let action = action(self, operator, env, f);
-        let values = self.context().engine().run(action, partitions, self.context().batch())?;
+        let values = self.context().run_job(action, partitions)?;
         values.into_iter().map(|value| function::downcast(value)).collect()
     }
 

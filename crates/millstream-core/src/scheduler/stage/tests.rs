@@ -18,7 +18,7 @@ fn planned(rdd: &AnyRdd) -> Result<Planner> {
     let partitions: Vec<usize> = (0..rdd.partitions()).collect();
     let parents = planner.parents_of(rdd, &partitions)?;
     let (work, reuse) = (Work::Shuffle(Arc::new(NoShuffle(Arc::clone(rdd))), Arc::clone(rdd)), None);
-    planner.stages.push(PlannedStage { work, partitions, parents, reuse, shared: false });
+    planner.stages.push(PlannedStage { work, partitions, parents, reuse, counted: Counted::default(), shared: false });
     Ok(planner)
 }
 
@@ -43,6 +43,9 @@ impl AnyShuffle for NoShuffle {
     }
     fn decode(&self, _: &[u8]) -> Result<crate::shuffle::Bucket> {
         unreachable!("nothing is run here")
+    }
+    fn counted(&self) -> Counted {
+        Counted::default()
     }
     fn reuse(&self) -> Reuse {
         unreachable!("nothing is run here")

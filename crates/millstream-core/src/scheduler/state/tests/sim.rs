@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::super::{Action, Event, Scheduler};
+use crate::accumulator::counted::Counted;
+use crate::accumulator::updates::Updates;
 use crate::conf::Conf;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -12,8 +14,11 @@ use crate::operator::Operator;
 use crate::rdd::AnyRdd;
 use crate::scheduler::action::{AnyAction, Value};
 use crate::scheduler::executor::Ended;
+use crate::scheduler::allocation::Mode;
+use crate::scheduler::properties::LocalProperties;
+use crate::scheduler::queue::Queue;
 use crate::scheduler::stage::{Parent, Plan, PlannedStage};
-use crate::scheduler::task::{Output, Task, TaskFailure, Work};
+use crate::scheduler::task::{Made, Output, Task, TaskFailure, Work};
 use crate::shuffle::{AnyShuffle, Bucket, Reuse};
 use crate::task::{BatchId, TaskContext};
 
@@ -44,6 +49,9 @@ impl AnyShuffle for FakeShuffle {
         unreachable!("nothing is sent here")
     }
     fn reuse(&self) -> Reuse {
+        unreachable!("plans are made by hand here")
+    }
+    fn counted(&self) -> Counted {
         unreachable!("plans are made by hand here")
     }
 }
@@ -92,6 +100,7 @@ pub(super) fn shuffle(n: u64, tasks: usize, reducers: usize, parents: Vec<Parent
         partitions: (0..tasks).collect(),
         parents,
         reuse: Some(Reuse { outputs: None, keep: None }),
+        counted: Counted::default(),
         shared: false,
     }
 }
@@ -102,6 +111,7 @@ pub(super) fn action(partitions: Vec<usize>, parents: Vec<Parent>) -> PlannedSta
         partitions,
         parents,
         reuse: None,
+        counted: Counted::default(),
         shared: false,
     }
 }
@@ -129,11 +139,18 @@ pub(super) struct Sim {
     scheduler: Scheduler,
     pub(super) running: Vec<Task>,
     pub(super) finished: Vec<(u64, Result<Vec<Value>>)>,
+    /// What was counted, each time it was.
+    pub(super) counted: Vec<Updates>,
 }
 
 impl Sim {
     pub(super) fn new(max_failures: u32) -> Self {
-        Sim { scheduler: Scheduler::new(max_failures), running: Vec::new(), finished: Vec::new() }
+        Sim::on(max_failures, Queue::new(usize::MAX, Mode::Fifo, Vec::new()))
+    }
+
+    pub(super) fn on(max_failures: u32, queue: Queue) -> Self {
+        let scheduler = Scheduler::new(max_failures, queue);
+        Sim { scheduler, running: Vec::new(), finished: Vec::new(), counted: Vec::new() }
     }
 
     pub(super) fn with(max_failures: u32, plan: Plan) -> Self {
@@ -143,8 +160,14 @@ impl Sim {
     }
 
     pub(super) fn submit(&mut self, job: u64, plan: Plan) {
+        self.submit_with(job, plan, &[]);
+    }
+
+    pub(super) fn submit_with(&mut self, job: u64, plan: Plan, set: &[(&str, &str)]) {
         let batch = Some(BatchId { time_ms: 1700, output: None });
-        self.tell(Event::Submit { job: JobId(job), plan, batch });
+        let mut properties = LocalProperties::default();
+        set.iter().for_each(|(key, value)| properties.set(key, Some(value)));
+        self.tell(Event::Submit { job: JobId(job), plan, batch, properties });
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -152,6 +175,8 @@ impl Sim {
             match action {
                 Action::Launch(task) => self.running.push(task),
                 Action::Forget(job) => drop(job),
+                Action::ForgetTasks(tasks) => drop(tasks),
+                Action::Count(updates) => self.counted.push(updates),
                 Action::Finish(job, result) => self.finished.push((job.0, result)),
             }
         }
@@ -176,12 +201,13 @@ impl Sim {
 
     pub(super) fn report_success(&mut self, task: &Task) {
         let made = (task.id.partition, task.id.attempt);
-        let output = match &task.work {
-            Work::Action(_) => Output::Value(Box::new(made)),
+        let made = match &task.work {
+            Work::Action(_) => Made::Value(Box::new(made)),
             Work::Shuffle(shuffle, _) => {
-                Output::Buckets((0..shuffle.reducers()).map(|_| Box::new(vec![made]) as Bucket).collect())
+                Made::Buckets((0..shuffle.reducers()).map(|_| Box::new(vec![made]) as Bucket).collect())
             }
         };
+        let output = Output { made, updates: Updates::of_test(task.id) };
         self.tell(Event::TaskEnded { task: task.id, how: Ended::Succeeded(output) });
     }
 
