@@ -98,11 +98,10 @@ pub(crate) fn encode<T: Serialize>(what: &str, record: &T) -> Result<Vec<u8>> {
 
 /// Turns bytes into a record.
 pub(crate) fn decode<T: serde::de::DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T> {
-    postcard::from_bytes(bytes)
-        .map_err(|error| {
-            let problem = take_problem().unwrap_or_else(|| error.to_string());
-            Error::Codec { what: format!("decoding {what}"), problem }
-        })
+    postcard::from_bytes(bytes).map_err(|error| {
+        let problem = take_problem().unwrap_or_else(|| error.to_string());
+        Error::Codec { what: format!("decoding {what}"), problem }
+    })
 }
 
 /// Returns a value whose type has been forgotten as what it is.

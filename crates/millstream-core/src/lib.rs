@@ -56,7 +56,8 @@ pub mod text;
 mod variables;
 
 pub use accumulator::{
-    Accumulator, AccumulatorInfo, CollectionAccumulator, DoubleAccumulator, DoubleSum, LongAccumulator, LongSum, Registered,
+    Accumulator, AccumulatorInfo, CollectionAccumulator, DoubleAccumulator, DoubleSum, LongAccumulator,
+    LongSum, Registered,
 };
 pub use broadcast::Broadcast;
 pub use chunk::Chunk;

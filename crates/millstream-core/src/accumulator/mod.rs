@@ -13,10 +13,10 @@ pub(crate) mod updates;
 
 use std::fmt::Debug;
 
+pub use collection_accumulator::CollectionAccumulator;
 pub use double_accumulator::{DoubleAccumulator, DoubleSum};
 pub use listing::AccumulatorInfo;
 pub use long_accumulator::{LongAccumulator, LongSum};
-pub use collection_accumulator::CollectionAccumulator;
 pub use registered::Registered;
 
 use crate::data::Data;

@@ -100,7 +100,8 @@ impl<A: Accumulator> Registered<A> {
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     pub fn reset(&self) {
-        let outside = updates::of_task(&self.0, self.0.id, || self.0.zero.clone(), (), |state, ()| state.reset());
+        let outside =
+            updates::of_task(&self.0, self.0.id, || self.0.zero.clone(), (), |state, ()| state.reset());
         if outside.is_some() {
             self.0.lock().reset();
         }
@@ -171,7 +172,9 @@ impl<A: Accumulator> AnyAccumulator for Shared<A> {
 fn foreign(id: VariableId) -> Error {
     Error::Codec {
         what: format!("update of accumulator {}", id.number),
-        problem: "it is of another type; driver and executors must make the same accumulators in the same order".into(),
+        problem:
+            "it is of another type; driver and executors must make the same accumulators in the same order"
+                .into(),
     }
 }
 
@@ -199,7 +202,8 @@ impl<A: Accumulator> Serialize for Registered<A> {
 
 impl<'de, A: Accumulator> Deserialize<'de> for Registered<A> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (id, type_hash, name, zero): (VariableId, u64, Option<Box<str>>, A) = Deserialize::deserialize(deserializer)?;
+        let (id, type_hash, name, zero): (VariableId, u64, Option<Box<str>>, A) =
+            Deserialize::deserialize(deserializer)?;
         if type_hash != function::type_hash::<A>() {
             return Err(unreadable(foreign(id).to_string()));
         }

@@ -91,7 +91,10 @@ impl<T: Data> Broadcast<T> {
     /// # Panics
     /// If it was destroyed. In a task that is a failure like any other; [`try_value`](Broadcast::try_value) does not panic.
     #[track_caller]
-    #[allow(clippy::panic, reason = "the value is gone: there is nothing to return; `try_value` is the other form")]
+    #[allow(
+        clippy::panic,
+        reason = "the value is gone: there is nothing to return; `try_value` is the other form"
+    )]
     pub fn value(&self) -> &T {
         match self.0.destroyed.get() {
             None => &self.0.value,

@@ -27,12 +27,14 @@ impl Context {
     /// ```
     pub fn set_local_property<'a>(&self, key: &str, value: impl Into<Option<&'a str>>) {
         let value = value.into();
-        PROPERTIES.with_borrow_mut(|all| match all.iter_mut().find(|(context, _)| *context == self.number()) {
-            Some((_, properties)) => properties.set(key, value),
-            None => {
-                let mut properties = LocalProperties::default();
-                properties.set(key, value);
-                all.push((self.number(), properties));
+        PROPERTIES.with_borrow_mut(|all| {
+            match all.iter_mut().find(|(context, _)| *context == self.number()) {
+                Some((_, properties)) => properties.set(key, value),
+                None => {
+                    let mut properties = LocalProperties::default();
+                    properties.set(key, value);
+                    all.push((self.number(), properties));
+                }
             }
         });
     }

@@ -58,7 +58,8 @@ pub(crate) fn pools(conf: &Conf) -> Result<Vec<PoolSpec>> {
         problem: format!("`{file}` {problem}"),
         remedy: "name a file with `<allocations><pool name=\"..\">..</pool></allocations>`".into(),
     };
-    let text = std::fs::read_to_string(path).map_err(|error| unusable(format!("can not be read: {error}")))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| unusable(format!("can not be read: {error}")))?;
     parse(&text).map_err(unusable)
 }
 

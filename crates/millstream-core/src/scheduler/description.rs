@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::executor::Ended;
-use super::stage::{PartitionsRead, ReadShuffle, partitions_read, shuffles_read_by};
 use super::properties::LocalProperties;
+use super::stage::{PartitionsRead, ReadShuffle, partitions_read, shuffles_read_by};
 use super::task::{Made, Output, Task, TaskFailure, Work};
 use crate::accumulator::updates::{SentUpdate, Updates};
 pub use crate::broadcast::travel::Peer;

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::action::{AnyAction, Value};
-use super::executor::{Executor, Report};
 use super::allocation::{Mode, PoolSpec};
+use super::executor::{Executor, Report};
 use super::future_action;
 use super::properties::LocalProperties;
 use super::queue::Queue;

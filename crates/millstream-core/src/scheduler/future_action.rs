@@ -101,7 +101,9 @@ impl<R> FutureAction<R> {
     /// # Errors
     /// What the action failed with; [`Error::Cancelled`] after [`cancel`](FutureAction::cancel).
     pub fn wait(self) -> Result<R> {
-        self.thread?.join().unwrap_or_else(|_| Err(Error::user("the thread of an asynchronous action panicked")))
+        self.thread?
+            .join()
+            .unwrap_or_else(|_| Err(Error::user("the thread of an asynchronous action panicked")))
     }
 
     /// Ends the action: its running job is cancelled, and it starts no other.
@@ -141,6 +143,9 @@ impl<R> FutureAction<R> {
 
 impl<R> fmt::Debug for FutureAction<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FutureAction").field("jobs", &self.job_ids()).field("done", &self.is_completed()).finish()
+        f.debug_struct("FutureAction")
+            .field("jobs", &self.job_ids())
+            .field("done", &self.is_completed())
+            .finish()
     }
 }

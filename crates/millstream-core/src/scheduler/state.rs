@@ -308,13 +308,7 @@ impl Which {
 
 impl Job {
     /// Queues tasks of a stage, or notes them until the buckets they read have been made (again).
-    fn want(
-        &mut self,
-        id: JobId,
-        at: usize,
-        slots: impl IntoIterator<Item = usize>,
-        queue: &mut Queue,
-    ) {
+    fn want(&mut self, id: JobId, at: usize, slots: impl IntoIterator<Item = usize>, queue: &mut Queue) {
         let stage = &mut self.stages[at];
         stage.progress = Progress::Running;
         stage.wanted.extend(slots);
@@ -383,4 +377,4 @@ impl Stage {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -78,7 +78,14 @@ pub(crate) struct Shuffle<A: Data, B: Data> {
 impl<A: Data, B: Data> Shuffle<A, B> {
     pub(crate) fn new(parent: &Rdd<A>, reducers: usize, write: Write<A, B>) -> Arc<Self> {
         let id = parent.context().next_shuffle();
-        Arc::new(Shuffle { id, parent: parent.clone(), reducers, write, memory: Memory::default(), counted: Counted::default() })
+        Arc::new(Shuffle {
+            id,
+            parent: parent.clone(),
+            reducers,
+            write,
+            memory: Memory::default(),
+            counted: Counted::default(),
+        })
     }
 
     /// Returns the buckets of one reducer, in the order of the map tasks.

@@ -18,7 +18,14 @@ fn planned(rdd: &AnyRdd) -> Result<Planner> {
     let partitions: Vec<usize> = (0..rdd.partitions()).collect();
     let parents = planner.parents_of(rdd, &partitions)?;
     let (work, reuse) = (Work::Shuffle(Arc::new(NoShuffle(Arc::clone(rdd))), Arc::clone(rdd)), None);
-    planner.stages.push(PlannedStage { work, partitions, parents, reuse, counted: Counted::default(), shared: false });
+    planner.stages.push(PlannedStage {
+        work,
+        partitions,
+        parents,
+        reuse,
+        counted: Counted::default(),
+        shared: false,
+    });
     Ok(planner)
 }
 

@@ -3,10 +3,11 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::error::Cause;
+use crate::scheduler::allocation::Mode;
 use crate::scheduler::stage::Parent;
 use crate::shuffle::{Bucket, Memory, Reuse};
 
-mod sim;
+pub(in crate::scheduler) mod sim;
 use sim::{Sim, action, own, read, shuffle, three_stages, two_stages};
 
 #[test]
@@ -332,4 +333,105 @@ fn a_failed_job_does_not_disturb_another() {
     assert_eq!(sim.finished.remove(0).0, 0);
     sim.succeed_all([(2, 0, 0), (2, 1, 0), (3, 2, 0), (3, 1, 0), (3, 0, 0)]);
     assert_eq!(sim.values(), [(0, 0), (1, 0), (2, 0)]);
+}
+
+/// The tasks whose updates were counted: stage and partition.
+fn counted(sim: &Sim) -> Vec<(u64, usize)> {
+    let tasks = sim.counted.iter().map(|updates| updates.task_of_test().unwrap());
+    let mut tasks: Vec<_> = tasks.map(|task| (task.stage.0, task.partition)).collect();
+    tasks.sort();
+    tasks
+}
+
+#[test]
+fn each_partition_is_counted_once() {
+    let mut sim = Sim::with(2, two_stages());
+    let (zero, one) = (sim.take((0, 0, 0)), sim.take((0, 1, 0)));
+    sim.lose(zero.id);
+    sim.report_success(&zero);
+    sim.succeed((0, 0, 1));
+    sim.fail(one.id);
+    sim.succeed((0, 1, 1));
+    sim.report_success(&one);
+    assert_eq!(counted(&sim), [(0, 0), (0, 1)]);
+    // The map stage runs once more: its buckets were taken by an attempt that failed.
+    let reduce = sim.take((1, 1, 0));
+    read(&reduce);
+    sim.fail(reduce.id);
+    sim.succeed_all([(0, 0, 2), (0, 1, 2), (1, 1, 1), (1, 0, 0), (1, 2, 0)]);
+    assert_eq!(counted(&sim), [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]);
+}
+
+#[test]
+fn a_later_job_that_makes_a_shuffle_again_does_not_count_again() {
+    let (first, second) = (two_stages(), two_stages());
+    let mut second = second;
+    second.stages[0].counted = first.stages[0].counted.clone();
+    let mut sim = Sim::with(1, first);
+    sim.succeed_all([(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0), (1, 2, 0)]);
+    sim.submit(1, second);
+    sim.succeed_all([(2, 0, 0), (2, 1, 0), (3, 0, 0), (3, 1, 0), (3, 2, 0)]);
+    assert_eq!(counted(&sim), [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (3, 0), (3, 1), (3, 2)]);
+}
+
+#[test]
+fn what_comes_after_the_end_of_a_job_is_not_counted() {
+    let mut sim = Sim::with(1, two_stages());
+    let (zero, one) = (sim.take((0, 0, 0)), sim.take((0, 1, 0)));
+    sim.fail(zero.id);
+    sim.report_success(&one);
+    assert!(sim.counted.is_empty());
+}
+
+fn jobs_of_two_tasks(sim: &mut Sim, properties: &[&[(&str, &str)]]) {
+    for (job, set) in properties.iter().enumerate() {
+        sim.submit_with(job as u64, Plan { stages: vec![action(vec![0, 1], vec![])] }, set);
+    }
+}
+
+#[test]
+fn jobs_are_cancelled_by_number_group_tag_and_all_together() {
+    use crate::scheduler::properties::{JOB_GROUP, JOB_TAGS};
+    let jobs: [&[(&str, &str)]; 4] =
+        [&[], &[(JOB_GROUP, "a")], &[(JOB_GROUP, "b"), (JOB_TAGS, "one,two")], &[(JOB_TAGS, "one")]];
+    for (which, reason, meant, message) in [
+        (Which::One(JobId(3)), None, vec![3], "as its caller asked"),
+        (Which::One(JobId(9)), None, vec![], ""),
+        (Which::Group("a".into()), None, vec![1], "it is part of the cancelled job group `a`"),
+        (Which::Group("a".into()), Some("late"), vec![1], "it is part of the cancelled job group `a`: late"),
+        (Which::Group("one".into()), None, vec![], ""),
+        (Which::Tag("one".into()), None, vec![2, 3], "it has the cancelled job tag `one`"),
+        (Which::Tag("two".into()), None, vec![2], "it has the cancelled job tag `two`"),
+        (Which::All, Some("enough"), vec![0, 1, 2, 3], "all jobs were cancelled: enough"),
+    ] {
+        let mut sim = Sim::new(1);
+        jobs_of_two_tasks(&mut sim, &jobs);
+        sim.tell(Event::Cancel { which, reason: reason.map(String::from) });
+        let cancelled: Vec<_> = sim.finished.iter().map(|(job, _)| *job).collect();
+        assert_eq!(cancelled, meant);
+        for (job, result) in sim.finished.drain(..) {
+            let error = result.err().unwrap().to_string();
+            assert_eq!(error, format!("job {job} was cancelled: {message}"));
+        }
+        for task in &sim.running {
+            assert_eq!(task.cancelled.load(Ordering::Relaxed), meant.contains(&task.id.job.0));
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_job_keeps_its_slots_until_its_tasks_have_ended() {
+    let mut sim = Sim::on(1, Queue::new(1, Mode::Fifo, Vec::new()));
+    jobs_of_two_tasks(&mut sim, &[&[], &[]]);
+    let first = sim.take((0, 0, 0));
+    sim.tell(Event::Cancel { which: Which::One(JobId(0)), reason: None });
+    assert_eq!(sim.running(), []);
+    sim.fail_with(first.id, Error::Stopped);
+    assert_eq!(sim.running(), [(1, 0, 0)]);
+    sim.succeed((1, 0, 0));
+    // Reported once more: no second slot comes of it.
+    sim.fail_with(first.id, Error::Stopped);
+    assert_eq!(sim.running(), [(1, 1, 0)]);
+    sim.succeed((1, 1, 0));
+    assert_eq!(sim.finished.len(), 2);
 }

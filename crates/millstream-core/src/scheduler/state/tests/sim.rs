@@ -13,8 +13,8 @@ use crate::ids::{JobId, ShuffleId, TaskId};
 use crate::operator::Operator;
 use crate::rdd::AnyRdd;
 use crate::scheduler::action::{AnyAction, Value};
-use crate::scheduler::executor::Ended;
 use crate::scheduler::allocation::Mode;
+use crate::scheduler::executor::Ended;
 use crate::scheduler::properties::LocalProperties;
 use crate::scheduler::queue::Queue;
 use crate::scheduler::stage::{Parent, Plan, PlannedStage};
@@ -88,12 +88,17 @@ fn rdd() -> AnyRdd {
 }
 
 /// Whose buckets each of `tasks` tasks reads, if each reads those of its own number.
-pub(super) fn own(stage: usize, tasks: usize) -> Parent {
+pub(in crate::scheduler) fn own(stage: usize, tasks: usize) -> Parent {
     Parent { stage, reducers: (0..tasks).map(|task| vec![task]).collect() }
 }
 
 /// The n-th stage, which ends in shuffle n.
-pub(super) fn shuffle(n: u64, tasks: usize, reducers: usize, parents: Vec<Parent>) -> PlannedStage {
+pub(in crate::scheduler) fn shuffle(
+    n: u64,
+    tasks: usize,
+    reducers: usize,
+    parents: Vec<Parent>,
+) -> PlannedStage {
     let shuffle = FakeShuffle { id: n, reducers, parent: rdd() };
     PlannedStage {
         work: Work::Shuffle(Arc::new(shuffle), rdd()),
@@ -105,7 +110,7 @@ pub(super) fn shuffle(n: u64, tasks: usize, reducers: usize, parents: Vec<Parent
     }
 }
 
-pub(super) fn action(partitions: Vec<usize>, parents: Vec<Parent>) -> PlannedStage {
+pub(in crate::scheduler) fn action(partitions: Vec<usize>, parents: Vec<Parent>) -> PlannedStage {
     PlannedStage {
         work: Work::Action(Arc::new(FakeAction(rdd()))),
         partitions,
@@ -117,12 +122,12 @@ pub(super) fn action(partitions: Vec<usize>, parents: Vec<Parent>) -> PlannedSta
 }
 
 /// Two map tasks, three reduce tasks.
-pub(super) fn two_stages() -> Plan {
+pub(in crate::scheduler) fn two_stages() -> Plan {
     Plan { stages: vec![shuffle(0, 2, 3, vec![]), action(vec![0, 1, 2], vec![own(0, 3)])] }
 }
 
 /// Three stages of two tasks each.
-pub(super) fn three_stages() -> Plan {
+pub(in crate::scheduler) fn three_stages() -> Plan {
     let stages = vec![
         shuffle(0, 2, 2, vec![]),
         shuffle(1, 2, 2, vec![own(0, 2)]),
@@ -132,45 +137,45 @@ pub(super) fn three_stages() -> Plan {
 }
 
 /// Stage, partition and attempt of a task.
-pub(super) type Name = (u64, usize, u32);
+pub(in crate::scheduler) type Name = (u64, usize, u32);
 
 /// Stands in for the engine: keeps what was launched until a test says how it ends.
-pub(super) struct Sim {
+pub(in crate::scheduler) struct Sim {
     scheduler: Scheduler,
-    pub(super) running: Vec<Task>,
-    pub(super) finished: Vec<(u64, Result<Vec<Value>>)>,
+    pub(in crate::scheduler) running: Vec<Task>,
+    pub(in crate::scheduler) finished: Vec<(u64, Result<Vec<Value>>)>,
     /// What was counted, each time it was.
-    pub(super) counted: Vec<Updates>,
+    pub(in crate::scheduler) counted: Vec<Updates>,
 }
 
 impl Sim {
-    pub(super) fn new(max_failures: u32) -> Self {
+    pub(in crate::scheduler) fn new(max_failures: u32) -> Self {
         Sim::on(max_failures, Queue::new(usize::MAX, Mode::Fifo, Vec::new()))
     }
 
-    pub(super) fn on(max_failures: u32, queue: Queue) -> Self {
+    pub(in crate::scheduler) fn on(max_failures: u32, queue: Queue) -> Self {
         let scheduler = Scheduler::new(max_failures, queue);
         Sim { scheduler, running: Vec::new(), finished: Vec::new(), counted: Vec::new() }
     }
 
-    pub(super) fn with(max_failures: u32, plan: Plan) -> Self {
+    pub(in crate::scheduler) fn with(max_failures: u32, plan: Plan) -> Self {
         let mut sim = Sim::new(max_failures);
         sim.submit(0, plan);
         sim
     }
 
-    pub(super) fn submit(&mut self, job: u64, plan: Plan) {
+    pub(in crate::scheduler) fn submit(&mut self, job: u64, plan: Plan) {
         self.submit_with(job, plan, &[]);
     }
 
-    pub(super) fn submit_with(&mut self, job: u64, plan: Plan, set: &[(&str, &str)]) {
+    pub(in crate::scheduler) fn submit_with(&mut self, job: u64, plan: Plan, set: &[(&str, &str)]) {
         let batch = Some(BatchId { time_ms: 1700, output: None });
         let mut properties = LocalProperties::default();
         set.iter().for_each(|(key, value)| properties.set(key, Some(value)));
         self.tell(Event::Submit { job: JobId(job), plan, batch, properties });
     }
 
-    pub(super) fn tell(&mut self, event: Event) {
+    pub(in crate::scheduler) fn tell(&mut self, event: Event) {
         for action in self.scheduler.handle(event) {
             match action {
                 Action::Launch(task) => self.running.push(task),
@@ -183,23 +188,23 @@ impl Sim {
     }
 
     /// What has been launched and has not ended, in order.
-    pub(super) fn running(&self) -> Vec<Name> {
+    pub(in crate::scheduler) fn running(&self) -> Vec<Name> {
         self.running.iter().map(|task| (task.id.stage.0, task.id.partition, task.id.attempt)).collect()
     }
 
-    pub(super) fn take(&mut self, name: Name) -> Task {
+    pub(in crate::scheduler) fn take(&mut self, name: Name) -> Task {
         let at = self.running().iter().position(|&other| other == name);
         self.running.remove(at.unwrap_or_else(|| panic!("{name:?} is not among {:?}", self.running())))
     }
 
     /// Ends a task well: it takes all it is given and makes the numbers of its partition and attempt.
-    pub(super) fn succeed(&mut self, name: Name) {
+    pub(in crate::scheduler) fn succeed(&mut self, name: Name) {
         let task = self.take(name);
         read(&task);
         self.report_success(&task);
     }
 
-    pub(super) fn report_success(&mut self, task: &Task) {
+    pub(in crate::scheduler) fn report_success(&mut self, task: &Task) {
         let made = (task.id.partition, task.id.attempt);
         let made = match &task.work {
             Work::Action(_) => Made::Value(Box::new(made)),
@@ -211,38 +216,38 @@ impl Sim {
         self.tell(Event::TaskEnded { task: task.id, how: Ended::Succeeded(output) });
     }
 
-    pub(super) fn succeed_all(&mut self, names: impl IntoIterator<Item = Name>) {
+    pub(in crate::scheduler) fn succeed_all(&mut self, names: impl IntoIterator<Item = Name>) {
         names.into_iter().for_each(|name| self.succeed(name));
     }
 
-    pub(super) fn fail(&mut self, task: TaskId) {
+    pub(in crate::scheduler) fn fail(&mut self, task: TaskId) {
         self.fail_with(task, Error::user("no luck"));
     }
 
-    pub(super) fn fail_with(&mut self, task: TaskId, cause: Error) {
+    pub(in crate::scheduler) fn fail_with(&mut self, task: TaskId, cause: Error) {
         let failure = TaskFailure { operator: "map at f.rs:1:2".into(), cause };
         self.tell(Event::TaskEnded { task, how: Ended::Failed(failure) });
     }
 
-    pub(super) fn lose(&mut self, task: TaskId) {
+    pub(in crate::scheduler) fn lose(&mut self, task: TaskId) {
         self.tell(Event::TaskEnded { task, how: Ended::Lost("gone".into()) });
     }
 
     /// The values of the one job that has finished.
-    pub(super) fn values(&mut self) -> Vec<(usize, u32)> {
+    pub(in crate::scheduler) fn values(&mut self) -> Vec<(usize, u32)> {
         assert_eq!(self.finished.len(), 1);
         let (_, result) = self.finished.remove(0);
         result.unwrap().into_iter().map(|value| *value.downcast().unwrap()).collect()
     }
 
     /// The failure of the one job that has finished.
-    pub(super) fn failure(&mut self) -> Error {
+    pub(in crate::scheduler) fn failure(&mut self) -> Error {
         assert_eq!(self.finished.len(), 1);
         self.finished.remove(0).1.err().unwrap()
     }
 }
 
 /// Takes the buckets a task reads if each task reads those of its own number; returns what the map tasks made of them.
-pub(super) fn read(task: &Task) -> Vec<Vec<Vec<(usize, u32)>>> {
+pub(in crate::scheduler) fn read(task: &Task) -> Vec<Vec<Vec<(usize, u32)>>> {
     task.inputs.iter().map(|(_, made)| made.read(task.id.partition).unwrap()).collect()
 }
