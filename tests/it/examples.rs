@@ -174,6 +174,7 @@ fn wrong_arguments_are_told_with_the_usage() {
         ("access_log_windows", &["localhost"], "<PORT>"),
         ("connection_per_partition", &["localhost", "9999"], "<SINK>"),
         ("custom_receiver", &["localhost"], "<PORT>"),
+        ("hdfs_word_count", &[], "<DIRECTORY>"),
         ("historic_counts", &["localhost", "9999"], "<HISTORY>"),
         ("save_to_files", &["localhost", "9999", "a"], "<SUFFIX>"),
         ("stateless_join", &["localhost", "9999"], "<RIGHT>"),

@@ -13,6 +13,11 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "sends counts to a server, one connection per partition",
     ),
     ("custom_receiver", "streaming.CustomReceiver", "counts words that a receiver of its own brings in"),
+    (
+        "hdfs_word_count",
+        "streaming.HdfsWordCount",
+        "counts the words of the files that appear in a directory",
+    ),
     ("historic_counts", "streaming.HistoricCounts", "puts counts beside those of a file"),
     ("network_word_count", "streaming.NetworkWordCount", "counts the words a server sends, each second"),
     ("queue_stream", "streaming.QueueStream", "counts numbers by their last digit, from a queue of RDDs"),
