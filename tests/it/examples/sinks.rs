@@ -33,6 +33,26 @@ fn every_batch_is_saved_once() {
     drop(program);
 }
 
+#[test]
+fn the_words_of_files_moved_into_a_directory_are_counted() {
+    let folder = ScratchFolder::new();
+    let watched = folder.path().join("texts");
+    let path = watched.display().to_string();
+    let mut program = Program::start(&mut example("hdfs_word_count", &[&path, "--interval", "100ms"]));
+    reaches(&mut program, "Time: "); // it runs before there is a directory
+    std::fs::create_dir_all(&watched).unwrap();
+    let moved = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        std::fs::rename(folder.path().join(name), watched.join(name)).unwrap();
+    };
+    moved(".hidden", "hidden hidden\n");
+    for round in 0..3 {
+        moved(&format!("file-{round}"), &format!("round-{round} round-{round}\n"));
+        reaches(&mut program, &format!("(round-{round},2)\n"));
+    }
+    assert!(!program.seen().contains("(hidden,"), "{}", program.seen());
+}
+
 /// The sums of what lies in directories that are complete.
 fn saved(folder: &Path) -> HashMap<String, u64> {
     let mut sums = HashMap::new();

@@ -8,8 +8,7 @@ use crate::shuffle::partitioner::Partitioner;
 impl<K: Key + Ord, V: Data> Rdd<(K, V)> {
     /// Spreads the pairs by a partitioner and sorts each partition by key, smallest first; equal keys keep their order.
     ///
-    /// Cheaper than [`partition_by`](Rdd::partition_by) and a sort of each partition: a partition that does not fit in memory
-    /// is sorted piece by piece as it arrives.
+    /// Each partition must fit in memory.
     ///
     /// # Examples
     /// ```
