@@ -29,6 +29,7 @@ mod processes;
 mod saving;
 mod sorting;
 mod sources;
+mod variables;
 
 use millstream_core::{Conf, Context, Data, Rdd};
 

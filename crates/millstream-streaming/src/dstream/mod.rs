@@ -17,6 +17,7 @@ mod per_batch_of_all;
 mod per_batch_with;
 mod persist;
 mod reduce;
+mod repartition;
 mod slice;
 pub(crate) mod transform;
 mod transform_with;
