@@ -12,6 +12,7 @@ mod rate_limiter;
 mod receiver;
 mod receiver_handle;
 mod size_estimate;
+mod socket_lines;
 mod socket_receiver;
 mod stream_id;
 mod supervisor;

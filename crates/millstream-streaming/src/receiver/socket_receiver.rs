@@ -1,53 +1,61 @@
-//! Receives lines of text from a TCP server.
+//! Receives records from a TCP server: the connection, whatever is read from it.
 
 use std::error::Error;
-use std::fmt;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, BufReader, ErrorKind};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::line_splitter::{LineSplitter, Lines};
-use super::{Receiver, ReceiverHandle, StreamId};
+use millstream_core::Data;
+
+use super::{Receiver, ReceiverHandle};
 
 #[cfg(test)]
 mod tests;
 
-/// Receives lines of text from a TCP server, as `socket_text_stream` does.
+/// Reads a connection until the server ends it or the receiver is stopped, and stores what it reads.
+pub(super) type Read<T> = Arc<dyn Fn(TcpStream, &ReceiverHandle<T>) -> io::Result<()> + Send + Sync>;
+
+/// Receives records from a TCP server.
 ///
-/// Lines end with `\n` or `\r\n`; bytes that are not UTF-8 become U+FFFD. When the server ends the connection, or there
-/// is none, the receiver is restarted after the delay.
-#[derive(Debug)]
-pub(crate) struct SocketReceiver {
+/// When the server ends the connection, or there is none, the receiver is restarted after the delay.
+pub(crate) struct SocketReceiver<T: Data> {
     host: String,
     port: u16,
-    max_line_bytes: usize,
-    /// How many lines were not UTF-8, over all connections.
-    repaired: Arc<AtomicU64>,
+    read: Read<T>,
     current: Mutex<Option<Connection>>,
 }
-
-/// How many bytes are read at once.
-const BUFFER: usize = 256 * 1024;
 
 /// How long an address of the server may take to answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// After the first, one broken line out of so many is logged.
-const LOG_EVERY: u64 = 10_000;
+impl<T: Data> SocketReceiver<T> {
+    /// Makes a receiver for the server at `host:port` that reads each connection by `read`.
+    pub(super) fn reading(host: impl Into<String>, port: u16, read: Read<T>) -> Self {
+        SocketReceiver { host: host.into(), port, read, current: Mutex::new(None) }
+    }
 
-impl SocketReceiver {
-    /// Makes a receiver for the server at `host:port`, of lines of at most `max_line_bytes`.
-    pub(crate) fn new(host: impl Into<String>, port: u16, max_line_bytes: usize) -> Self {
-        SocketReceiver {
-            host: host.into(),
-            port,
-            max_line_bytes,
-            repaired: Arc::default(),
-            current: Mutex::new(None),
-        }
+    /// Makes a receiver whose records `decode` makes of what the server at `host:port` sends.
+    pub(crate) fn decoding<I>(
+        host: &str,
+        port: u16,
+        decode: impl Fn(BufReader<TcpStream>) -> I + Send + Sync + 'static,
+    ) -> Self
+    where
+        I: IntoIterator<Item = io::Result<T>>,
+    {
+        let read = move |socket, handle: &ReceiverHandle<T>| {
+            for record in decode(BufReader::new(socket)) {
+                // Refused means stopped.
+                if handle.store(record?).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        Self::reading(host, port, Arc::new(read))
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Connection>> {
@@ -55,14 +63,13 @@ impl SocketReceiver {
     }
 }
 
-impl Receiver<String> for SocketReceiver {
-    fn on_start(&self, handle: &ReceiverHandle<String>) -> Result<(), Box<dyn Error + Send + Sync>> {
+impl<T: Data> Receiver<T> for SocketReceiver<T> {
+    fn on_start(&self, handle: &ReceiverHandle<T>) -> Result<(), Box<dyn Error + Send + Sync>> {
         let phase = Arc::new(Mutex::new(Phase::Connecting));
         let reader = Reader {
             host: self.host.clone(),
             port: self.port,
-            max_line_bytes: self.max_line_bytes,
-            repaired: Arc::clone(&self.repaired),
+            read: Arc::clone(&self.read),
             handle: handle.clone(),
             phase: Arc::clone(&phase),
         };
@@ -121,18 +128,17 @@ fn lock(phase: &Mutex<Phase>) -> MutexGuard<'_, Phase> {
 }
 
 /// What runs on the receiver's thread.
-struct Reader {
+struct Reader<T: Data> {
     host: String,
     port: u16,
-    max_line_bytes: usize,
-    repaired: Arc<AtomicU64>,
-    handle: ReceiverHandle<String>,
+    read: Read<T>,
+    handle: ReceiverHandle<T>,
     phase: Arc<Mutex<Phase>>,
 }
 
-impl Reader {
+impl<T: Data> Reader<T> {
     fn run(self) {
-        let mut socket = match self.connect() {
+        let socket = match self.connect() {
             Ok(Some(socket)) => socket,
             Ok(None) => return,
             Err(error) => {
@@ -141,7 +147,12 @@ impl Reader {
             }
         };
         tracing::info!("stream {}: connected to {}", self.handle.stream_id(), self.address());
-        match self.read(&mut socket) {
+        let read = || (self.read)(socket, &self.handle);
+        // The code that reads may be the program's own.
+        let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+            Err(io::Error::other(format!("reading panicked: {}", crate::Error::panicked(&*panic))))
+        });
+        match read {
             Ok(()) => self.handle.restart(&format!("{} ended the connection", self.address())),
             // A stop shuts the socket down; what that looks like from here is no error, and neither restarts.
             Err(error) => {
@@ -174,86 +185,7 @@ impl Reader {
         Err(last)
     }
 
-    /// Reads until the server ends the connection or the receiver is stopped.
-    fn read(&self, socket: &mut TcpStream) -> io::Result<()> {
-        let mut buffer = vec![0; BUFFER];
-        let mut splitter = LineSplitter::new(self.max_line_bytes);
-        while !self.handle.is_stopped() {
-            let lines = match socket.read(&mut buffer) {
-                // The beginning of a line that a stop cut off is not a line.
-                Ok(0) if self.handle.is_stopped() => return Ok(()),
-                Ok(0) => {
-                    self.store(splitter.finish());
-                    return Ok(());
-                }
-                Ok(read) => splitter.split(buffer.get(..read).unwrap_or_default()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            self.store(lines);
-        }
-        Ok(())
-    }
-
-    fn store(&self, lines: Lines) {
-        if lines.repaired > 0 {
-            self.count_repaired(lines.repaired);
-        }
-        if lines.skipped > 0 {
-            let error = LineTooLong {
-                stream: self.handle.stream_id(),
-                address: self.address(),
-                lines: lines.skipped,
-                max_line_bytes: self.max_line_bytes,
-            };
-            self.handle.report_error("Lines were skipped", &error);
-        }
-        if !lines.lines.is_empty() {
-            let bytes = lines.bytes + lines.lines.len() * size_of::<String>();
-            // Refused means stopped, which ends the loop.
-            let _ = self.handle.store_many_with(lines.lines, bytes);
-        }
-    }
-
-    fn count_repaired(&self, lines: u64) {
-        let before = self.repaired.fetch_add(lines, Ordering::Relaxed);
-        let now = before + lines;
-        if before == 0 || now / LOG_EVERY > before / LOG_EVERY {
-            tracing::warn!(
-                "stream {}: {now} lines from {} were not UTF-8; U+FFFD stands for each broken character",
-                self.handle.stream_id(),
-                self.address()
-            );
-        }
-    }
-
     fn address(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 }
-
-/// Lines longer than the limit came and were skipped.
-#[derive(Debug)]
-struct LineTooLong {
-    stream: StreamId,
-    address: String,
-    lines: u64,
-    max_line_bytes: usize,
-}
-
-impl fmt::Display for LineTooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "stream {}: {} {} from {} had more than {} bytes; raise `millstream.streaming.socket.maxLineBytes` if that \
-             is no mistake of the sender",
-            self.stream,
-            self.lines,
-            if self.lines == 1 { "line" } else { "lines" },
-            self.address,
-            self.max_line_bytes
-        )
-    }
-}
-
-impl Error for LineTooLong {}

@@ -5,6 +5,7 @@ mod file_stream;
 mod generator_stream;
 mod queue_stream;
 mod receiver_stream;
+mod socket_stream;
 mod socket_text_stream;
 
 use std::panic::Location;

@@ -39,7 +39,7 @@ impl StreamingContext {
     /// ```
     #[track_caller]
     pub fn socket_text_stream(&self, host: &str, port: u16) -> DStream<String> {
-        let receiver = Arc::new(SocketReceiver::new(host, port, self.max_line_bytes()));
+        let receiver = Arc::new(SocketReceiver::lines(host, port, self.max_line_bytes()));
         self.received("socket_text_stream", receiver, Location::caller())
     }
 }

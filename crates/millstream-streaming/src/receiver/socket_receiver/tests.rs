@@ -1,9 +1,11 @@
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc;
 
 use super::*;
 use crate::clock::{Clock, SystemClock};
+use crate::receiver::StreamId;
+use crate::receiver::socket_lines::BUFFER;
 use crate::receiver::{
     Block, BlockGeneratorConfig, ReceivedBlock, ReceiverConfig, ReceiverEvents, Supervisor,
 };
@@ -56,7 +58,7 @@ fn receive(address: SocketAddr, max_line_bytes: usize, max_backlog: usize) -> Fi
         stop_timeout: LONG,
     };
     let (tell, told) = mpsc::channel();
-    let receiver = Arc::new(SocketReceiver::new(address.ip().to_string(), address.port(), max_line_bytes));
+    let receiver = Arc::new(SocketReceiver::lines(&address.ip().to_string(), address.port(), max_line_bytes));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let events = Arc::new(Tell(Mutex::new(tell)));
     Fixture { supervisor: Supervisor::start(StreamId(4), receiver, config, clock, events).unwrap(), told }

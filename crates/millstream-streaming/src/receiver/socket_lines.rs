@@ -1,0 +1,116 @@
+//! Lines of text from a TCP server.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind, Read};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::line_splitter::{LineSplitter, Lines};
+use super::{ReceiverHandle, SocketReceiver, StreamId};
+
+/// How many bytes are read at once.
+pub(super) const BUFFER: usize = 256 * 1024;
+
+/// After the first, one broken line out of so many is logged.
+const LOG_EVERY: u64 = 10_000;
+
+impl SocketReceiver<String> {
+    /// Makes a receiver for the server at `host:port`, of lines of at most `max_line_bytes`.
+    ///
+    /// Lines end with `\n` or `\r\n`; bytes that are not UTF-8 become U+FFFD.
+    pub(crate) fn lines(host: &str, port: u16, max_line_bytes: usize) -> Self {
+        let lines =
+            SocketLines { address: format!("{host}:{port}"), max_line_bytes, repaired: AtomicU64::new(0) };
+        Self::reading(host, port, Arc::new(move |socket, handle| lines.read(socket, handle)))
+    }
+}
+
+struct SocketLines {
+    address: String,
+    max_line_bytes: usize,
+    /// How many lines were not UTF-8, over all connections.
+    repaired: AtomicU64,
+}
+
+impl SocketLines {
+    /// Reads until the server ends the connection or the receiver is stopped.
+    fn read(&self, mut socket: TcpStream, handle: &ReceiverHandle<String>) -> io::Result<()> {
+        let mut buffer = vec![0; BUFFER];
+        let mut splitter = LineSplitter::new(self.max_line_bytes);
+        while !handle.is_stopped() {
+            let lines = match socket.read(&mut buffer) {
+                // The beginning of a line that a stop cut off is not a line.
+                Ok(0) if handle.is_stopped() => return Ok(()),
+                Ok(0) => {
+                    self.store(handle, splitter.finish());
+                    return Ok(());
+                }
+                Ok(read) => splitter.split(buffer.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            self.store(handle, lines);
+        }
+        Ok(())
+    }
+
+    fn store(&self, handle: &ReceiverHandle<String>, lines: Lines) {
+        if lines.repaired > 0 {
+            self.count_repaired(handle, lines.repaired);
+        }
+        if lines.skipped > 0 {
+            let error = LineTooLong {
+                stream: handle.stream_id(),
+                address: self.address.clone(),
+                lines: lines.skipped,
+                max_line_bytes: self.max_line_bytes,
+            };
+            handle.report_error("Lines were skipped", &error);
+        }
+        if !lines.lines.is_empty() {
+            let bytes = lines.bytes + lines.lines.len() * size_of::<String>();
+            // Refused means stopped, which ends the loop.
+            let _ = handle.store_many_with(lines.lines, bytes);
+        }
+    }
+
+    fn count_repaired(&self, handle: &ReceiverHandle<String>, lines: u64) {
+        let before = self.repaired.fetch_add(lines, Ordering::Relaxed);
+        let now = before + lines;
+        if before == 0 || now / LOG_EVERY > before / LOG_EVERY {
+            tracing::warn!(
+                "stream {}: {now} lines from {} were not UTF-8; U+FFFD stands for each broken character",
+                handle.stream_id(),
+                self.address
+            );
+        }
+    }
+}
+
+/// Lines longer than the limit came and were skipped.
+#[derive(Debug)]
+struct LineTooLong {
+    stream: StreamId,
+    address: String,
+    lines: u64,
+    max_line_bytes: usize,
+}
+
+impl fmt::Display for LineTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "stream {}: {} {} from {} had more than {} bytes; raise `millstream.streaming.socket.maxLineBytes` if that \
+             is no mistake of the sender",
+            self.stream,
+            self.lines,
+            if self.lines == 1 { "line" } else { "lines" },
+            self.address,
+            self.max_line_bytes
+        )
+    }
+}
+
+impl Error for LineTooLong {}
