@@ -45,9 +45,9 @@ pub mod testing;
 pub mod time;
 
 pub use context::{IntoContext, StreamingContext};
-pub use dstream::DStream;
 pub use dstream::transform::IntoRdd;
 pub use dstream::windows::WindowKeys;
+pub use dstream::{DStream, JoinSide};
 pub use error::{Error, Result};
 pub use output::SaveOptions;
 pub use receiver::{Receiver, ReceiverHandle, StreamId};

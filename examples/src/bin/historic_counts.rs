@@ -36,7 +36,7 @@ fn historic_counts(conf: Conf, arguments: Arguments) -> Result<()> {
 
     let words = context.socket_text_stream(&host, port).flat_map_into(|line, out| out.extend(words(line)));
     let counts = words.map(|word| (word, 1)).reduce_by_key(|a, b| a + b);
-    counts.transform(move |batch| batch.left_outer_join(&history)).print();
+    counts.left_outer_join(&history).print();
 
     context.start()?.await_termination()
 }

@@ -8,6 +8,7 @@ mod count_by_value;
 mod filter;
 mod flat_map;
 mod glom;
+mod join_side;
 mod map;
 mod map_partitions;
 pub(crate) mod node;
@@ -34,6 +35,7 @@ use millstream_core::operator::{self, Operator};
 use millstream_core::rdd::AnyRdd;
 use millstream_core::{Context, Data, Rdd};
 
+pub use self::join_side::JoinSide;
 pub(crate) use self::node::{AnyDStream, ErasedStream, Node};
 use crate::error::{Error, Result};
 use crate::graph::Graph;

@@ -8,7 +8,8 @@ use millstream_core::rdd::AnyRdd;
 use millstream_core::{Data, Rdd};
 
 use super::DStream;
-use super::node::{AnyDStream, Node};
+use super::join_side::{JoinSide, Side};
+use super::node::{AnyDStream, Node, only};
 use crate::error::Result;
 use crate::time::Time;
 
@@ -17,24 +18,27 @@ type Make<T, U, V> = Box<dyn Fn(Rdd<T>, Rdd<U>, Time) -> Result<Rdd<V>> + Send +
 
 struct PerBatchWith<T: Data, U: Data, V: Data> {
     left: DStream<T>,
-    right: DStream<U>,
+    right: Side<U>,
     make: Make<T, U, V>,
 }
 
 impl<T: Data> DStream<T> {
-    /// Puts an operator on two streams that only describes an RDD in terms of theirs.
+    /// Puts an operator on a stream and what stands beside it that only describes an RDD in terms of theirs.
     ///
     /// Streams that do not fit together are reported by `start`.
     #[track_caller]
     pub(crate) fn per_batch_with<U: Data, V: Data>(
         &self,
-        other: &DStream<U>,
+        other: &impl JoinSide<U>,
         name: &'static str,
         make: impl Fn(Rdd<T>, Rdd<U>, Time) -> Result<Rdd<V>> + Send + Sync + 'static,
     ) -> DStream<V> {
-        let node = PerBatchWith { left: self.clone(), right: other.clone(), make: Box::new(make) };
+        let right = other.side();
+        let node = PerBatchWith { left: self.clone(), right: right.clone(), make: Box::new(make) };
         let stream = DStream::new(self.graph(), name, node);
-        self.must_fit(other, stream.any().operator());
+        if let Side::Stream(other) = right {
+            self.must_fit(&other, stream.any().operator());
+        }
         stream
     }
 
@@ -56,7 +60,11 @@ impl<T: Data> DStream<T> {
 
 impl<T: Data, U: Data, V: Data> Node<V> for PerBatchWith<T, U, V> {
     fn parents(&self) -> Vec<AnyDStream> {
-        vec![self.left.any(), self.right.any()]
+        let right = match &self.right {
+            Side::Stream(stream) => Some(stream.any()),
+            Side::Rdd(_) => None,
+        };
+        std::iter::once(self.left.any()).chain(right).collect()
     }
 
     fn slide(&self) -> Duration {
@@ -64,12 +72,16 @@ impl<T: Data, U: Data, V: Data> Node<V> for PerBatchWith<T, U, V> {
     }
 
     fn inputs(&self, _: &DStream<V>, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
-        let (left, right) = (self.left.rdd(batch)?, self.right.rdd(batch)?);
+        let left = self.left.rdd(batch)?;
+        let right = match &self.right {
+            Side::Stream(stream) => stream.rdd(batch)?,
+            Side::Rdd(rdd) => Some(rdd.clone()),
+        };
         Ok(left.zip(right).map(|(left, right)| vec![left.any(), right.any()]))
     }
 
     fn make(&self, mut inputs: Vec<AnyRdd>, batch: Time) -> Result<Rdd<V>> {
         let right = inputs.split_off(inputs.len().min(1));
-        (self.make)(super::node::only(inputs)?, super::node::only(right)?, batch)
+        (self.make)(only(inputs)?, only(right)?, batch)
     }
 }

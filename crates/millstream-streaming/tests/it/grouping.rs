@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millstream_core::Conf;
+use millstream_core::{Conf, Context, Rdd};
 use millstream_streaming::DStream;
 use millstream_streaming::testing::{Driver, batches, check, check_unordered};
 
@@ -102,4 +102,71 @@ fn streams_of_two_contexts_are_refused_at_the_start() {
     driver.input(batches![[(1, 2)]]).cogroup(&other.input(batches![[(1, 3)]])).print_with(1);
     let problem = driver.start().err().unwrap().to_string();
     assert!(problem.contains("cogroup at ") && problem.contains("different streaming contexts"), "{problem}");
+}
+
+#[test]
+fn an_rdd_is_joined_with_every_batch() {
+    fn with_rdd<T: millstream_core::Data + Ord>(
+        operation: impl FnOnce(&Pairs, &Rdd<(String, char)>) -> DStream<T>,
+    ) -> Vec<Vec<T>> {
+        let driver = Driver::new(Conf::empty().set_master("local[2]"), Duration::from_secs(1)).unwrap();
+        let left = ones(&driver.input(words(batches![["a", "b"], ["b", "c"], []])));
+        let right = left.context().parallelize([("a".to_owned(), 'x'), ("b".to_owned(), 'y')], 2);
+        let collected = driver.collect(&operation(&left, &right));
+        driver.run(3).unwrap();
+        let mut batches = collected.batches();
+        batches.iter_mut().for_each(|batch| batch.sort());
+        batches
+    }
+    let key = str::to_owned;
+    assert_eq!(
+        with_rdd(|left, right| left.join(right)),
+        batches![[(key("a"), (1, 'x')), (key("b"), (1, 'y'))], [(key("b"), (1, 'y'))], []]
+    );
+    assert_eq!(
+        with_rdd(|left, right| left.left_outer_join_with(right, 3)),
+        batches![
+            [(key("a"), (1, Some('x'))), (key("b"), (1, Some('y')))],
+            [(key("b"), (1, Some('y'))), (key("c"), (1, None))],
+            []
+        ]
+    );
+    assert_eq!(
+        with_rdd(|left, right| left.right_outer_join(right)),
+        batches![
+            [(key("a"), (Some(1), 'x')), (key("b"), (Some(1), 'y'))],
+            [(key("a"), (None, 'x')), (key("b"), (Some(1), 'y'))],
+            [(key("a"), (None, 'x')), (key("b"), (None, 'y'))]
+        ]
+    );
+    assert_eq!(
+        with_rdd(|left, right| left.full_outer_join(right)).pop(),
+        Some(vec![(key("a"), (None, Some('x'))), (key("b"), (None, Some('y')))])
+    );
+    assert_eq!(
+        with_rdd(|left, right| left.cogroup(right)).pop(),
+        Some(vec![(key("a"), (vec![], vec!['x'])), (key("b"), (vec![], vec!['y']))])
+    );
+}
+
+#[test]
+fn an_rdd_meets_the_windows_of_a_stream_with_a_longer_slide() {
+    let driver = Driver::new(Conf::empty(), Duration::from_secs(1)).unwrap();
+    let pairs = driver.input(batches![[(1, 'a')], [(2, 'b')], [(1, 'c')], [(1, 'd')]]);
+    let names = pairs.context().parallelize([(1, "one".to_owned())], 1);
+    let windows = pairs.window(Duration::from_secs(2), Some(Duration::from_secs(2)));
+    let joined = driver.collect(&windows.join_with(&names, 1));
+    driver.run(4).unwrap();
+    let one = |letter| (1, (letter, "one".to_owned()));
+    assert_eq!(joined.batches(), batches![[one('a')], [one('c'), one('d')]]);
+}
+
+#[test]
+fn an_rdd_of_another_context_is_refused() {
+    let other = Context::new(Conf::empty()).unwrap().parallelize([(1, 'x')], 1);
+    let driver = Driver::new(Conf::empty(), Duration::from_secs(1)).unwrap();
+    let pairs = driver.input(batches![[(1, 'a')]]);
+    driver.collect(&pairs.join(&other));
+    let error = driver.run(1).unwrap_err().to_string();
+    assert!(error.contains("join at ") && error.contains("belong to different contexts"), "{error}");
 }

@@ -3,12 +3,13 @@
 use millstream_core::rdd::Grouped;
 use millstream_core::{Data, Key, Partitioner};
 
-use crate::dstream::DStream;
+use crate::dstream::{DStream, JoinSide};
 
 impl<K: Key, V: Data> DStream<(K, V)> {
     /// Gathers, for each key of either stream's batch, its values here and its values in `other`.
     ///
-    /// Both streams must have the same slide. All values of a key must fit in memory.
+    /// `other` is a stream with the same slide, or an RDD that is the same for every batch. All values of a key must fit in
+    /// memory.
     ///
     /// # Examples
     /// ```
@@ -20,7 +21,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// );
     /// ```
     #[track_caller]
-    pub fn cogroup<W: Data>(&self, other: &DStream<(K, W)>) -> DStream<(K, Grouped<V, W>)> {
+    pub fn cogroup<W: Data>(&self, other: &impl JoinSide<(K, W)>) -> DStream<(K, Grouped<V, W>)> {
         self.cogroup_with(other, self.context().default_parallelism())
     }
 
@@ -34,7 +35,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     #[track_caller]
     pub fn cogroup_with<W: Data>(
         &self,
-        other: &DStream<(K, W)>,
+        other: &impl JoinSide<(K, W)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> DStream<(K, Grouped<V, W>)> {
         let partitioner = partitioner.into();

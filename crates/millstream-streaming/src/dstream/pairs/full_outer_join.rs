@@ -1,8 +1,8 @@
-//! `full_outer_join`: the pairs of two streams with the same key, batch by batch.
+//! `full_outer_join`: the pairs with the same key of a stream and another one, or an RDD, batch by batch.
 
 use millstream_core::{Data, Key, Partitioner};
 
-use crate::dstream::DStream;
+use crate::dstream::{DStream, JoinSide};
 
 /// The values of a key that at least one side has.
 type Either<V, W> = (Option<V>, Option<W>);
@@ -10,8 +10,8 @@ type Either<V, W> = (Option<V>, Option<W>);
 impl<K: Key, V: Data> DStream<(K, V)> {
     /// Pairs the values of each key of both batches, with `None` for the side that lacks the key.
     ///
-    /// Both streams must have the same slide; to join over more than a batch, put windows on them. All values of a key must fit
-    /// in memory.
+    /// `other` is a stream with the same slide, or an RDD that is the same for every batch. To join over more than a batch, put
+    /// windows on the streams. All values of a key must fit in memory.
     ///
     /// # Examples
     /// ```
@@ -23,7 +23,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// );
     /// ```
     #[track_caller]
-    pub fn full_outer_join<W: Data>(&self, other: &DStream<(K, W)>) -> DStream<(K, Either<V, W>)> {
+    pub fn full_outer_join<W: Data>(&self, other: &impl JoinSide<(K, W)>) -> DStream<(K, Either<V, W>)> {
         self.full_outer_join_with(other, self.context().default_parallelism())
     }
 
@@ -41,7 +41,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     #[track_caller]
     pub fn full_outer_join_with<W: Data>(
         &self,
-        other: &DStream<(K, W)>,
+        other: &impl JoinSide<(K, W)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> DStream<(K, Either<V, W>)> {
         let partitioner = partitioner.into();

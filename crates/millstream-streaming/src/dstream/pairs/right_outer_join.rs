@@ -1,14 +1,14 @@
-//! `right_outer_join`: the pairs of two streams with the same key, batch by batch.
+//! `right_outer_join`: the pairs with the same key of a stream and another one, or an RDD, batch by batch.
 
 use millstream_core::{Data, Key, Partitioner};
 
-use crate::dstream::DStream;
+use crate::dstream::{DStream, JoinSide};
 
 impl<K: Key, V: Data> DStream<(K, V)> {
     /// Pairs each value of a key of a batch in `other` with each of its values here, or with `None`.
     ///
-    /// Both streams must have the same slide; to join over more than a batch, put windows on them. All values of a key must fit
-    /// in memory.
+    /// `other` is a stream with the same slide, or an RDD that is the same for every batch. To join over more than a batch, put
+    /// windows on the streams. All values of a key must fit in memory.
     ///
     /// # Examples
     /// ```
@@ -20,7 +20,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// );
     /// ```
     #[track_caller]
-    pub fn right_outer_join<W: Data>(&self, other: &DStream<(K, W)>) -> DStream<(K, (Option<V>, W))> {
+    pub fn right_outer_join<W: Data>(&self, other: &impl JoinSide<(K, W)>) -> DStream<(K, (Option<V>, W))> {
         self.right_outer_join_with(other, self.context().default_parallelism())
     }
 
@@ -38,7 +38,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     #[track_caller]
     pub fn right_outer_join_with<W: Data>(
         &self,
-        other: &DStream<(K, W)>,
+        other: &impl JoinSide<(K, W)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> DStream<(K, (Option<V>, W))> {
         let partitioner = partitioner.into();
