@@ -21,6 +21,8 @@ use crate::scheduler::engine::Engine;
 use crate::scheduler::executor::Executor;
 use crate::scheduler::local::LocalExecutor;
 use crate::settings;
+use crate::storage::disk::Disk;
+use crate::storage::memory::Memory;
 use crate::task::BatchId;
 use crate::variables::{self, VariableId};
 
@@ -47,6 +49,8 @@ struct Inner {
     conf: Conf,
     engine: Arc<Engine>,
     files: FileSystems,
+    memory: Memory,
+    disk: Disk,
     default_parallelism: usize,
     strict_closures: bool,
     /// No other context has it, in any process.
@@ -109,10 +113,13 @@ impl Context {
         let default_parallelism = conf.get(settings::DEFAULT_PARALLELISM)?.unwrap_or(engine.slots());
         let strict_closures = conf.get(settings::CLOSURES_STRICT)?;
         let files = FileSystems::new(conf.clone());
+        let (memory, disk) = (Memory::of(&conf)?, Disk::of(&conf)?);
         Ok(Context(Arc::new(Inner {
             conf,
             engine,
             files,
+            memory,
+            disk,
             default_parallelism,
             strict_closures,
             number: variables::unique(),
@@ -132,6 +139,18 @@ impl Context {
     #[must_use]
     pub fn file_systems(&self) -> FileSystems {
         self.0.files.clone()
+    }
+
+    /// Returns the memory that kept blocks and tasks share.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.0.memory
+    }
+
+    /// Returns the scratch directory.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        &self.0.disk
     }
 
     /// Returns the number of reduce tasks unless one is given: `spark.default.parallelism`, else the worker threads.

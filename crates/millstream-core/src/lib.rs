@@ -12,6 +12,7 @@
 //! | [`shuffle`] | how they cross to the next stage |
 //! | [`scheduler`] | stages, tasks, retries, executors |
 //! | [`operator`] and `function` | names of operators and closures that another process of the same program understands |
+//! | [`storage`] | where computed partitions are kept: memory up to a budget, scratch files |
 //! | [`fs`] | files here and elsewhere: paths, patterns, file systems by scheme |
 //! | [`text`], [`show`] | a small string, and Scala's way of printing |
 //!
@@ -49,7 +50,7 @@ pub mod scheduler;
 pub mod settings;
 pub mod show;
 pub mod shuffle;
-mod storage;
+pub mod storage;
 pub mod stream;
 mod task;
 pub mod text;
@@ -70,5 +71,6 @@ pub use rdd::actions::{Number, Outcome, StatCounter};
 pub use scheduler::future_action::FutureAction;
 pub use show::Show;
 pub use shuffle::partitioner::{CustomPartitioner, Partitioner};
+pub use storage::StorageLevel;
 pub use stream::Records;
 pub use task::{BatchId, TaskContext};

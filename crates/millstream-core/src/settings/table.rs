@@ -33,7 +33,7 @@ const NO_EVENT_LOG: &str = "no event log is written";
 const ONE_PROCESS: &str = "the program runs in one process";
 const MANUAL_CLOCK: &str = "the test kit takes a manual clock as an argument";
 const NO_EXECUTORS: &str = "the program runs in one process, so there are no executors to add or remove";
-const IN_MEMORY: &str = "records stay in memory as they are, neither serialised nor compressed";
+const NO_HEAP: &str = "there is no heap of a Java virtual machine, so all memory is alike";
 const SET_BY_ENGINE: &str = "the engine itself ties each job to its batch and output operation";
 
 fn positive(duration: &Duration) -> bool {
@@ -271,9 +271,10 @@ settings! {
     /// Sets the number of executors.
     EXECUTOR_INSTANCES: Option<usize> = "spark.executor.instances",
         integer().unset("-").without_effect(ONE_PROCESS);
-    /// Sets the memory of the driver.
-    DRIVER_MEMORY: u64 = "spark.driver.memory",
-        size(Mebibytes).default("1g").without_effect("the driver is the program itself, which the system limits");
+    /// Sets the memory of the program, of which `spark.memory.fraction` is for blocks and for what tasks work with.
+    DRIVER_MEMORY: Option<u64> = "spark.driver.memory",
+        size(Mebibytes).must_be("at least 1 byte", |bytes: &u64| *bytes >= 1)
+        .unset("that of the machine, or of the control group the program is confined to");
     /// Sets the cores of the driver.
     DRIVER_CORES: usize = "spark.driver.cores",
         integer().default("1").without_effect("the program runs in one process; `spark.master` sets its threads");
@@ -298,11 +299,6 @@ settings! {
     /// Names the class that writes records as bytes.
     SERIALIZER: Option<String> = "spark.serializer",
         text().unset("serde").without_effect("records are written by serde");
-    /// Compresses blocks that are kept as bytes.
-    RDD_COMPRESS: bool = "spark.rdd.compress", boolean().default("false").without_effect(IN_MEMORY);
-    /// Names the compression of blocks that are kept as bytes.
-    IO_COMPRESSION_CODEC: String = "spark.io.compression.codec",
-        text().default("lz4").without_effect(IN_MEMORY);
     /// Encrypts what is written to disk.
     IO_ENCRYPTION_ENABLED: bool = "spark.io.encryption.enabled",
         boolean().must_be("false: this version can not encrypt", |on: &bool| !on).default("false")
@@ -313,6 +309,38 @@ settings! {
     /// Bounds the silence of a connection between processes.
     NETWORK_TIMEOUT: Duration = "spark.network.timeout",
         duration(Seconds).default("120s").without_effect(ONE_PROCESS);
+
+    section "Memory and disk"
+
+    /// Sets which part of the memory is for kept and received blocks and for what tasks work with.
+    MEMORY_FRACTION: f64 = "spark.memory.fraction",
+        float().must_be("more than 0 and at most 1", |part: &f64| *part > 0.0 && *part <= 1.0).default("0.6");
+    /// Sets which part of that is for blocks alone: tasks do not push them out below it.
+    MEMORY_STORAGE_FRACTION: f64 = "spark.memory.storageFraction",
+        float().must_be("at least 0 and at most 1", |part: &f64| *part >= 0.0 && *part <= 1.0).default("0.5");
+    /// Uses memory outside of the heap as well.
+    MEMORY_OFF_HEAP_ENABLED: bool = "spark.memory.offHeap.enabled", boolean().default("false").without_effect(NO_HEAP);
+    /// Sets how much memory outside of the heap there is.
+    MEMORY_OFF_HEAP_SIZE: u64 = "spark.memory.offHeap.size", size(Bytes).default("0").without_effect(NO_HEAP);
+    /// Lists the directories for scratch files: kept partitions and what tasks write out. Each program makes a directory of
+    /// its own in them, which goes with it.
+    LOCAL_DIR: Option<Vec<String>> = "spark.local.dir", list().unset("the system's directory for temporary files");
+    /// Compresses partitions that are kept as bytes, in memory and on disk.
+    RDD_COMPRESS: bool = "spark.rdd.compress", boolean().default("false");
+    /// Compresses what tasks write to scratch files.
+    SHUFFLE_SPILL_COMPRESS: bool = "spark.shuffle.spill.compress", boolean().default("true");
+    /// Names the compression of scratch files and of partitions that are kept as bytes: `lz4` or `zstd`, or the class of
+    /// Spark's. For `snappy` and `lzf`, LZ4 is taken.
+    IO_COMPRESSION_CODEC: String = "spark.io.compression.codec",
+        text().must_be("lz4, zstd, snappy or lzf, or the class of one", |name: &String| {
+            let name = name.trim().to_ascii_lowercase();
+            let class = name.strip_prefix("org.apache.spark.io.").and_then(|class| class.strip_suffix("compressioncodec"));
+            ["lz4", "zstd", "snappy", "lzf"].contains(&class.unwrap_or(&name))
+        })
+        .default("lz4");
+    /// Sets how hard zstd tries: more is smaller and slower.
+    IO_COMPRESSION_ZSTD_LEVEL: u32 = "spark.io.compression.zstd.level",
+        integer().must_be("from 1 to 22", |level: &u32| (1..=22).contains(level)).default("1");
 
     section "Web page, logs and access"
 

@@ -11,7 +11,6 @@ mod rate_limiter;
 #[expect(clippy::module_inception, reason = "the file is named after the trait that users implement")]
 mod receiver;
 mod receiver_handle;
-mod size_estimate;
 mod socket_lines;
 mod socket_receiver;
 mod stream_id;

@@ -9,10 +9,10 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use millstream_core::Data;
+use millstream_core::storage::size_estimate::{estimate, estimate_all};
 
 use super::StreamId;
 use super::block_generator::BlockGenerator;
-use super::size_estimate::{estimate, estimate_all};
 use super::supervisor::{Command, ReceiverEvents};
 use crate::clock::StopSignal;
 use crate::error::{Error, Result};

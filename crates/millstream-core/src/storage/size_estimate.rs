@@ -11,7 +11,7 @@ const SAMPLES: usize = 16;
 /// Estimates the bytes that a record takes: its own and those of the strings and lists in it.
 ///
 /// Costs nothing for types without heap memory, and for others about as much as writing the record without the bytes.
-pub(crate) fn estimate<T: Serialize>(record: &T) -> usize {
+pub fn estimate<T: Serialize>(record: &T) -> usize {
     let own = mem::size_of::<T>();
     if !mem::needs_drop::<T>() {
         return own;
@@ -23,7 +23,7 @@ pub(crate) fn estimate<T: Serialize>(record: &T) -> usize {
 }
 
 /// Estimates the bytes that records take together, from some of them.
-pub(crate) fn estimate_all<T: Serialize>(records: &[T]) -> usize {
+pub fn estimate_all<T: Serialize>(records: &[T]) -> usize {
     let own = mem::size_of_val(records);
     if records.is_empty() || !mem::needs_drop::<T>() {
         return own;

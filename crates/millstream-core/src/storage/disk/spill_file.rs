@@ -1,0 +1,245 @@
+//! A file of records in the scratch directory: written once, read as often as wanted, deleted when it is dropped.
+
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::folder::Folders;
+use super::{Counted, unwritable};
+use crate::chunk::Chunk;
+use crate::data::Data;
+use crate::error::{Error, Result};
+use crate::storage::frame::{BLOCK, BlockWriter, Broken, Compression, read_block};
+use crate::stream::{self, ChunkStream};
+
+/// Writes records to a scratch file; what is dropped without `finish` leaves nothing behind.
+pub struct SpillWriter {
+    to: Counted,
+    compression: Compression,
+    /// Why nothing more can be written: the file ends in the middle of a block.
+    broken: Option<Error>,
+    file: Scratch,
+}
+
+/// A file that is deleted when this is dropped.
+struct Scratch {
+    what: String,
+    path: PathBuf,
+    /// Held, not read: the directory goes after the last file.
+    _folders: Arc<Folders>,
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                tracing::warn!("the scratch file {} can not be deleted: {error}", self.path.display());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Some records of a file that were written together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    offset: u64,
+    bytes: u64,
+    records: u64,
+}
+
+impl Segment {
+    /// Returns how many bytes of the file it takes.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns how many records there are.
+    #[must_use]
+    pub fn records(self) -> u64 {
+        self.records
+    }
+}
+
+impl SpillWriter {
+    pub(super) fn new(
+        what: String,
+        path: PathBuf,
+        file: File,
+        compression: Compression,
+        folders: Arc<Folders>,
+    ) -> Self {
+        let file_there = Scratch { what, path, _folders: folders };
+        SpillWriter { to: Counted { file, written: 0 }, compression, broken: None, file: file_there }
+    }
+
+    /// Writes records as a segment of their own; many make several blocks, so that they are never read all at once.
+    ///
+    /// # Errors
+    /// If a record can not be turned into bytes or the disk does not take them; the error says where and what to do.
+    pub fn write<T: Serialize>(&mut self, records: &[T]) -> Result<Segment> {
+        self.segment(|blocks, to| records.iter().try_for_each(|record| blocks.push(record, to)))
+    }
+
+    /// Writes the records of a stream as a segment, chunk by chunk.
+    ///
+    /// # Errors
+    /// Those of the stream, and those of [`write`](SpillWriter::write).
+    pub fn write_stream<T: Data>(&mut self, records: ChunkStream<T>) -> Result<Segment> {
+        self.segment(|blocks, to| stream::drain(records, |chunk| push_chunk(blocks, &chunk, to)))
+    }
+
+    fn segment(
+        &mut self,
+        write: impl FnOnce(&mut BlockWriter, &mut dyn Write) -> Result<()>,
+    ) -> Result<Segment> {
+        if let Some(broken) = &self.broken {
+            return Err(broken.clone());
+        }
+        let offset = self.to.written;
+        let mut blocks = BlockWriter::new(self.compression);
+        let mut to = Failing { to: &mut self.to, failure: None };
+        let written = write(&mut blocks, &mut to).and_then(|()| blocks.flush(&mut to));
+        let failure = to.failure.take();
+        if let Err(error) = written {
+            let error = match failure {
+                Some(failure) => unwritable(&self.file.what, &self.file.path, failure),
+                None => error,
+            };
+            self.broken = Some(error.clone());
+            return Err(error);
+        }
+        Ok(Segment { offset, bytes: self.to.written - offset, records: blocks.records() })
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// If something could not be written before.
+    pub fn finish(self) -> Result<Arc<SpillFile>> {
+        if let Some(broken) = self.broken {
+            return Err(broken);
+        }
+        Ok(Arc::new(SpillFile { bytes: self.to.written, compression: self.compression, file: self.file }))
+    }
+}
+
+/// Adds the records of a chunk to a block.
+pub(crate) fn push_chunk<T: Data>(
+    blocks: &mut BlockWriter,
+    chunk: &Chunk<T>,
+    to: &mut dyn Write,
+) -> Result<()> {
+    let mut pushed = Ok(());
+    chunk.for_each(|record| {
+        if pushed.is_ok() {
+            pushed = blocks.push(record, to);
+        }
+    });
+    pushed
+}
+
+/// Remembers what the disk answered, so that the error can be told from those of the records.
+struct Failing<'a> {
+    to: &'a mut Counted,
+    failure: Option<std::io::Error>,
+}
+
+impl Write for Failing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.to.write(bytes).inspect_err(|error| {
+            if error.kind() != ErrorKind::Interrupted {
+                self.failure = Some(copy(error));
+            }
+        })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
+}
+
+fn copy(error: &std::io::Error) -> std::io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error)
+}
+
+/// A scratch file of records. It is deleted when its last handle is dropped.
+pub struct SpillFile {
+    bytes: u64,
+    compression: Compression,
+    file: Scratch,
+}
+
+impl SpillFile {
+    /// Returns the file's length in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns where the file lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.file.path
+    }
+
+    /// Reads all records, a block at a time; the stream holds the file.
+    ///
+    /// # Errors
+    /// If the file can not be opened; the stream fails if it was changed, cut off, or holds other records.
+    pub fn read<T: Data>(self: &Arc<Self>) -> Result<ChunkStream<T>> {
+        self.read_range(0, self.bytes)
+    }
+
+    /// Reads the records of a segment, a block at a time; the stream holds the file.
+    ///
+    /// # Errors
+    /// Those of [`read`](SpillFile::read).
+    pub fn read_segment<T: Data>(self: &Arc<Self>, segment: Segment) -> Result<ChunkStream<T>> {
+        self.read_range(segment.offset, segment.bytes)
+    }
+
+    fn read_range<T: Data>(self: &Arc<Self>, offset: u64, bytes: u64) -> Result<ChunkStream<T>> {
+        let opened = File::open(&self.file.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(offset))?;
+            Ok(file)
+        });
+        let opened = opened.map_err(|error| Broken::Io(error).while_reading(&self.name()))?;
+        let mut from = BufReader::with_capacity(BLOCK, opened).take(bytes);
+        let file = Arc::clone(self);
+        Ok(stream::from_fn(move || {
+            if from.limit() == 0 {
+                return Ok(None);
+            }
+            let broken = match read_block::<T>(&mut from, file.compression) {
+                Ok(Some(records)) => return Ok(Some(records.into())),
+                Ok(None) => Broken::Spoilt("a block has no length".into()),
+                Err(broken) => broken,
+            };
+            Err(broken.while_reading(&file.name()))
+        }))
+    }
+
+    fn name(&self) -> String {
+        format!("{} from the scratch file {}", self.file.what, self.file.path.display())
+    }
+}
+
+impl std::fmt::Debug for SpillFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("SpillFile").field(&self.file.path).finish()
+    }
+}
+
+impl std::fmt::Debug for SpillWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("SpillWriter").field(&self.file.path).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
