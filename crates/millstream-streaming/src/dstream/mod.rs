@@ -22,13 +22,14 @@ mod repartition;
 mod slice;
 pub(crate) mod transform;
 mod transform_with;
+mod uid;
 mod union;
 pub(crate) mod windows;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use millstream_core::operator::{self, Operator};
@@ -56,6 +57,8 @@ impl<T: Data> Clone for DStream<T> {
 struct Stream<T: Data> {
     graph: Arc<Graph>,
     operator: Arc<Operator>,
+    /// The operator with the id the program has given it.
+    renamed: OnceLock<Arc<Operator>>,
     node: Box<dyn Node<T>>,
     slide: Duration,
     persisted: AtomicBool,
@@ -87,6 +90,7 @@ impl<T: Data> DStream<T> {
     pub(crate) fn of_operator(graph: &Arc<Graph>, operator: Operator, node: impl Node<T>) -> Self {
         let stream = DStream(Arc::new(Stream {
             operator: Arc::new(operator),
+            renamed: OnceLock::new(),
             slide: node.slide(),
             graph: Arc::clone(graph),
             node: Box::new(node),
@@ -161,10 +165,11 @@ impl<T: Data> DStream<T> {
 impl<T: Data> Stream<T> {
     /// Makes the RDD of a batch; an error or a panic of the user's code in it is named after the operator.
     fn make(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Rdd<T>> {
-        let make = || operator::apply(&self.operator, inputs.clone(), || self.node.make(inputs, batch));
+        let operator = self.operator();
+        let make = || operator::apply(operator, inputs.clone(), || self.node.make(inputs, batch));
         let made = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
         made.map_err(|source| {
-            let operator = self.operator.to_string();
+            let operator = operator.to_string();
             millstream_core::Error::user(Failed { operator, source }).into()
         })
     }
@@ -184,7 +189,7 @@ struct Failed {
 
 impl<T: Data> ErasedStream for Stream<T> {
     fn operator(&self) -> &Arc<Operator> {
-        &self.operator
+        self.renamed.get().unwrap_or(&self.operator)
     }
 
     fn remember(&self, duration: Duration) {
@@ -213,7 +218,7 @@ impl<T: Data> ErasedStream for Stream<T> {
         let rdd = self.memory().generated.get(&batch).map(|generated| generated.rdd.clone());
         // An output that takes some records only, such as `print`, has not computed all of it.
         if let Some(rdd) = rdd.filter(|rdd| !rdd.any().is_cached()) {
-            operator::apply(&self.operator, Vec::new(), || rdd.foreach_partition(|_| ()))?;
+            operator::apply(self.operator(), Vec::new(), || rdd.foreach_partition(|_| ()))?;
         }
         Ok(())
     }

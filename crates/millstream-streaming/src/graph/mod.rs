@@ -19,6 +19,7 @@ use crate::listener::{ListenerBus, StreamInputInfo};
 use crate::output::Output;
 use crate::receiver::StreamId;
 use crate::scheduler::receiver_tracker::ReceiverTracker;
+use crate::state::StatefulOperator;
 use crate::time::Time;
 
 /// How long each phase of a graceful stop may take at least, however short the batches are: a receiver that is told to
@@ -43,6 +44,7 @@ pub(crate) struct Graph {
 struct Parts {
     streams: Vec<AnyDStream>,
     outputs: Vec<Arc<Output>>,
+    stateful: Vec<Arc<dyn StatefulOperator>>,
     ids: Ids,
     next_source: usize,
     /// What was described wrongly; reported all at once by `start`.
@@ -91,7 +93,7 @@ impl Graph {
         clippy::panic,
         reason = "a mistake in the program that no return value could carry: the call is chained"
     )]
-    fn refuse_if_frozen(&self, operator: &Operator) {
+    pub(crate) fn refuse_if_frozen(&self, operator: &Operator) {
         if self.frozen.load(Ordering::Acquire) {
             panic!(
                 "{operator} was called after the streaming context was started; put all operators on the streams before \
@@ -102,6 +104,38 @@ impl Graph {
 
     pub(crate) fn add_stream(&self, stream: AnyDStream) {
         self.parts().streams.push(stream);
+    }
+
+    #[allow(dead_code, reason = "the door is built before those who go through it")]
+    pub(crate) fn add_stateful(&self, operator: Arc<dyn StatefulOperator>) {
+        self.parts().stateful.push(operator);
+    }
+
+    /// Returns the operators that hold state, in the order of their definition.
+    pub(crate) fn stateful(&self) -> Vec<Arc<dyn StatefulOperator>> {
+        self.parts().stateful.clone()
+    }
+
+    /// Returns the operators that must not run without a checkpoint directory.
+    #[allow(dead_code, reason = "the door is built before those who go through it")]
+    pub(crate) fn needs_checkpoint_dir(&self) -> Vec<Arc<Operator>> {
+        let needing = self.stateful().into_iter().filter(|stateful| stateful.needs_directory());
+        needing.map(|stateful| stateful.operator()).collect()
+    }
+
+    /// Returns the operators whose ids are not theirs alone.
+    fn ambiguous(&self) -> Vec<String> {
+        let mut by_id: BTreeMap<Arc<str>, Arc<Operator>> = BTreeMap::new();
+        let mut problems = Vec::new();
+        for stream in self.parts().streams.iter() {
+            let operator = stream.operator();
+            let Some(id) = &operator.id else { continue };
+            if let Some(first) = by_id.insert(Arc::clone(id), Arc::clone(operator)) {
+                problems
+                    .push(format!("{operator}: the uid `{id}` is also that of {first}; give another one"));
+            }
+        }
+        problems
     }
 
     /// Returns the number of the next source, in the order of creation.
@@ -135,6 +169,7 @@ impl Graph {
             let parts = self.parts();
             (parts.problems.clone(), parts.outputs.clone(), parts.remember)
         };
+        problems.extend(self.ambiguous());
         if outputs.is_empty() {
             problems.push(
                 "no output operation was registered, so there is nothing to run; end a stream with `print`, \

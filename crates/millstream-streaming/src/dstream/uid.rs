@@ -1,0 +1,77 @@
+//! `uid`: a name of the program's own for an operator.
+
+use std::sync::Arc;
+
+use millstream_core::Data;
+use millstream_core::operator::Operator;
+
+use super::{DStream, ErasedStream};
+
+impl<T: Data> DStream<T> {
+    /// Gives the operator that makes this stream a name under which all is kept that outlives a restart, its state above all.
+    ///
+    /// Without one it is filed under its path in the graph, which another operator put before it changes. Call it right after
+    /// the operator: the ids of those put on the stream afterwards begin with the name. Names are checked when the context
+    /// is started: each must be given once.
+    ///
+    /// # Panics
+    /// If the context has been started.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::testing::{batches, check};
+    /// check(batches![[1], [2]], |s| s.map(|n| n + 1).uid("successors"), batches![[2], [3]]);
+    /// ```
+    #[track_caller]
+    pub fn uid(&self, name: impl Into<Arc<str>>) -> DStream<T> {
+        let name = name.into();
+        self.graph().refuse_if_frozen(&Operator::call("uid", std::panic::Location::caller()));
+        let operator = self.0.operator();
+        if name.is_empty() {
+            self.graph().problem(operator, "the uid is empty; give it a name such as `counts`");
+            return self.clone();
+        }
+        let renamed = Operator { id: Some(Arc::clone(&name)), ..Operator::clone(operator) };
+        if self.0.renamed.set(Arc::new(renamed)).is_err() {
+            let first = operator.id.as_deref().unwrap_or_default();
+            self.graph()
+                .problem(operator, format!("has the uid `{first}` already; do not call it `{name}`, too"));
+        }
+        self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use millstream_core::Conf;
+
+    use crate::testing::{Driver, batches};
+
+    #[test]
+    fn operators_behind_are_named_after_it() {
+        let driver = Driver::new(Conf::empty(), Duration::from_secs(1)).unwrap();
+        let named = driver.input(batches![[1]]).map(|n| n + 1).uid("mine");
+        let id = |stream: &crate::DStream<i32>| stream.any().operator().id.as_deref().unwrap().to_owned();
+        assert_eq!(id(&named), "mine");
+        assert_eq!(id(&named.map(|n| n + 1)), "mine/map");
+        let collected = driver.collect(&named);
+        driver.run(1).unwrap();
+        assert_eq!(collected.batches(), batches![[2]]);
+    }
+
+    #[test]
+    fn each_name_is_given_once() {
+        let driver = Driver::new(Conf::empty(), Duration::from_secs(1)).unwrap();
+        let input = driver.input(batches![[1]]);
+        driver.collect(&input.map(|n| n + 1).uid("one").uid("two"));
+        driver.collect(&input.map(|n| n + 2).uid("one"));
+        driver.collect(&input.map(|n| n + 3).uid(""));
+        let problems = driver.start().err().unwrap().to_string();
+        for problem in ["has the uid `one` already", "the uid `one` is also that of", "the uid is empty"] {
+            assert!(problems.contains(problem), "{problems}");
+        }
+        assert!(problems.contains(file!()), "{problems}");
+    }
+}

@@ -1,0 +1,359 @@
+//! How serde reads a type: a deserializer that gives the simplest value and writes down what it was asked for.
+
+use std::fmt;
+
+use serde::de::value::StringDeserializer;
+use serde::de::{self, DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::{Deserializer, forward_to_deserialize_any};
+
+/// How deep types may lie in each other.
+const DEPTH: usize = 20;
+/// Below so many levels left, what may be empty is: types that contain themselves end there.
+const ENDS: usize = 12;
+
+/// Returns how serde reads a type: `Session{user: String, clicks: [u64]}`.
+///
+/// Of an enum the first variant is followed, of the others the names are known. Where the simplest value is refused by the
+/// type the shape ends with `!`.
+pub(super) fn of<T: de::DeserializeOwned>() -> String {
+    let mut text = String::new();
+    if T::deserialize(Tracer { text: &mut text, depth: DEPTH }).is_err() {
+        text.push('!');
+    }
+    text
+}
+
+struct Tracer<'a> {
+    text: &'a mut String,
+    depth: usize,
+}
+
+#[derive(Debug)]
+struct Refused;
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("refused")
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl de::Error for Refused {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Refused
+    }
+}
+
+impl Tracer<'_> {
+    fn deeper(&mut self) -> Result<Tracer<'_>, Refused> {
+        let depth = self.depth.checked_sub(1).ok_or(Refused)?;
+        Ok(Tracer { text: self.text, depth })
+    }
+}
+
+macro_rules! plain {
+    ($($method:ident $visit:ident $value:expr, $name:literal;)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+            self.text.push_str($name);
+            visitor.$visit($value)
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Tracer<'_> {
+    type Error = Refused;
+
+    plain! {
+        deserialize_bool visit_bool false, "bool";
+        deserialize_i8 visit_i8 0, "i8";
+        deserialize_i16 visit_i16 0, "i16";
+        deserialize_i32 visit_i32 0, "i32";
+        deserialize_i64 visit_i64 0, "i64";
+        deserialize_i128 visit_i128 0, "i128";
+        deserialize_u8 visit_u8 0, "u8";
+        deserialize_u16 visit_u16 0, "u16";
+        deserialize_u32 visit_u32 0, "u32";
+        deserialize_u64 visit_u64 0, "u64";
+        deserialize_u128 visit_u128 0, "u128";
+        deserialize_f32 visit_f32 0.0, "f32";
+        deserialize_f64 visit_f64 0.0, "f64";
+        deserialize_char visit_char 'a', "char";
+        deserialize_str visit_borrowed_str "", "String";
+        deserialize_string visit_string String::new(), "String";
+        deserialize_bytes visit_borrowed_bytes b"", "bytes";
+        deserialize_byte_buf visit_byte_buf Vec::new(), "bytes";
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Refused> {
+        self.text.push_str("any");
+        Err(Refused)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
+        // A type that contains itself ends here.
+        if self.depth < ENDS {
+            self.text.push_str("..");
+            return visitor.visit_none();
+        }
+        self.text.push_str("Option<");
+        let value = visitor.visit_some(self.deeper()?)?;
+        self.text.push('>');
+        Ok(value)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        self.text.push_str("()");
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        self.text.push_str(name);
+        visitor.visit_unit()
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        mut self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        self.text.push_str(name);
+        self.text.push('(');
+        let value = visitor.visit_newtype_struct(self.deeper()?)?;
+        self.text.push(')');
+        Ok(value)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
+        if self.depth < ENDS {
+            self.text.push_str("..");
+            return visitor.visit_seq(Elements { tracer: self, left: 0, first: true });
+        }
+        self.text.push('[');
+        let value = visitor.visit_seq(Elements { tracer: self.deeper()?, left: 1, first: true })?;
+        self.text.push(']');
+        Ok(value)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(mut self, len: usize, visitor: V) -> Result<V::Value, Refused> {
+        self.text.push('(');
+        let value = visitor.visit_seq(Elements { tracer: self.deeper()?, left: len, first: true })?;
+        self.text.push(')');
+        Ok(value)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        self.text.push_str(name);
+        self.deserialize_tuple(len, visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
+        if self.depth < ENDS {
+            self.text.push_str("..");
+            return visitor.visit_map(Pairs { tracer: self, left: 0 });
+        }
+        self.text.push('{');
+        let value = visitor.visit_map(Pairs { tracer: self.deeper()?, left: 1 })?;
+        self.text.push('}');
+        Ok(value)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        mut self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        self.text.push_str(name);
+        self.text.push('{');
+        let value = visitor.visit_seq(Fields { tracer: self.deeper()?, fields, at: 0 })?;
+        self.text.push('}');
+        Ok(value)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        mut self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        self.text.push_str(name);
+        self.text.push('<');
+        self.text.push_str(&variants.join("|"));
+        self.text.push('>');
+        let Some(first) = variants.first() else { return Err(Refused) };
+        visitor.visit_enum(First { tracer: self.deeper()?, variant: first })
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        visitor.visit_u64(0)
+    }
+
+    forward_to_deserialize_any! { ignored_any }
+}
+
+/// Some values in a row.
+struct Elements<'a> {
+    tracer: Tracer<'a>,
+    left: usize,
+    first: bool,
+}
+
+impl<'de> SeqAccess<'de> for Elements<'_> {
+    type Error = Refused;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refused> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        if !std::mem::take(&mut self.first) {
+            self.tracer.text.push_str(", ");
+        }
+        let depth = self.tracer.depth;
+        seed.deserialize(Tracer { text: self.tracer.text, depth }).map(Some)
+    }
+}
+
+/// The fields of a struct, with their names.
+struct Fields<'a> {
+    tracer: Tracer<'a>,
+    fields: &'static [&'static str],
+    at: usize,
+}
+
+impl<'de> SeqAccess<'de> for Fields<'_> {
+    type Error = Refused;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refused> {
+        let Some(field) = self.fields.get(self.at) else { return Ok(None) };
+        if self.at > 0 {
+            self.tracer.text.push_str(", ");
+        }
+        self.at += 1;
+        self.tracer.text.push_str(field);
+        self.tracer.text.push_str(": ");
+        let depth = self.tracer.depth;
+        seed.deserialize(Tracer { text: self.tracer.text, depth }).map(Some)
+    }
+}
+
+/// The entries of a map.
+struct Pairs<'a> {
+    tracer: Tracer<'a>,
+    left: usize,
+}
+
+impl<'de> MapAccess<'de> for Pairs<'_> {
+    type Error = Refused;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refused> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let depth = self.tracer.depth;
+        seed.deserialize(Tracer { text: self.tracer.text, depth }).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
+        self.tracer.text.push_str(": ");
+        let depth = self.tracer.depth;
+        seed.deserialize(Tracer { text: self.tracer.text, depth })
+    }
+}
+
+/// The first variant of an enum.
+struct First<'a> {
+    tracer: Tracer<'a>,
+    variant: &'static str,
+}
+
+impl<'a, 'de> EnumAccess<'de> for First<'a> {
+    type Error = Refused;
+    type Variant = Tracer<'a>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Tracer<'a>), Refused> {
+        let name = StringDeserializer::<Refused>::new(self.variant.to_owned());
+        Ok((seed.deserialize(name)?, self.tracer))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Tracer<'_> {
+    type Error = Refused;
+
+    fn unit_variant(self) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refused> {
+        self.text.push('=');
+        seed.deserialize(self)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refused> {
+        self.deserialize_tuple(len, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        self.deserialize_struct("", fields, visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::of;
+
+    #[derive(Serialize, Deserialize)]
+    #[allow(dead_code, reason = "only its shape is looked at")]
+    struct Session {
+        user: String,
+        clicks: Vec<(u64, f32)>,
+        last: Option<Kind>,
+        parent: Option<Box<Session>>,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    #[allow(dead_code, reason = "only its shape is looked at")]
+    enum Kind {
+        Short(u8),
+        Long { seconds: u32 },
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct Meters(f64);
+
+    #[test]
+    fn shapes_name_fields_and_types() {
+        assert_eq!(of::<u64>(), "u64");
+        assert_eq!(of::<(String, Option<char>)>(), "(String, Option<char>)");
+        assert_eq!(of::<BTreeMap<String, Meters>>(), "{String: Meters(f64)}");
+        let shape = of::<Session>();
+        let start = "Session{user: String, clicks: [(u64, f32)], last: Option<Kind<Short|Long>=u8>, \
+                     parent: Option<Session{user: ";
+        assert!(shape.starts_with(start), "{shape}");
+        assert!(!shape.ends_with('!'), "{shape}");
+        assert_eq!(of::<std::num::NonZeroU8>(), "u8!");
+    }
+}
