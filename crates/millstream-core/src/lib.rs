@@ -14,6 +14,7 @@
 //! | [`operator`] and `function` | names of operators and closures that another process of the same program understands |
 //! | [`storage`] | where computed partitions are kept: memory up to a budget, scratch files |
 //! | [`fs`] | files here and elsewhere: paths, patterns, file systems by scheme |
+//! | [`sink`] | where batches are stored once, however often they are run |
 //! | [`text`], [`show`] | a small string, and Scala's way of printing |
 //!
 //! # Examples
@@ -50,6 +51,7 @@ pub mod scheduler;
 pub mod settings;
 pub mod show;
 pub mod shuffle;
+pub mod sink;
 pub mod storage;
 pub mod stream;
 mod task;

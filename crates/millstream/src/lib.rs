@@ -94,13 +94,14 @@ pub use millstream_core::fs;
 pub use millstream_core::settings;
 pub use millstream_core::show;
 pub use millstream_core::show_by_display;
+pub use millstream_core::sink;
 pub use millstream_core::text;
 pub use millstream_streaming::listener;
 pub use millstream_streaming::testing;
 pub use millstream_streaming::{Error, Result};
 
 /// Other systems, one module for each feature that is switched on.
-#[cfg(any(feature = "json", feature = "object-store"))]
+#[cfg(any(feature = "json", feature = "object-store", feature = "sqlite"))]
 pub use millstream_connectors as connectors;
 /// The batch engine.
 pub use millstream_core as core;

@@ -11,3 +11,4 @@
 mod in_memory;
 mod json;
 mod s3;
+mod sqlite;

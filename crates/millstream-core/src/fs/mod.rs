@@ -23,6 +23,7 @@ mod path;
 mod registry;
 mod text_format;
 mod whole_format;
+mod write_file;
 
 use std::io::{Read, Write};
 use std::time::SystemTime;
@@ -38,6 +39,7 @@ pub use path::FsPath;
 pub use registry::{FileSystems, Make, register};
 pub use text_format::TextFormat;
 pub use whole_format::{Content, FixedFormat, WholeFormat};
+pub(crate) use write_file::write_file;
 
 use crate::error::Result;
 

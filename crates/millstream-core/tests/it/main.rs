@@ -14,6 +14,7 @@ mod closures;
 mod contexts;
 mod directory;
 mod elsewhere;
+mod exactly_once;
 mod failures;
 mod faults;
 mod file_changes;

@@ -3,6 +3,7 @@
 mod foreach_rdd;
 mod print;
 mod save_as_files;
+mod save_exactly_once;
 
 use std::sync::Arc;
 

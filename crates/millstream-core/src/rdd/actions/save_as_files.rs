@@ -1,6 +1,6 @@
 //! `save_as_files`: write each partition to a file, in any format. All that saves stands on it.
 
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::context::Context;
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::fs::{FileSystem, FileSystems, FsPath, OutputFormat, failed, is_not_found};
+use crate::fs::{FileSystem, FileSystems, FsPath, OutputFormat, failed, is_not_found, write_file};
 use crate::function::{self, CodeAddress};
 use crate::operator::Operator;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
@@ -215,19 +215,7 @@ impl<T: Data, F: OutputFormat<T>> Compute<FsPath> for Save<T, F> {
         let name = format!("part-{partition:05}{}", self.format.extension());
         let path = self.run.join(&attempt).join(&name);
         let records = self.parent.stream(partition, task)?;
-        let mut file = self.files.of(&path)?.create(&path)?;
-        let mut noting = Noting { to: &mut *file, failure: None };
-        let mut buffer = BufWriter::with_capacity(256 * 1024, &mut noting);
-        let written = self
-            .format
-            .write(records, &mut buffer)
-            .and_then(|()| buffer.flush().map_err(|error| failed("writing", &path, error)));
-        drop(buffer.into_parts());
-        match (written, noting.failure) {
-            (Ok(()), None) => file.publish()?,
-            (_, Some(error)) => return Err(failed("writing", &path, error)),
-            (Err(error), None) => return Err(error),
-        }
+        write_file(&*self.files.of(&path)?, &path, &self.format, records)?.publish()?;
         Ok(stream::from_vec(vec![path]))
     }
 
@@ -241,36 +229,5 @@ impl<T: Data, F: OutputFormat<T>> Compute<FsPath> for Save<T, F> {
         let rebuild: Rebuild = rebuild::<T, F>;
         let env = function::encode("output of files", &(&self.run, &self.format));
         Some(Recipe { build: CodeAddress::of::<(T, F)>(rebuild as usize), env })
-    }
-}
-
-/// Keeps the failure of a file, which formats and codecs pass on in words of their own.
-struct Noting<'a> {
-    to: &'a mut dyn Write,
-    failure: Option<io::Error>,
-}
-
-impl Noting<'_> {
-    fn noted<R>(&mut self, result: io::Result<R>) -> io::Result<R> {
-        result.inspect_err(|error| {
-            if error.kind() != io::ErrorKind::Interrupted {
-                let copy = error.raw_os_error().map(io::Error::from_raw_os_error);
-                self.failure.get_or_insert_with(|| {
-                    copy.unwrap_or_else(|| io::Error::new(error.kind(), error.to_string()))
-                });
-            }
-        })
-    }
-}
-
-impl Write for Noting<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let result = self.to.write(bytes);
-        self.noted(result)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let result = self.to.flush();
-        self.noted(result)
     }
 }

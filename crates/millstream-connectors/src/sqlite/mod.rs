@@ -1,0 +1,156 @@
+//! `SqliteSink`: the tables of an SQLite database, each batch in them once.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use millstream_core::chunk::Cursor;
+use millstream_core::fs::FileSystems;
+use millstream_core::sink::{BatchPartition, ExactlyOnceSink, Stored};
+use millstream_core::stream::{self, ChunkStream};
+use millstream_core::{Data, Error, Result};
+use rusqlite::{Connection, OptionalExtension, Params, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
+
+/// How long a task waits for another writer of the database.
+const BUSY: Duration = Duration::from_secs(60);
+
+/// For how long, in batch time, the names of stored partitions are kept: a batch can be run again for so long.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+const NAMES: &str = "create table if not exists millstream_batches (
+    output text not null, batch integer not null, partition integer not null, partitions integer not null,
+    primary key (output, batch, partition)
+) without rowid";
+
+/// Runs a statement for each record, with the record's fields as its parameters, once for each partition of each batch.
+///
+/// The records of a partition and its name, a row of the table `millstream_batches`, are written in one transaction. Records
+/// are what rusqlite takes as parameters: tuples and arrays of numbers, strings, bytes and options. A partition is held in
+/// memory before it is stored; partitions are stored one at a time, as SQLite has one writer. The names are kept for seven
+/// days of batch time.
+///
+/// # Examples
+/// ```
+/// use millstream_connectors::sqlite::SqliteSink;
+/// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+/// # let file = std::env::temp_dir().join(format!("sqlite-sink-{}.db", std::process::id()));
+/// let sink = SqliteSink::new(
+///     &file,
+///     "insert into counts values (?1, ?2) on conflict (word) do update set n = n + ?2",
+/// )
+/// .create("create table if not exists counts (word text primary key, n integer)");
+/// let counts = context.parallelize([("to".to_owned(), 2), ("be".to_owned(), 1)], 2);
+/// counts.save_exactly_once("counts", 1000, sink.clone())?;
+/// counts.save_exactly_once("counts", 1000, sink.clone())?; // run again: nothing is added
+/// counts.save_exactly_once("counts", 2000, sink)?;
+///
+/// let database = rusqlite::Connection::open(&file).unwrap();
+/// let n: i64 = database.query_row("select n from counts where word = 'to'", [], |row| row.get(0)).unwrap();
+/// assert_eq!(n, 4);
+/// # drop(database);
+/// # std::fs::remove_file(&file).unwrap();
+/// # Ok::<(), millstream_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SqliteSink {
+    file: PathBuf,
+    create: Option<String>,
+    statement: String,
+}
+
+impl SqliteSink {
+    /// Writes to the database in a file, which is made if it is missing, by a statement that is run for each record.
+    #[must_use]
+    pub fn new(file: impl AsRef<Path>, statement: impl Into<String>) -> Self {
+        SqliteSink { file: file.as_ref().to_owned(), create: None, statement: statement.into() }
+    }
+
+    /// Runs statements before the first record of a partition, such as `create table if not exists`.
+    #[must_use]
+    pub fn create(self, statements: impl Into<String>) -> Self {
+        SqliteSink { create: Some(statements.into()), ..self }
+    }
+
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let database = Connection::open(&self.file)?;
+        database.busy_timeout(BUSY)?;
+        database.pragma_update(None, "journal_mode", "wal")?;
+        // With a log of its own SQLite would not wait for the disk at the end of a transaction otherwise.
+        database.pragma_update(None, "synchronous", "full")?;
+        database.execute(NAMES, [])?;
+        Ok(database)
+    }
+
+    fn failed(&self, what: &str, error: &rusqlite::Error) -> Error {
+        Error::user(format!(
+            "{what} the SQLite database {}: {error}; nothing of the partition was stored",
+            self.file.display()
+        ))
+    }
+
+    /// Returns how many partitions the batch had when a part of it was stored, and whether this one was.
+    fn stored_before(database: &Connection, id: &BatchPartition) -> rusqlite::Result<Option<(usize, bool)>> {
+        database
+            .query_row(
+                "select partitions, max(partition = ?3) from millstream_batches where output = ?1 and batch = ?2
+                 group by partitions order by partitions = ?4 limit 1",
+                params![id.output, id.time_ms as i64, id.partition as i64, id.partitions as i64],
+                |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?)),
+            )
+            .optional()
+    }
+
+    fn write<T: Params>(
+        &self,
+        database: &mut Connection,
+        id: &BatchPartition,
+        records: Vec<T>,
+    ) -> rusqlite::Result<Stored> {
+        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let named = transaction.execute(
+            "insert or ignore into millstream_batches values (?1, ?2, ?3, ?4)",
+            params![id.output, id.time_ms as i64, id.partition as i64, id.partitions as i64],
+        )?;
+        if named == 0 {
+            return Ok(Stored::Before);
+        }
+        if let Some(create) = &self.create {
+            transaction.execute_batch(create)?;
+        }
+        let mut statement = transaction.prepare(&self.statement)?;
+        for record in records {
+            statement.execute(record)?;
+        }
+        drop(statement);
+        if id.partition == 0 {
+            let oldest = id.time_ms as i64 - KEPT.as_millis() as i64;
+            transaction.execute(
+                "delete from millstream_batches where output = ?1 and batch < ?2",
+                params![id.output, oldest],
+            )?;
+        }
+        transaction.commit()?;
+        Ok(Stored::Now)
+    }
+}
+
+impl<T: Data + Params> ExactlyOnceSink<T> for SqliteSink {
+    fn store(&self, id: &BatchPartition, records: ChunkStream<T>, _: &FileSystems) -> Result<Stored> {
+        let mut database = self.open().map_err(|error| self.failed("opening", &error))?;
+        let before = Self::stored_before(&database, id).map_err(|error| self.failed("reading", &error))?;
+        match before {
+            Some((partitions, _)) if partitions != id.partitions => {
+                return Err(id.spread_differently(&format!("{}", self.file.display()), partitions));
+            }
+            Some((_, true)) => return Ok(Stored::Before),
+            _ => {}
+        }
+        // All of them first: while they are computed other partitions may write.
+        let mut rows = Vec::new();
+        stream::drain(records, |chunk| {
+            rows.extend(Cursor::from(chunk));
+            Ok(())
+        })?;
+        self.write(&mut database, id, rows).map_err(|error| self.failed("writing to", &error))
+    }
+}

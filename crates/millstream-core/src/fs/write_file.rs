@@ -1,0 +1,60 @@
+//! Writes the records of a partition into a file.
+
+use std::io::{self, BufWriter, Write};
+
+use super::{FileSystem, FileWriter, FsPath, OutputFormat, failed};
+use crate::data::Data;
+use crate::error::Result;
+use crate::stream::ChunkStream;
+
+/// Writes records by a format; the file is whole, and not yet published.
+pub(crate) fn write_file<T: Data>(
+    system: &dyn FileSystem,
+    path: &FsPath,
+    format: &impl OutputFormat<T>,
+    records: ChunkStream<T>,
+) -> Result<Box<dyn FileWriter>> {
+    let mut file = system.create(path)?;
+    let mut noting = Noting { to: &mut *file, failure: None };
+    let mut buffer = BufWriter::with_capacity(256 * 1024, &mut noting);
+    let written = format
+        .write(records, &mut buffer)
+        .and_then(|()| buffer.flush().map_err(|error| failed("writing", path, error)));
+    drop(buffer.into_parts());
+    match (written, noting.failure) {
+        (Ok(()), None) => Ok(file),
+        (_, Some(error)) => Err(failed("writing", path, error)),
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// Keeps the failure of a file, which formats and codecs pass on in words of their own.
+struct Noting<'a> {
+    to: &'a mut dyn Write,
+    failure: Option<io::Error>,
+}
+
+impl Noting<'_> {
+    fn noted<R>(&mut self, result: io::Result<R>) -> io::Result<R> {
+        result.inspect_err(|error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                let copy = error.raw_os_error().map(io::Error::from_raw_os_error);
+                self.failure.get_or_insert_with(|| {
+                    copy.unwrap_or_else(|| io::Error::new(error.kind(), error.to_string()))
+                });
+            }
+        })
+    }
+}
+
+impl Write for Noting<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.to.write(bytes);
+        self.noted(result)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.to.flush();
+        self.noted(result)
+    }
+}
