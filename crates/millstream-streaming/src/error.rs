@@ -25,7 +25,7 @@ pub enum Error {
         problems: Vec<String>,
     },
     /// An output operation failed; its batch is the first that was not completed.
-    #[error("output {output} ({operator}) of batch {batch} failed: {cause}")]
+    #[error("output {output} ({operator}) of batch {batch} failed: {cause}{}", tried(*.attempts))]
     Output {
         /// The number of the output operation, in the order of their definition.
         output: usize,
@@ -33,8 +33,18 @@ pub enum Error {
         operator: String,
         /// The batch.
         batch: Time,
+        /// How often it was tried.
+        attempts: u32,
         /// Why.
         cause: Box<Error>,
+    },
+    /// An output operation failed, and the records of its batch could not be put aside.
+    #[error("{cause}; nor could the records be put aside: {problem}")]
+    DeadLetter {
+        /// Why the output failed.
+        cause: Box<Error>,
+        /// Why the records could not be put aside.
+        problem: Box<Error>,
     },
     /// The jobs of a batch could not be made.
     #[error("batch {batch} could not be generated: {cause}")]
@@ -66,6 +76,10 @@ pub enum Error {
         /// The operating system's answer.
         source: Arc<std::io::Error>,
     },
+}
+
+fn tried(attempts: u32) -> String {
+    if attempts > 1 { format!(" (tried {attempts} times)") } else { String::new() }
 }
 
 /// Reads like the message: it is what a program whose `main` returns an error shows its user.

@@ -51,7 +51,7 @@ pub use dstream::transform::IntoRdd;
 pub use dstream::windows::WindowKeys;
 pub use dstream::{DStream, JoinSide};
 pub use error::{Error, Result};
-pub use output::SaveOptions;
+pub use output::{FailedOutput, OutputHandle, SaveOptions};
 pub use receiver::{Receiver, ReceiverHandle, StreamId};
 pub use running::{RunningContext, StopHandle, StreamingContextState};
 pub use source::{FileChoice, FileChoices, FileStreamOptions, RddQueue};

@@ -54,6 +54,9 @@ pub trait StreamingListener: Send + Sync + 'static {
     /// Is called when an output operation of a batch starts.
     fn on_output_operation_started(&self, _operation: &OutputOperationInfo) {}
 
+    /// Is called when an output operation of a batch failed and is to be tried again; the operation says why and how often.
+    fn on_output_operation_retried(&self, _operation: &OutputOperationInfo) {}
+
     /// Is called when an output operation of a batch ended, before the batch is reported as completed.
     fn on_output_operation_completed(&self, _operation: &OutputOperationInfo) {}
 }

@@ -32,6 +32,8 @@ pub enum StreamingListenerEvent {
     BatchCompleted(BatchInfo),
     /// An output operation starts.
     OutputOperationStarted(OutputOperationInfo),
+    /// An output operation failed and is to be tried again.
+    OutputOperationRetried(OutputOperationInfo),
     /// An output operation ended.
     OutputOperationCompleted(OutputOperationInfo),
 }
@@ -47,6 +49,7 @@ impl StreamingListenerEvent {
             Self::BatchStarted(batch) => listener.on_batch_started(batch),
             Self::BatchCompleted(batch) => listener.on_batch_completed(batch),
             Self::OutputOperationStarted(operation) => listener.on_output_operation_started(operation),
+            Self::OutputOperationRetried(operation) => listener.on_output_operation_retried(operation),
             Self::OutputOperationCompleted(operation) => listener.on_output_operation_completed(operation),
         }
     }

@@ -68,8 +68,12 @@ pub struct OutputOperationInfo {
     pub start_time: Option<Time>,
     /// When it ended.
     pub end_time: Option<Time>,
+    /// How often it was tried so far; 0 before the first attempt ended.
+    pub attempts: u32,
     /// Why it failed, if it did.
     pub failure_reason: Option<String>,
+    /// Whether it failed and the records of the batch were put aside, so that the next batch goes on.
+    pub put_aside: bool,
 }
 
 impl OutputOperationInfo {

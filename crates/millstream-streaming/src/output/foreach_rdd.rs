@@ -1,12 +1,12 @@
 //! `foreach_rdd`: do something with the RDD of each batch.
 
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use millstream_core::operator::user_code;
 use millstream_core::{Data, Outcome, Rdd};
 
-use super::Output;
+use super::{FailedOutput, Output, OutputHandle, Run};
 use crate::dstream::DStream;
 use crate::time::Time;
 
@@ -14,7 +14,8 @@ impl<T: Data> DStream<T> {
     /// Calls `f` on the driver with the RDD of each batch, also of an empty one.
     ///
     /// Records are only computed if `f` runs an action. An error that it returns stops the stream with that error. Outputs run
-    /// one at a time, in the order of their definition and of the batches.
+    /// one at a time, in the order of their definition and of the batches. The handle that is returned says what becomes of
+    /// a batch on which the output fails.
     ///
     /// # Examples
     /// ```
@@ -34,8 +35,11 @@ impl<T: Data> DStream<T> {
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
-    pub fn foreach_rdd<R: Outcome>(&self, f: impl Fn(Rdd<T>) -> R + Send + Sync + 'static) {
-        self.output("foreach_rdd", Location::caller(), move |rdd, _| f(rdd));
+    pub fn foreach_rdd<R: Outcome>(
+        &self,
+        f: impl Fn(Rdd<T>) -> R + Send + Sync + 'static,
+    ) -> OutputHandle<T> {
+        self.output("foreach_rdd", Location::caller(), move |rdd, _| f(rdd))
     }
 
     /// Calls `f` on the driver with the RDD and the time of each batch.
@@ -57,8 +61,11 @@ impl<T: Data> DStream<T> {
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
-    pub fn foreach_rdd_with<R: Outcome>(&self, f: impl Fn(Rdd<T>, Time) -> R + Send + Sync + 'static) {
-        self.output("foreach_rdd", Location::caller(), f);
+    pub fn foreach_rdd_with<R: Outcome>(
+        &self,
+        f: impl Fn(Rdd<T>, Time) -> R + Send + Sync + 'static,
+    ) -> OutputHandle<T> {
+        self.output("foreach_rdd", Location::caller(), f)
     }
 
     pub(super) fn output<R: Outcome>(
@@ -66,19 +73,28 @@ impl<T: Data> DStream<T> {
         name: &'static str,
         place: &'static Location<'static>,
         f: impl Fn(Rdd<T>, Time) -> R + Send + Sync + 'static,
-    ) {
+    ) -> OutputHandle<T> {
         let operator = Arc::new(self.graph().operator(name, &[self.any()], place));
         let stream = self.clone();
         let f = Arc::new(f);
+        let handle = OutputHandle::new(self.graph());
+        let policy = Arc::clone(&handle.policy);
         self.graph().add_output(|number| Output {
             number,
             operator,
             stream: self.any(),
             generate: Box::new(move |batch| {
                 let Some(rdd) = stream.rdd(batch)? else { return Ok(None) };
+                let policy = policy.lock().unwrap_or_else(PoisonError::into_inner);
+                let put_aside = policy.put_aside.clone().map(|put_aside| {
+                    let rdd = rdd.clone();
+                    Box::new(move |failure: &FailedOutput| put_aside(&rdd, failure)) as _
+                });
                 let f = Arc::clone(&f);
-                Ok(Some(Box::new(move || Ok(user_code(|| f(rdd, batch)).into_result()?))))
+                let once = move || Ok(user_code(|| f(rdd.clone(), batch)).into_result()?);
+                Ok(Some(Run { once: Box::new(once), retry: policy.retry, put_aside }))
             }),
         });
+        handle
     }
 }

@@ -7,6 +7,7 @@ use std::panic::Location;
 use millstream_core::show::shown;
 use millstream_core::{Data, Error, Rdd, Result, Show};
 
+use super::OutputHandle;
 use crate::dstream::DStream;
 use crate::time::Time;
 
@@ -33,8 +34,8 @@ impl<T: Data + Show> DStream<T> {
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
-    pub fn print(&self) {
-        self.output("print", Location::caller(), |rdd, time| print(&rdd, time, RECORDS));
+    pub fn print(&self) -> OutputHandle<T> {
+        self.output("print", Location::caller(), |rdd, time| print(&rdd, time, RECORDS))
     }
 
     /// Prints the first `n` records of each batch, in Spark's form.
@@ -51,8 +52,8 @@ impl<T: Data + Show> DStream<T> {
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
-    pub fn print_with(&self, n: usize) {
-        self.output("print", Location::caller(), move |rdd, time| print(&rdd, time, n));
+    pub fn print_with(&self, n: usize) -> OutputHandle<T> {
+        self.output("print", Location::caller(), move |rdd, time| print(&rdd, time, n))
     }
 }
 

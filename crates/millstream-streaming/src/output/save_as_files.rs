@@ -6,6 +6,7 @@ use millstream_core::fs::{Codec, ObjectFormat, OutputFormat, TextFormat};
 use millstream_core::rdd::Existing;
 use millstream_core::{Data, Rdd, Show};
 
+use super::OutputHandle;
 use crate::dstream::DStream;
 use crate::time::Time;
 
@@ -59,8 +60,12 @@ impl<T: Data + Show> DStream<T> {
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
-    pub fn save_as_text_files(&self, prefix: impl Into<String>, suffix: impl Into<String>) {
-        self.save("save_as_text_files", prefix, suffix, TextFormat { codec: Codec::None }, false);
+    pub fn save_as_text_files(
+        &self,
+        prefix: impl Into<String>,
+        suffix: impl Into<String>,
+    ) -> OutputHandle<T> {
+        self.save("save_as_text_files", prefix, suffix, TextFormat { codec: Codec::None }, false)
     }
 
     /// Writes the records of each batch as lines of text, perhaps compressed, perhaps without empty batches.
@@ -93,9 +98,9 @@ impl<T: Data + Show> DStream<T> {
         prefix: impl Into<String>,
         suffix: impl Into<String>,
         options: SaveOptions,
-    ) {
+    ) -> OutputHandle<T> {
         let format = TextFormat { codec: options.codec };
-        self.save("save_as_text_files", prefix, suffix, format, options.skip_empty);
+        self.save("save_as_text_files", prefix, suffix, format, options.skip_empty)
     }
 }
 
@@ -118,8 +123,12 @@ impl<T: Data> DStream<T> {
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
-    pub fn save_as_object_files(&self, prefix: impl Into<String>, suffix: impl Into<String>) {
-        self.save("save_as_object_files", prefix, suffix, ObjectFormat::<T>::default(), false);
+    pub fn save_as_object_files(
+        &self,
+        prefix: impl Into<String>,
+        suffix: impl Into<String>,
+    ) -> OutputHandle<T> {
+        self.save("save_as_object_files", prefix, suffix, ObjectFormat::<T>::default(), false)
     }
 
     /// Writes the records of each batch to a directory `prefix-TIME_IN_MS.suffix` in a format of one's own.
@@ -147,8 +156,8 @@ impl<T: Data> DStream<T> {
         prefix: impl Into<String>,
         suffix: impl Into<String>,
         format: F,
-    ) {
-        self.save("save_as_files", prefix, suffix, format, false);
+    ) -> OutputHandle<T> {
+        self.save("save_as_files", prefix, suffix, format, false)
     }
 
     #[track_caller]
@@ -159,7 +168,7 @@ impl<T: Data> DStream<T> {
         suffix: impl Into<String>,
         format: F,
         skip_empty: bool,
-    ) {
+    ) -> OutputHandle<T> {
         let (prefix, suffix) = (prefix.into(), suffix.into());
         self.output(name, Location::caller(), move |rdd: Rdd<T>, time| {
             if skip_empty && rdd.is_empty()? {
@@ -167,7 +176,7 @@ impl<T: Data> DStream<T> {
             }
             // A repeated batch must write again what it wrote before.
             rdd.save_as_files(directory(&prefix, time, &suffix), format.clone(), Existing::Replace)
-        });
+        })
     }
 }
 

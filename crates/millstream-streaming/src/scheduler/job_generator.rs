@@ -169,13 +169,13 @@ impl Work {
         let mut jobs = Vec::new();
         for output in self.graph.outputs() {
             if let Some(run) = (output.generate)(time)? {
-                jobs.push(Job { output: output.number, operator: Arc::clone(&output.operator), run });
+                let operator = Arc::clone(&output.operator);
+                jobs.push(Job { output: output.number, operator, run, then: None });
             }
         }
-        if let Some(Job { output, operator, run }) = jobs.pop() {
+        if let Some(last) = jobs.last_mut() {
             let graph = Arc::clone(&self.graph);
-            let run = Box::new(move || run().and_then(|()| graph.settle(time)));
-            jobs.push(Job { output, operator, run });
+            last.then = Some(Box::new(move || graph.settle(time)));
         }
         Ok(jobs)
     }

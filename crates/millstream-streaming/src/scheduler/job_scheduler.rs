@@ -10,12 +10,12 @@ use millstream_core::operator::Operator;
 use millstream_core::{BatchId, Context, LocalProperties, with_batch};
 
 use super::{Termination, mark_engine_thread};
-use crate::clock::Clock;
+use crate::clock::{Clock, StopSignal, Waited};
 use crate::error::{Error, Result};
 use crate::listener::{
     BatchInfo, ListenerBus, OutputOperationInfo, StreamInputInfo, StreamingListenerEvent as Event,
 };
-use crate::output::Run;
+use crate::output::{FailedOutput, Run};
 use crate::receiver::StreamId;
 use crate::time::Time;
 
@@ -24,6 +24,16 @@ pub(crate) struct Job {
     pub(crate) output: usize,
     pub(crate) operator: Arc<Operator>,
     pub(crate) run: Run,
+    /// What is done once the batch has left by this output, be it done or put aside.
+    pub(crate) then: Option<Box<dyn FnOnce() -> Result<()> + Send>>,
+}
+
+/// How an output operation of a batch ended.
+struct Ended {
+    attempts: u32,
+    failure: Option<Error>,
+    /// The batch was put aside, and the next one goes on.
+    put_aside: bool,
 }
 
 /// Runs jobs on threads of its own, as many at a time as `spark.streaming.concurrentJobs` says.
@@ -38,6 +48,8 @@ pub(crate) struct JobScheduler {
     on_completed: Box<dyn Fn(Time) + Send + Sync>,
     state: Mutex<State>,
     changed: Condvar,
+    /// Raised when no more jobs may start, for those that wait to be tried again.
+    halting: StopSignal,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -80,6 +92,7 @@ impl JobScheduler {
             on_completed,
             state: Mutex::default(),
             changed: Condvar::new(),
+            halting: StopSignal::new(),
             threads: Mutex::default(),
         });
         for n in 0..concurrent_jobs.max(1) {
@@ -129,6 +142,7 @@ impl JobScheduler {
         let queued = std::mem::take(&mut state.queue);
         drop(state);
         drop(queued);
+        self.halting.stop();
         self.changed.notify_all();
     }
 
@@ -183,24 +197,61 @@ impl JobScheduler {
     }
 
     fn run(&self, time: Time, job: Job) {
-        let Job { output, operator, run } = job;
+        let Job { output, operator, run, then } = job;
         self.job_started(time, output, &operator);
-        let id = BatchId { time_ms: time.as_millis().unsigned_abs(), output: Some(output) };
-        // What an output sets is for its own jobs.
-        let run = || self.context.with_local_properties(self.properties.clone(), || with_batch(id, run));
-        let result = catch_unwind(AssertUnwindSafe(run));
-        let result = result.unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
-        let failure = result.err().map(|cause| Error::Output {
+        let mut attempts = 1;
+        let failure = loop {
+            let Err(cause) = self.within(time, output, || (run.once)()) else { break None };
+            let (times, delay) = run.retry;
+            if attempts > times {
+                break Some(cause);
+            }
+            self.job_retried(time, output, &operator, attempts, &cause);
+            if self.clock.wait_till(self.clock.now() + delay, &self.halting) == Waited::Stopped {
+                break Some(cause);
+            }
+            attempts += 1;
+        };
+        let put_aside = match (&failure, &run.put_aside) {
+            (Some(cause), Some(put_aside)) if !self.is_halted() => {
+                let (operator, cause) = ((*operator).clone(), cause.clone());
+                let failed = FailedOutput { output, operator, batch: time, attempts, cause };
+                Some(self.within(time, output, || put_aside(&failed)))
+            }
+            _ => None,
+        };
+        drop(run);
+        let stays = failure.is_none() || matches!(put_aside, Some(Ok(())));
+        let then = then.filter(|_| stays).map_or(Ok(()), |then| self.within(time, output, then));
+        let fatal = match put_aside {
+            Some(Err(problem)) => failure
+                .clone()
+                .map(|cause| Error::DeadLetter { cause: Box::new(cause), problem: Box::new(problem) }),
+            Some(Ok(())) => None,
+            None => failure.clone(),
+        };
+        let fatal = fatal.or(then.err());
+        let put_aside = fatal.is_none() && failure.is_some();
+        let failure = fatal.or(failure).map(|cause| Error::Output {
             output,
             operator: operator.to_string(),
             batch: time,
+            attempts,
             cause: Box::new(cause),
         });
-        if failure.is_some() {
+        if failure.is_some() && !put_aside {
             // Its batch is the first that was not completed: none after it may be.
             self.halt();
         }
-        self.job_ended(time, output, &operator, failure);
+        self.job_ended(time, output, &operator, Ended { attempts, failure, put_aside });
+    }
+
+    /// Runs what belongs to an output of a batch; a panic is an error like any other.
+    fn within(&self, time: Time, output: usize, f: impl FnOnce() -> Result<()>) -> Result<()> {
+        let id = BatchId { time_ms: time.as_millis().unsigned_abs(), output: Some(output) };
+        // What an output sets is for its own jobs.
+        let run = || self.context.with_local_properties(self.properties.clone(), || with_batch(id, f));
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
     }
 
     fn job_started(&self, time: Time, output: usize, operator: &Operator) {
@@ -226,7 +277,20 @@ impl JobScheduler {
         });
     }
 
-    fn job_ended(&self, time: Time, output: usize, operator: &Operator, failure: Option<Error>) {
+    fn job_retried(&self, time: Time, output: usize, operator: &Operator, attempts: u32, cause: &Error) {
+        let state = self.state();
+        let Some(batch) = state.batches.get(&time) else { return };
+        let operation = batch.info.output_operation_infos.get(&output);
+        self.listeners.post(|| {
+            let mut info = operation.cloned().unwrap_or_else(|| operation_info(time, output, operator));
+            info.attempts = attempts;
+            info.failure_reason = Some(cause.to_string());
+            Event::OutputOperationRetried(info)
+        });
+    }
+
+    fn job_ended(&self, time: Time, output: usize, operator: &Operator, ended: Ended) {
+        let Ended { attempts, failure, put_aside } = ended;
         let now = self.clock.now();
         let mut state = self.state();
         state.running -= 1;
@@ -236,13 +300,15 @@ impl JobScheduler {
             self.listeners.post(|| {
                 let info = operation.get_or_insert_with(|| operation_info(time, output, operator));
                 info.end_time = Some(now);
+                info.attempts = attempts;
                 info.failure_reason = failure.as_ref().map(ToString::to_string);
+                info.put_aside = put_aside;
                 Event::OutputOperationCompleted(info.clone())
             });
             batch.info.output_operation_infos.extend(operation.map(|operation| (output, operation)));
             batch.remaining -= 1;
             let ended_before = batch.failed;
-            batch.failed |= failure.is_some();
+            batch.failed |= failure.is_some() && !put_aside;
             if !ended_before && (batch.remaining == 0 || batch.failed) {
                 batch.info.processing_end_time = Some(now);
                 batch.info.processing_time = batch.started.map(|started| started.elapsed());
@@ -252,8 +318,10 @@ impl JobScheduler {
         }
         drop(state);
         self.changed.notify_all();
-        if let Some(failure) = failure {
-            self.termination.fail(failure);
+        match failure {
+            Some(failure) if put_aside => tracing::error!("{failure}; its records were put aside"),
+            Some(failure) => self.termination.fail(failure),
+            None => {}
         }
         self.complete(completed);
     }

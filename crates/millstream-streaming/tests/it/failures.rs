@@ -50,7 +50,9 @@ fn an_error_of_an_output_stops_the_streams_with_all_that_is_known() {
     let steps = driver.start().unwrap();
 
     let error = failure(&steps, 3);
-    let Error::Output { output: 1, operator, batch, cause } = &error else { panic!("{error:?}") };
+    let Error::Output { output: 1, operator, batch, attempts: 1, cause } = &error else {
+        panic!("{error:?}")
+    };
     assert_eq!(*batch, Time::from_millis(3000));
     assert!(operator.starts_with(&format!("foreach_rdd at {}:{line}:", file!())), "{operator}");
     assert!(cause.to_string().contains("the database is gone"), "{cause}");

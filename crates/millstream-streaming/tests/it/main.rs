@@ -21,6 +21,7 @@ mod live;
 mod lost_results;
 mod memory;
 mod operators;
+mod output_failures;
 mod outputs;
 mod server;
 mod sockets;

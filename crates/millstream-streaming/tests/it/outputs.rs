@@ -144,3 +144,32 @@ fn concurrent_jobs_run_at_once_if_the_setting_says_so() {
     }
     driver.run(2).unwrap();
 }
+
+#[test]
+fn concurrent_outputs_in_pools_of_their_own_run_at_once_under_fair_scheduling() {
+    let conf =
+        conf("local[2]").set("spark.streaming.concurrentJobs", "2").set("spark.scheduler.mode", "FAIR");
+    let driver = Driver::new(conf, SECOND).unwrap();
+    let input = driver.input(batches![[1, 2, 3, 4], [5]]);
+    static MEET: std::sync::Barrier = std::sync::Barrier::new(2);
+    let (pools, seen) = mpsc::channel();
+    for pool in ["reports", "alarms"] {
+        let pools = pools.clone();
+        input.foreach_rdd(move |rdd| {
+            let inherited = rdd.context().get_local_property("spark.scheduler.pool");
+            rdd.context().set_local_property("spark.scheduler.pool", pool);
+            let of_tasks = rdd.coalesce(1).map_partitions(|_| {
+                // A task of each output: one pool after the other would never end.
+                MEET.wait();
+                TaskContext::get()
+                    .and_then(|task| task.get_local_property("spark.scheduler.pool").map(String::from))
+            });
+            pools.send((inherited, pool, of_tasks.collect()?)).map_err(millstream_core::Error::user)
+        });
+    }
+    driver.run(2).unwrap();
+    let mut seen: Vec<_> = seen.try_iter().collect();
+    seen.sort();
+    let of = |pool: &'static str| (None, pool, vec![pool.to_owned()]);
+    assert_eq!(seen, [of("alarms"), of("alarms"), of("reports"), of("reports")]);
+}

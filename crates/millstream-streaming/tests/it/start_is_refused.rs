@@ -138,7 +138,7 @@ fn operators_and_outputs_after_the_start_name_the_callers_line() {
         assert!(text.contains(&format!("map at {}:{line}:", file!())), "{text}");
         assert!(text.contains("after the streaming context was started"), "{text}");
         let line = line!() + 1;
-        let text = panic_of(|| numbers.foreach_rdd(|_| ()));
+        let text = panic_of(|| drop(numbers.foreach_rdd(|_| ())));
         assert!(text.contains(&format!("foreach_rdd at {}:{line}:", file!())), "{text}");
         let line = line!() + 1;
         let text = panic_of(|| drop(numbers.window(seconds(1), seconds(1))));
