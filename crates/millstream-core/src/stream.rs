@@ -114,10 +114,9 @@ impl<T: Data> Iterator for Records<T> {
 pub(crate) struct Failure(Vec<Rc<RefCell<Option<Error>>>>);
 
 impl Failure {
-    /// Asks for the errors of both.
-    pub(crate) fn and(mut self, other: Failure) -> Failure {
-        self.0.extend(other.0);
-        self
+    /// Asks for the errors of all.
+    pub(crate) fn any_of(failures: impl IntoIterator<Item = Failure>) -> Failure {
+        Failure(failures.into_iter().flat_map(|failure| failure.0).collect())
     }
 
     pub(crate) fn check(&self) -> Result<()> {

@@ -12,6 +12,7 @@ mod modules;
 mod operators;
 mod rust_text;
 mod translations;
+mod travel;
 mod tree;
 mod unfinished;
 mod workplace;
@@ -52,6 +53,8 @@ const RULES: &[Rule] = &[
     file_sizes::small_files,
     operators::have_examples,
     operators::have_compat_lines,
+    travel::operators_run_elsewhere,
+    travel::closures_are_refused,
     compat::promises_exist,
     dependencies::one_direction,
     dependencies::heavy_crates_at_home,

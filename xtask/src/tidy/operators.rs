@@ -63,13 +63,13 @@ fn folders_are_there(tree: &Tree) -> Vec<Finding> {
 }
 
 /// The files that hold operators; a `mod.rs` holds what the type itself is made of.
-fn files(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn files(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
     tree.ending(&[".rs"]).filter(|(path, _)| {
         FOLDERS.iter().any(|folder| path.starts_with(folder)) && !path.ends_with("/mod.rs")
     })
 }
 
-fn methods(text: &str) -> Vec<Method> {
+pub(super) fn methods(text: &str) -> Vec<Method> {
     public_methods(text).into_iter().filter(|method| TYPES.contains(&method.of.as_str())).collect()
 }
 

@@ -1,8 +1,11 @@
 //! `filter`: keep some records.
 
 use super::Rdd;
+use super::method::Method;
 use super::narrow::Form;
 use crate::data::Data;
+
+const INSTEAD: &str = "filter_env(values, |values, record| ..)";
 
 impl<T: Data> Rdd<T> {
     /// Keeps the records for which `predicate` holds.
@@ -18,7 +21,7 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn filter(&self, predicate: impl Fn(&T) -> bool + Send + Sync + 'static) -> Rdd<T> {
-        let form = Form { keeps_keys: true, ..Form::new("filter") };
+        let form = Form { keeps_keys: true, ..Form::new(Method::or("filter", INSTEAD)) };
         self.per_chunk(form, move |(), chunk| chunk.filter(&predicate))
     }
 
@@ -40,7 +43,7 @@ impl<T: Data> Rdd<T> {
         env: E,
         predicate: impl Fn(&E, &T) -> bool + Send + Sync + 'static,
     ) -> Rdd<T> {
-        let form = Form { name: "filter_env", env, keeps_keys: true };
+        let form = Form { name: Method::or("filter_env", INSTEAD), env, keeps_keys: true };
         self.per_chunk(form, move |env, chunk| chunk.filter(|record| predicate(env, record)))
     }
 }

@@ -1,9 +1,13 @@
 //! `flat_map`: any number of records for each.
 
 use super::Rdd;
+use super::method::Method;
 use super::narrow::Form;
 use crate::chunk::CHUNK;
 use crate::data::Data;
+
+const INSTEAD: &str = "flat_map_env(values, |values, record| ..)";
+const INTO_INSTEAD: &str = "flat_map_into_env(values, |values, record, out| ..)";
 
 impl<T: Data> Rdd<T> {
     /// Makes any number of records of each record.
@@ -23,7 +27,7 @@ impl<T: Data> Rdd<T> {
     where
         I: IntoIterator<Item = U>,
     {
-        self.expanding(Form::new("flat_map"), move |(), input, out| {
+        self.expanding(Form::new(Method::or("flat_map", INSTEAD)), move |(), input, out| {
             while out.len() < CHUNK {
                 match input.next() {
                     Some(record) => out.extend(f(record)),
@@ -47,7 +51,7 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn flat_map_into<U: Data>(&self, f: impl Fn(&T, &mut Vec<U>) + Send + Sync + 'static) -> Rdd<U> {
-        self.expanding(Form::new("flat_map_into"), move |(), input, out| {
+        self.expanding(Form::new(Method::or("flat_map_into", INTO_INSTEAD)), move |(), input, out| {
             while out.len() < CHUNK && input.next_ref(|record| f(record, out)).is_some() {}
         })
     }
@@ -73,7 +77,7 @@ impl<T: Data> Rdd<T> {
     where
         I: IntoIterator<Item = U>,
     {
-        let form = Form { name: "flat_map_env", env, keeps_keys: false };
+        let form = Form { name: Method::or("flat_map_env", INSTEAD), env, keeps_keys: false };
         self.expanding(form, move |env, input, out| {
             while out.len() < CHUNK {
                 match input.next() {
@@ -102,7 +106,7 @@ impl<T: Data> Rdd<T> {
         env: E,
         f: impl Fn(&E, &T, &mut Vec<U>) + Send + Sync + 'static,
     ) -> Rdd<U> {
-        let form = Form { name: "flat_map_into_env", env, keeps_keys: false };
+        let form = Form { name: Method::or("flat_map_into_env", INTO_INSTEAD), env, keeps_keys: false };
         self.expanding(form, move |env, input, out| {
             while out.len() < CHUNK && input.next_ref(|record| f(env, record, out)).is_some() {}
         })

@@ -1,8 +1,11 @@
 //! `group_by`: all records of each key that is made of them.
 
 use super::Rdd;
+use super::method::Method;
 use crate::data::{Data, Key};
 use crate::shuffle::partitioner::Partitioner;
+
+const INSTEAD: &str = "group_by_env(values, |values, record| ..)";
 
 impl<T: Data> Rdd<T> {
     /// Gathers the records for which `f` gives the same key, in the order of their partitions.
@@ -38,6 +41,27 @@ impl<T: Data> Rdd<T> {
         f: impl Fn(&T) -> K + Send + Sync + 'static,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, Vec<T>)> {
-        self.key_by_as("group_by", f).group_by_key_with(partitioner)
+        let method = Method::or("group_by", INSTEAD);
+        self.key_by_as(method, (), move |(), record| f(record)).group_by_key_with(partitioner)
+    }
+
+    /// Gathers the records of each key that is made of them and of values that go along to the workers.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let mut groups = context.parallelize(1..=5, 2).group_by_env(2, |groups, n| n % groups).collect()?;
+    /// groups.sort();
+    /// assert_eq!(groups, [(0, vec![2, 4]), (1, vec![1, 3, 5])]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn group_by_env<E: Data, K: Key>(
+        &self,
+        env: E,
+        f: impl Fn(&E, &T) -> K + Send + Sync + 'static,
+    ) -> Rdd<(K, Vec<T>)> {
+        let partitioner = Partitioner::default_of(self.context(), &[(self.num_partitions(), None)]);
+        self.key_by_as(Method::or("group_by_env", INSTEAD), env, f).group_by_key_with(partitioner)
     }
 }

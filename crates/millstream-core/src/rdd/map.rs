@@ -1,8 +1,11 @@
 //! `map`: one record for each.
 
 use super::Rdd;
+use super::method::Method;
 use super::narrow::Form;
 use crate::data::Data;
+
+const INSTEAD: &str = "map_env(values, |values, record| ..)";
 
 impl<T: Data> Rdd<T> {
     /// Makes a record of each record.
@@ -19,7 +22,7 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn map<U: Data>(&self, f: impl Fn(T) -> U + Send + Sync + 'static) -> Rdd<U> {
-        self.per_chunk(Form::new("map"), move |(), chunk| chunk.map(&f))
+        self.per_chunk(Form::new(Method::or("map", INSTEAD)), move |(), chunk| chunk.map(&f))
     }
 
     /// Makes a record of each record, which is only borrowed: nothing is cloned.
@@ -33,7 +36,7 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn map_ref<U: Data>(&self, f: impl Fn(&T) -> U + Send + Sync + 'static) -> Rdd<U> {
-        self.per_chunk(Form::new("map_ref"), move |(), chunk| chunk.map_ref(&f))
+        self.per_chunk(Form::new(Method::or("map_ref", INSTEAD)), move |(), chunk| chunk.map_ref(&f))
     }
 
     /// Makes a record of each record and of values that go along to the workers.
@@ -54,7 +57,7 @@ impl<T: Data> Rdd<T> {
         env: E,
         f: impl Fn(&E, T) -> U + Send + Sync + 'static,
     ) -> Rdd<U> {
-        let form = Form { name: "map_env", env, keeps_keys: false };
+        let form = Form { name: Method::or("map_env", INSTEAD), env, keeps_keys: false };
         self.per_chunk(form, move |env, chunk| chunk.map(|record| f(env, record)))
     }
 }

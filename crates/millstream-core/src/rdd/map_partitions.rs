@@ -1,10 +1,14 @@
 //! `map_partitions`, `map_partitions_with_index`: work on a whole partition.
 
 use super::Rdd;
+use super::method::Method;
 use super::narrow::Form;
 use crate::chunk::CHUNK;
 use crate::data::Data;
 use crate::stream::{self, ChunkStream, Failure, Records};
+
+const INSTEAD: &str = "map_partitions_env(values, |values, records| ..)";
+const INDEXED_INSTEAD: &str = "map_partitions_with_index_env(values, |values, index, records| ..)";
 
 impl<T: Data> Rdd<T> {
     /// Makes records of a whole partition, read and written lazily.
@@ -24,7 +28,7 @@ impl<T: Data> Rdd<T> {
         I: IntoIterator<Item = U>,
         I::IntoIter: 'static,
     {
-        self.per_partition(Form::new("map_partitions"), move |(), input, _| {
+        self.per_partition(Form::new(Method::or("map_partitions", INSTEAD)), move |(), input, _| {
             let (records, failure) = Records::new(input);
             Ok(results(f(records), failure))
         })
@@ -52,7 +56,7 @@ impl<T: Data> Rdd<T> {
         I: IntoIterator<Item = U>,
         I::IntoIter: 'static,
     {
-        let form = Form { name: "map_partitions_env", env, keeps_keys: false };
+        let form = Form { name: Method::or("map_partitions_env", INSTEAD), env, keeps_keys: false };
         self.per_partition(form, move |env, input, _| {
             let (records, failure) = Records::new(input);
             Ok(results(f(env.clone(), records), failure))
@@ -81,10 +85,13 @@ impl<T: Data> Rdd<T> {
         I: IntoIterator<Item = U>,
         I::IntoIter: 'static,
     {
-        self.per_partition(Form::new("map_partitions_with_index"), move |(), input, partition| {
-            let (records, failure) = Records::new(input);
-            Ok(results(f(partition, records), failure))
-        })
+        self.per_partition(
+            Form::new(Method::or("map_partitions_with_index", INDEXED_INSTEAD)),
+            move |(), input, partition| {
+                let (records, failure) = Records::new(input);
+                Ok(results(f(partition, records), failure))
+            },
+        )
     }
 
     /// Makes records of a whole partition, its number and values that go along to the workers; each call gets a clone of them.
@@ -109,7 +116,11 @@ impl<T: Data> Rdd<T> {
         I: IntoIterator<Item = U>,
         I::IntoIter: 'static,
     {
-        let form = Form { name: "map_partitions_with_index_env", env, keeps_keys: false };
+        let form = Form {
+            name: Method::or("map_partitions_with_index_env", INDEXED_INSTEAD),
+            env,
+            keeps_keys: false,
+        };
         self.per_partition(form, move |env, input, partition| {
             let (records, failure) = Records::new(input);
             Ok(results(f(env.clone(), partition, records), failure))
@@ -118,7 +129,7 @@ impl<T: Data> Rdd<T> {
 }
 
 /// What a closure makes of the records of a partition, up to the failure that ended them.
-pub(super) fn results<U: Data, I>(made: I, failure: Failure) -> ChunkStream<U>
+pub(crate) fn results<U: Data, I>(made: I, failure: Failure) -> ChunkStream<U>
 where
     I: IntoIterator<Item = U>,
     I::IntoIter: 'static,

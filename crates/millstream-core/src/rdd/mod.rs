@@ -18,7 +18,8 @@ mod key_by;
 pub(crate) mod lineage;
 mod local_checkpoint;
 mod map;
-mod map_partitions;
+pub(crate) mod map_partitions;
+pub(crate) mod method;
 mod narrow;
 mod pairs;
 mod persist;
@@ -26,6 +27,7 @@ mod pipe;
 mod repartition;
 mod sample;
 mod set_name;
+mod side_by_side;
 mod sort_by;
 pub(crate) mod source;
 mod subtract;
@@ -42,6 +44,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub use actions::Existing;
 pub use compute::{Compute, Dependency};
 pub(crate) use compute::{Rebuild, Rebuilding, Recipe};
+use method::Method;
 pub use pairs::{Grouped, Grouped3, Grouped4};
 
 use crate::context::Context;
@@ -230,17 +233,18 @@ impl<T: Data> Rdd<T> {
     /// Makes the RDD of an operator whose closure captures some bytes, or of one that could not be described.
     pub(crate) fn checked(
         context: &Context,
-        name: &'static str,
+        method: impl Into<Method>,
         place: &'static Location<'static>,
         compute: Result<Box<dyn Compute<T>>>,
         captured: usize,
     ) -> Self {
-        let (operator, origin) = operator::name_rdd(name, place);
+        let method = method.into();
+        let (operator, origin) = operator::name_rdd(method.name, place);
         let strict = captured > 0 && matches!(origin, Origin::Call) && context.strict_closures();
         let compute =
             compute.and_then(|compute| fit_parents(context, &operator, &*compute).map(|()| compute));
         let (compute, defect) = match compute {
-            Ok(compute) if strict => (Arc::from(compute), Some(capturing(&operator, captured))),
+            Ok(compute) if strict => (Arc::from(compute), Some(method.captures(&operator, captured))),
             Ok(compute) => (Arc::from(compute), None),
             Err(error) => (Arc::new(source::Empty) as Arc<dyn Compute<T>>, Some(error)),
         };
@@ -369,21 +373,4 @@ fn fit_parents<T: Data>(context: &Context, operator: &Operator, compute: &dyn Co
         }
     }
     Ok(())
-}
-
-fn capturing(operator: &Operator, bytes: usize) -> Error {
-    let remedy = match operator.name.trim_end_matches("_env") {
-        "map_ref" => "map_env(values, |values, record| ..)".into(),
-        "generate" => "parallelize(0..n, n).flat_map_env(values, |values, partition| ..)".into(),
-        // These are handed records only, which must bring the values along.
-        merging @ ("reduce" | "reduce_by_key") => {
-            format!("map_env(values, |values, record| ..).{merging}(|a, b| ..)")
-        }
-        name @ ("fold" | "aggregate" | "key_by" | "group_by" | "aggregate_by_key" | "fold_by_key"
-        | "combine_by_key" | "sort_by") => {
-            format!("map_env(values, |values, record| ..).{name}(..)")
-        }
-        name => format!("{name}_env(values, |values, ..| ..)"),
-    };
-    Error::CapturingClosure { operator: operator.to_string(), bytes, remedy }
 }

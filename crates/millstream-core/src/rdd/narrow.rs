@@ -12,6 +12,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::method::Method;
 use super::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::chunk::{CHUNK, Chunk, Cursor};
 use crate::data::Data;
@@ -59,14 +60,14 @@ impl<T: Data, U: Data> Compute<U> for Narrow<T, U> {
 }
 
 /// What all three forms have in common: the operator's name and the values of its closure.
-pub(crate) struct Form<E> {
-    pub(crate) name: &'static str,
+pub(crate) struct Form<E, N = &'static str> {
+    pub(crate) name: N,
     pub(crate) env: E,
     pub(crate) keeps_keys: bool,
 }
 
-impl Form<()> {
-    pub(crate) fn new(name: &'static str) -> Self {
+impl<N: Into<Method>> Form<(), N> {
+    pub(crate) fn new(name: N) -> Self {
         Form { name, env: (), keeps_keys: false }
     }
 }
@@ -74,7 +75,7 @@ impl Form<()> {
 impl<T: Data> Rdd<T> {
     /// Makes an operator that turns each chunk into a chunk.
     #[track_caller]
-    pub(crate) fn per_chunk<U: Data, E: Data, K>(&self, form: Form<E>, kernel: K) -> Rdd<U>
+    pub(crate) fn per_chunk<U: Data, E: Data, K>(&self, form: Form<E, impl Into<Method>>, kernel: K) -> Rdd<U>
     where
         K: Fn(&E, Chunk<T>) -> Chunk<U> + Send + Sync + 'static,
     {
@@ -99,7 +100,7 @@ impl<T: Data> Rdd<T> {
     ///
     /// The kernel stops when the buffer holds a chunk or the input is used up; it is called again with the rest.
     #[track_caller]
-    pub(crate) fn expanding<U: Data, E: Data, K>(&self, form: Form<E>, kernel: K) -> Rdd<U>
+    pub(crate) fn expanding<U: Data, E: Data, K>(&self, form: Form<E, impl Into<Method>>, kernel: K) -> Rdd<U>
     where
         K: Fn(&E, &mut Cursor<T>, &mut Vec<U>) + Send + Sync + 'static,
     {
@@ -144,7 +145,11 @@ impl<T: Data> Rdd<T> {
     ///
     /// The kernel is told the number of the partition in this RDD: the task's own is another one after a union.
     #[track_caller]
-    pub(crate) fn per_partition<U: Data, E: Data, K>(&self, form: Form<E>, kernel: K) -> Rdd<U>
+    pub(crate) fn per_partition<U: Data, E: Data, K>(
+        &self,
+        form: Form<E, impl Into<Method>>,
+        kernel: K,
+    ) -> Rdd<U>
     where
         K: Fn(&E, ChunkStream<T>, usize) -> Result<ChunkStream<U>> + Send + Sync + 'static,
     {
@@ -163,11 +168,13 @@ impl<T: Data> Rdd<T> {
     #[track_caller]
     fn narrow<U: Data, E: Data, K: 'static>(
         &self,
-        form: Form<E>,
+        form: Form<E, impl Into<Method>>,
         open: Open<T, U>,
         rebuild: Rebuild,
     ) -> Rdd<U> {
         let Form { name, env, keeps_keys } = form;
+        let method = name.into();
+        let name = method.name;
         let narrow = Narrow {
             parent: self.clone(),
             open,
@@ -175,7 +182,7 @@ impl<T: Data> Rdd<T> {
             env: Arc::new(move || function::encode(name, &(&env, keeps_keys))),
             keeps_keys,
         };
-        Rdd::checked(self.context(), name, Location::caller(), Ok(Box::new(narrow)), size_of::<K>())
+        Rdd::checked(self.context(), method, Location::caller(), Ok(Box::new(narrow)), size_of::<K>())
     }
 }
 

@@ -1,8 +1,11 @@
 //! `sort_by`: records in the order of a key that is made of them.
 
 use super::Rdd;
+use super::method::Method;
 use super::narrow::Form;
 use crate::data::Data;
+
+const INSTEAD: &str = "sort_by_env(values, |values, record| ..)";
 
 impl<T: Data> Rdd<T> {
     /// Sorts the records by what `f` makes of them, smallest first, in as many partitions as there are; equal ones keep
@@ -39,7 +42,38 @@ impl<T: Data> Rdd<T> {
         ascending: bool,
         partitions: usize,
     ) -> Rdd<T> {
-        let sorted = self.key_by_as("sort_by", f).sorted_as("sort_by", ascending, partitions);
+        let method = Method::or("sort_by", INSTEAD);
+        self.sort_by_as(method, (), move |(), record| f(record), ascending, partitions)
+    }
+
+    /// Sorts the records by what `f` makes of them and of values that go along to the workers, smallest first.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let near = context.parallelize([1_i32, 9, 4], 2).sort_by_env(5, |middle, n| (n - middle).abs());
+    /// assert_eq!(near.collect()?, [4, 1, 9]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn sort_by_env<E: Data, K: Data + Ord>(
+        &self,
+        env: E,
+        f: impl Fn(&E, &T) -> K + Send + Sync + 'static,
+    ) -> Rdd<T> {
+        self.sort_by_as(Method::or("sort_by_env", INSTEAD), env, f, true, self.num_partitions())
+    }
+
+    #[track_caller]
+    fn sort_by_as<E: Data, K: Data + Ord>(
+        &self,
+        method: Method,
+        env: E,
+        f: impl Fn(&E, &T) -> K + Send + Sync + 'static,
+        ascending: bool,
+        partitions: usize,
+    ) -> Rdd<T> {
+        let sorted = self.key_by_as(method, env, f).sorted_as("sort_by", ascending, partitions);
         sorted.per_chunk(Form::new("sort_by"), |(), chunk| chunk.map(|(_, record)| record))
     }
 }

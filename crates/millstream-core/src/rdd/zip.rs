@@ -1,10 +1,11 @@
 //! `zip`: the records of two RDDs in pairs.
 
 use super::Rdd;
+use super::side_by_side::SideBySide;
 use crate::chunk::CHUNK;
 use crate::data::Data;
 use crate::error::Error;
-use crate::stream::{self, Records};
+use crate::stream;
 
 impl<T: Data> Rdd<T> {
     /// Pairs the first record here with the first in `other`, and so on.
@@ -21,9 +22,9 @@ impl<T: Data> Rdd<T> {
     #[track_caller]
     #[must_use]
     pub fn zip<U: Data>(&self, other: &Rdd<U>) -> Rdd<(T, U)> {
-        self.per_two_partitions("zip", other, |left, right| {
-            let ((mut left, broken), (mut right, other_broken)) = (Records::new(left), Records::new(right));
-            let broken = broken.and(other_broken);
+        let both = (self.clone(), other.clone());
+        both.per_partitions("zip".into(), (), |(), streams| {
+            let ((mut left, mut right), broken) = <(Rdd<T>, Rdd<U>)>::records(streams);
             Ok(stream::from_fn(move || {
                 let mut pairs = Vec::new();
                 let mut uneven = false;

@@ -1,15 +1,13 @@
-//! `zip_partitions`: work on the partitions of two RDDs side by side.
+//! `zip_partitions`: work on the partitions of two to four RDDs side by side.
 
-use std::panic::Location;
-
+use super::Rdd;
 use super::map_partitions::results;
-use super::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
+use super::method::Method;
+use super::side_by_side::SideBySide;
 use crate::data::Data;
-use crate::error::{Error, Result};
-use crate::function::CodeAddress;
-use crate::operator::Operator;
-use crate::stream::{ChunkStream, Records};
-use crate::task::TaskContext;
+use crate::stream::Records;
+
+const INSTEAD: &str = "zip_partitions_env(values, &other, |values, left, right| ..)";
 
 impl<T: Data> Rdd<T> {
     /// Makes records of each partition here and the partition of the same number in `other`.
@@ -34,76 +32,106 @@ impl<T: Data> Rdd<T> {
         I: IntoIterator<Item = V>,
         I::IntoIter: 'static,
     {
-        self.per_two_partitions("zip_partitions", other, move |left, right| {
-            let ((left, broken), (right, other_broken)) = (Records::new(left), Records::new(right));
-            Ok(results(f(left, right), broken.and(other_broken)))
-        })
+        let both = (self.clone(), other.clone());
+        zipped(both, Method::or("zip_partitions", INSTEAD), (), move |(), (left, right)| f(left, right))
     }
 
-    /// Makes an operator that turns the streams of two partitions of the same number into another.
+    /// Makes records of each partition here, the partition of the same number in `other`, and values that go along to the
+    /// workers; each call gets a clone of them.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let (left, right) = (context.parallelize([1, 2, 3], 2), context.parallelize([10, 20], 2));
+    /// let sums = left.zip_partitions_env(100, &right, |base, left, right| {
+    ///     [base + left.sum::<i32>() + right.sum::<i32>()]
+    /// });
+    /// assert_eq!(sums.collect()?, [111, 125]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[track_caller]
-    pub(crate) fn per_two_partitions<U: Data, V: Data, K>(
+    pub fn zip_partitions_env<E: Data, U: Data, V: Data, I>(
         &self,
-        name: &'static str,
+        env: E,
         other: &Rdd<U>,
-        kernel: K,
+        f: impl Fn(E, Records<T>, Records<U>) -> I + Send + Sync + 'static,
     ) -> Rdd<V>
     where
-        K: Fn(ChunkStream<T>, ChunkStream<U>) -> Result<ChunkStream<V>> + Send + Sync + 'static,
+        I: IntoIterator<Item = V>,
+        I::IntoIter: 'static,
     {
-        fn rebuild<T: Data, U: Data, V: Data, K>(from: &Rebuilding<'_>) -> Result<AnyRdd>
-        where
-            K: Fn(ChunkStream<T>, ChunkStream<U>) -> Result<ChunkStream<V>> + Send + Sync + 'static,
-        {
-            let (left, right) = (Rdd::<T>::from_any(from.parent(0)?)?, Rdd::<U>::from_any(from.parent(1)?)?);
-            Ok(left.per_two_partitions("rebuilt", &right, from.build.conjure::<K>()?).any())
-        }
-        let place = Location::caller();
-        let (here, there) = (self.num_partitions(), other.num_partitions());
-        let rebuild: Rebuild = rebuild::<T, U, V, K>;
-        let zipped = Zipped {
-            left: self.clone(),
-            right: other.clone(),
-            kernel: Box::new(kernel),
-            build: CodeAddress::of::<K>(rebuild as usize),
-        };
-        let compute = if here == there {
-            Ok(Box::new(zipped) as Box<dyn Compute<V>>)
-        } else {
-            Err(Error::Argument {
-                operator: Operator::call(name, place).to_string(),
-                problem: format!("the RDDs have different numbers of partitions, {here} and {there}"),
-                remedy: "`repartition` one of them, or join them by a key".into(),
-            })
-        };
-        Rdd::checked(self.context(), name, place, compute, size_of::<K>())
+        let both = (self.clone(), other.clone());
+        let method = Method::or("zip_partitions_env", INSTEAD);
+        zipped(both, method, env, move |env, (left, right)| f(env.clone(), left, right))
+    }
+
+    /// Makes records of each partition here and the partitions of the same number in two others.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let numbers = context.parallelize([1, 2, 3], 2);
+    /// let counts = numbers.zip_partitions3(&numbers, &numbers, |a, b, c| [a.count() + b.count() + c.count()]);
+    /// assert_eq!(counts.collect()?, [3, 6]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn zip_partitions3<U: Data, W: Data, V: Data, I>(
+        &self,
+        second: &Rdd<U>,
+        third: &Rdd<W>,
+        f: impl Fn(Records<T>, Records<U>, Records<W>) -> I + Send + Sync + 'static,
+    ) -> Rdd<V>
+    where
+        I: IntoIterator<Item = V>,
+        I::IntoIter: 'static,
+    {
+        let all = (self.clone(), second.clone(), third.clone());
+        zipped(all, "zip_partitions3".into(), (), move |(), (a, b, c)| f(a, b, c))
+    }
+
+    /// Makes records of each partition here and the partitions of the same number in three others.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let numbers = context.parallelize([1, 2, 3], 2);
+    /// let firsts = numbers.zip_partitions4(&numbers, &numbers, &numbers, |a, b, c, d| {
+    ///     [a, b, c, d].into_iter().filter_map(|mut records| records.next()).collect::<Vec<_>>()
+    /// });
+    /// assert_eq!(firsts.collect()?, [1, 1, 1, 1, 2, 2, 2, 2]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn zip_partitions4<U: Data, W: Data, X: Data, V: Data, I>(
+        &self,
+        second: &Rdd<U>,
+        third: &Rdd<W>,
+        fourth: &Rdd<X>,
+        f: impl Fn(Records<T>, Records<U>, Records<W>, Records<X>) -> I + Send + Sync + 'static,
+    ) -> Rdd<V>
+    where
+        I: IntoIterator<Item = V>,
+        I::IntoIter: 'static,
+    {
+        let all = (self.clone(), second.clone(), third.clone(), fourth.clone());
+        zipped(all, "zip_partitions4".into(), (), move |(), (a, b, c, d)| f(a, b, c, d))
     }
 }
 
-/// What is done with two partitions.
-type Kernel<T, U, V> = Box<dyn Fn(ChunkStream<T>, ChunkStream<U>) -> Result<ChunkStream<V>> + Send + Sync>;
-
-struct Zipped<T: Data, U: Data, V: Data> {
-    left: Rdd<T>,
-    right: Rdd<U>,
-    kernel: Kernel<T, U, V>,
-    build: CodeAddress,
-}
-
-impl<T: Data, U: Data, V: Data> Compute<V> for Zipped<T, U, V> {
-    fn partitions(&self) -> usize {
-        self.left.num_partitions()
-    }
-
-    fn dependencies(&self) -> Vec<Dependency> {
-        vec![Dependency::Narrow(self.left.any()), Dependency::Narrow(self.right.any())]
-    }
-
-    fn compute(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<V>> {
-        (self.kernel)(self.left.stream(partition, task)?, self.right.stream(partition, task)?)
-    }
-
-    fn recipe(&self) -> Option<Recipe> {
-        Some(Recipe { build: self.build, env: Ok(Vec::new()) })
-    }
+#[track_caller]
+fn zipped<P: SideBySide, E: Data, V: Data, I>(
+    rdds: P,
+    method: Method,
+    env: E,
+    f: impl Fn(&E, P::Records) -> I + Send + Sync + 'static,
+) -> Rdd<V>
+where
+    I: IntoIterator<Item = V>,
+    I::IntoIter: 'static,
+{
+    rdds.per_partitions(method, env, move |env, streams| {
+        let (records, failure) = P::records(streams);
+        Ok(results(f(env, records), failure))
+    })
 }

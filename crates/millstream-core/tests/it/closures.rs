@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millstream_core::operator::{self, Operator};
-use millstream_core::{Conf, Context, Error, Result};
+use millstream_core::{Conf, Context, Error, Partitioner, Rdd, Result};
 
 use crate::context;
 
@@ -11,61 +11,163 @@ fn strict() -> Context {
     Context::new(Conf::empty().set("millstream.closures.strict", "true")).unwrap()
 }
 
-/// Checks that an action was refused, and where and what the error says to write instead.
+fn numbers() -> Rdd<u64> {
+    strict().parallelize([1, 2, 3], 2)
+}
+
+fn pairs() -> Rdd<(u64, u64)> {
+    numbers().map(|n| (n % 2, n))
+}
+
+/// Something that a closure can only capture.
+fn captured() -> u64 {
+    std::env::args().count() as u64
+}
+
+/// Checks that an operator was refused, and where and what the error says to write instead.
 #[track_caller]
-fn refused<T: std::fmt::Debug>(result: Result<T>, operator: &str, line: u32, remedy: &str) {
+fn refused<T: std::fmt::Debug>(operator: &str, remedy: &str, result: Result<T>) {
     let error = result.unwrap_err();
-    assert!(matches!(error, Error::CapturingClosure { bytes: 8, .. }), "{error}");
+    assert!(matches!(error, Error::CapturingClosure { bytes: 8, .. }), "{operator}: {error}");
     let text = error.to_string();
-    assert!(text.starts_with(&format!("the closure of {operator} at ")), "{text}");
-    assert!(text.contains(&format!("closures.rs:{line}:")), "{text}");
-    assert!(text.contains("captures 8 bytes"), "{text}");
-    assert!(text.contains(&format!("`{remedy}`")), "{text}");
+    assert!(text.contains("captures 8 bytes"), "{operator}: {text}");
+    assert!(text.contains(&format!("`{remedy}`")), "{operator}: {text}");
+    // `the closure of NAME at FILE:LINE:COLUMN captures`
+    let place = text.split(" at ").nth(1).unwrap().split(" captures").next().unwrap();
+    let numbers: Vec<usize> = place.split(':').skip(1).map(|number| number.parse().unwrap()).collect();
+    let (line, column) = (numbers[0], numbers[1]);
+    let source = include_str!("closures.rs").lines().nth(line - 1).unwrap();
+    assert!(place.contains("closures.rs:"), "{text}");
+    assert!(source[column - 1..].starts_with(&format!("{operator}(")), "{operator}: {text} is `{source}`");
 }
 
 #[test]
-fn what_captures_is_refused_with_the_form_to_write() {
-    let numbers = strict().parallelize([1_u64, 2, 3], 2);
-    let pairs = numbers.map(|n| (n % 2, n));
-    let n: u64 = std::env::args().count() as u64;
-    let here = line!();
-    let map = numbers.map(move |m| m + n);
-    let map_ref = numbers.map_ref(move |m| m + n);
-    let filter = numbers.filter(move |m| *m > n);
-    let flat_map = numbers.flat_map(move |m| [m, n]);
-    let flat_map_into = numbers.flat_map_into(move |m, out| out.push(*m + n));
-    let map_partitions = numbers.map_partitions(move |records| records.map(move |m| m + n));
-    let sums = pairs.reduce_by_key(move |a, b| a + b + n);
-    let map_env = numbers.map_env(1, move |one, m| m + n + one);
-    let generate = strict().generate(2, move |partition| [partition as u64 + n]);
-    refused(map.count(), "map", here + 1, "map_env(values, |values, ..| ..)");
-    refused(map_ref.count(), "map_ref", here + 2, "map_env(values, |values, record| ..)");
-    refused(filter.count(), "filter", here + 3, "filter_env(values, |values, ..| ..)");
-    refused(flat_map.count(), "flat_map", here + 4, "flat_map_env(values, |values, ..| ..)");
-    refused(flat_map_into.count(), "flat_map_into", here + 5, "flat_map_into_env(values, |values, ..| ..)");
-    refused(
-        map_partitions.count(),
-        "map_partitions",
-        here + 6,
-        "map_partitions_env(values, |values, ..| ..)",
-    );
-    let before = "map_env(values, |values, record| ..).reduce_by_key(|a, b| ..)";
-    refused(sums.count(), "reduce_by_key", here + 7, before);
-    refused(map_env.count(), "map_env", here + 8, "map_env(values, |values, ..| ..)");
+fn operators_that_capture_are_refused_with_the_form_to_write() {
+    let n = captured();
+    let m = numbers();
+    let map = "map_env(values, |values, record| ..)";
+    refused("map", map, m.map(move |m| m + n).count());
+    refused("map_ref", map, m.map_ref(move |m| m + n).count());
+    refused("map_env", map, m.map_env(1, move |one, m| m + n + one).count());
+    let filter = "filter_env(values, |values, record| ..)";
+    refused("filter", filter, m.filter(move |m| *m > n).count());
+    refused("filter_env", filter, m.filter_env(1, move |one, m| m + one > n).count());
+    let flat_map = "flat_map_env(values, |values, record| ..)";
+    refused("flat_map", flat_map, m.flat_map(move |m| [m, n]).count());
+    refused("flat_map_env", flat_map, m.flat_map_env(1, move |one, m| [m, n, *one]).count());
+    let into = "flat_map_into_env(values, |values, record, out| ..)";
+    refused("flat_map_into", into, m.flat_map_into(move |m, out| out.push(*m + n)).count());
+    refused("flat_map_into_env", into, m.flat_map_into_env(1, move |a, m, out| out.push(a + m + n)).count());
+    let partitions = "map_partitions_env(values, |values, records| ..)";
+    refused("map_partitions", partitions, m.map_partitions(move |all| all.map(move |m| m + n)).count());
+    refused("map_partitions_env", partitions, m.map_partitions_env(1, move |a, _| [a + n]).count());
+    let indexed = "map_partitions_with_index_env(values, |values, index, records| ..)";
+    let with_index = m.map_partitions_with_index(move |_, _| [n]);
+    refused("map_partitions_with_index", indexed, with_index.count());
+    let with_index = m.map_partitions_with_index_env(1, move |one, _, _| [n + one]);
+    refused("map_partitions_with_index_env", indexed, with_index.count());
+    refused("key_by", "key_by_env(values, |values, record| ..)", m.key_by(move |m| m + n).count());
+    refused("key_by_env", "key_by_env(values, |values, record| ..)", m.key_by_env(1, move |_, _| n).count());
+    let group = "group_by_env(values, |values, record| ..)";
+    refused("group_by", group, m.group_by(move |m| m + n).count());
+    refused("group_by_with", group, m.group_by_with(move |m| m + n, 2).count());
+    refused("group_by_env", group, m.group_by_env(1, move |_, m| m + n).count());
+    let sort = "sort_by_env(values, |values, record| ..)";
+    refused("sort_by", sort, m.sort_by(move |m| m + n).count());
+    refused("sort_by_with", sort, m.sort_by_with(move |m| m + n, false, 1).count());
+    refused("sort_by_env", sort, m.sort_by_env(1, move |_, m| m + n).count());
+    let zip = "zip_partitions_env(values, &other, |values, left, right| ..)";
+    refused("zip_partitions", zip, m.zip_partitions(&m, move |_, _| [n]).count());
+    refused("zip_partitions_env", zip, m.zip_partitions_env(1, &m, move |one, _, _| [n + one]).count());
+    let records = "map_env(values, |values, record| ..).zip_partitions3(..)";
+    refused("zip_partitions3", records, m.zip_partitions3(&m, &m, move |_, _, _| [n]).count());
+    let records = "map_env(values, |values, record| ..).zip_partitions4(..)";
+    refused("zip_partitions4", records, m.zip_partitions4(&m, &m, &m, move |_, _, _, _| [n]).count());
     let instead = "parallelize(0..n, n).flat_map_env(values, |values, partition| ..)";
-    refused(generate.count(), "generate", here + 9, instead);
-    let here = line!();
-    let foreach = numbers.foreach(move |m| assert!(m > n));
-    let foreach_partition = numbers.foreach_partition(move |records| assert!(records.count() as u64 > n));
-    let reduce = numbers.reduce(move |a, b| a + b + n);
-    refused(foreach, "foreach", here + 1, "foreach_env(values, |values, ..| ..)");
-    refused(
-        foreach_partition,
-        "foreach_partition",
-        here + 2,
-        "foreach_partition_env(values, |values, ..| ..)",
-    );
-    refused(reduce, "reduce", here + 3, "map_env(values, |values, record| ..).reduce(|a, b| ..)");
+    refused("generate", instead, strict().generate(2, move |partition| [partition as u64 + n]).count());
+}
+
+#[test]
+fn operators_by_key_that_capture_are_refused_with_what_to_write() {
+    let n = captured();
+    let p = pairs();
+    let values = "map_values_env(values, |values, value| ..)";
+    refused("map_values", values, p.map_values(move |m| m + n).count());
+    refused("map_values_env", values, p.map_values_env(1, move |_, m| m + n).count());
+    let values = "flat_map_values_env(values, |values, value| ..)";
+    refused("flat_map_values", values, p.flat_map_values(move |m| [m, n]).count());
+    refused("flat_map_values_env", values, p.flat_map_values_env(1, move |_, m| [m, n]).count());
+    // These are handed values only, which must bring along what is needed.
+    let before = |name: &str| format!("map_env(values, |values, record| ..).{name}(..)");
+    let reduce = before("reduce_by_key");
+    refused("reduce_by_key", &reduce, p.reduce_by_key(move |a, b| a + b + n).count());
+    refused("reduce_by_key_with", &reduce, p.reduce_by_key_with(move |a, b| a + b + n, 2).count());
+    let local = p.reduce_by_key_locally(move |a, b| a + b + n);
+    refused("reduce_by_key_locally", &before("reduce_by_key_locally"), local);
+    let combine = before("combine_by_key");
+    let combined = p.combine_by_key(move |m| m + n, |a, b| a + b, |a, b| a + b);
+    refused("combine_by_key", &combine, combined.count());
+    let combined = p.combine_by_key_with(move |m| m + n, |a, b| a + b, |a, b| a + b, 2);
+    refused("combine_by_key_with", &combine, combined.count());
+    let fold = before("fold_by_key");
+    refused("fold_by_key", &fold, p.fold_by_key(0, move |a, b| a + b + n).count());
+    refused("fold_by_key_with", &fold, p.fold_by_key_with(0, move |a, b| a + b + n, 2).count());
+    let aggregate = before("aggregate_by_key");
+    let aggregated = p.aggregate_by_key(0, move |a, b| a + b + n, |a, b| a + b);
+    refused("aggregate_by_key", &aggregate, aggregated.count());
+    let aggregated = p.aggregate_by_key_with(0, move |a, b| a + b + n, |a, b| a + b, 2);
+    refused("aggregate_by_key_with", &aggregate, aggregated.count());
+}
+
+#[test]
+fn actions_that_capture_are_refused_with_what_to_write() {
+    let n = captured();
+    let m = numbers();
+    let each = "foreach_env(values, |values, record| ..)";
+    refused("foreach", each, m.foreach(move |m| assert!(m > n)));
+    refused("foreach_env", each, m.foreach_env(1, move |_, m| assert!(m > n)));
+    let partition = "foreach_partition_env(values, |values, records| ..)";
+    refused("foreach_partition", partition, m.foreach_partition(move |all| assert!(all.count() as u64 > n)));
+    let done = m.foreach_partition_env(1, move |_, all| assert!(all.count() as u64 > n));
+    refused("foreach_partition_env", partition, done);
+    let each = "foreach_async_env(values, |values, record| ..)";
+    refused("foreach_async", each, m.foreach_async(move |m| assert!(m > n)).wait());
+    refused("foreach_async_env", each, m.foreach_async_env(1, move |_, m| assert!(m > n)).wait());
+    let partition = "foreach_partition_async_env(values, |values, records| ..)";
+    let done = m.foreach_partition_async(move |all| assert!(all.count() as u64 > n));
+    refused("foreach_partition_async", partition, done.wait());
+    let done = m.foreach_partition_async_env(1, move |_, all| assert!(all.count() as u64 > n));
+    refused("foreach_partition_async_env", partition, done.wait());
+    let before = |name: &str| format!("map_env(values, |values, record| ..).{name}(..)");
+    refused("reduce", &before("reduce"), m.reduce(move |a, b| a + b + n));
+    refused("fold", &before("fold"), m.fold(0, move |a, b| a + b + n));
+    refused("aggregate", &before("aggregate"), m.aggregate(0, move |a, b| a + b + n, |a, b| a + b));
+    let tree = before("tree_aggregate");
+    refused("tree_aggregate", &tree, m.tree_aggregate(0, move |a, b| a + b + n, |a, b| a + b));
+    refused("tree_aggregate_with", &tree, m.tree_aggregate_with(0, move |a, b| a + b + n, |a, b| a + b, 3));
+    refused("tree_reduce", &before("tree_reduce"), m.tree_reduce(move |a, b| a + b + n));
+    refused("tree_reduce_with", &before("tree_reduce"), m.tree_reduce_with(move |a, b| a + b + n, 3));
+    let many = strict().range(0, 100, 1, 30).map(|n| n as u64);
+    refused("tree_reduce", &before("tree_reduce"), many.tree_reduce(move |a, b| a + b + n));
+}
+
+#[test]
+fn where_no_env_form_is_the_records_or_the_zero_bring_the_values() {
+    let limit = captured() + 2;
+    let brought = numbers()
+        .map_env(limit, |limit, m| (m, *limit))
+        .reduce(|(a, limit), (b, _)| ((a + b).min(limit), limit));
+    assert_eq!(brought.unwrap(), Some((limit.min(6), limit)));
+    // The zero of an aggregation travels along: it can hold what the closures need.
+    fn keep((most, mut all): (usize, Vec<u64>), more: Vec<u64>) -> (usize, Vec<u64>) {
+        all.extend(more);
+        all.sort_unstable();
+        all.drain(..all.len().saturating_sub(most));
+        (most, all)
+    }
+    let most = captured().min(1) as usize + 1;
+    let greatest = numbers().aggregate((most, vec![]), |all, n| keep(all, vec![n]), |a, b| keep(a, b.1));
+    assert_eq!(greatest.unwrap(), (2, vec![2, 3]));
 }
 
 #[test]
@@ -74,17 +176,14 @@ fn the_forms_to_write_are_not_refused() {
     let numbers = context.parallelize([1_u64, 2, 3], 2);
     let n: u64 = 10;
     assert_eq!(numbers.map_env(n, |n, m| m + n).collect().unwrap(), [11, 12, 13]);
-    assert_eq!(numbers.filter_env(n, |n, m| m < n).count().unwrap(), 3);
-    assert_eq!(numbers.flat_map_env(n, |n, m| [m, *n]).count().unwrap(), 6);
-    assert_eq!(numbers.flat_map_into_env(n, |n, m, out| out.push(m + n)).count().unwrap(), 3);
     assert_eq!(numbers.map_partitions_env(n, |n, records| records.map(move |m| m + n)).count().unwrap(), 3);
-    numbers.foreach_env(n, |n, m| assert!(m < *n)).unwrap();
     numbers.foreach_partition_env(n, |n, records| assert!((records.count() as u64) < *n)).unwrap();
     let sums = numbers.map_env(n, |n, m| (m % 2, m + n)).reduce_by_key(|a, b| a + b);
     assert_eq!(sums.count().unwrap(), 2);
-    assert_eq!(numbers.map_env(n, |n, m| m + n).reduce(|a, b| a + b).unwrap(), Some(36));
     let made = context.parallelize(0..2_u64, 2).flat_map_env(n, |n, partition| [partition + n]);
     assert_eq!(made.collect().unwrap(), [10, 11]);
+    let by_rule = Partitioner::custom_env(2, n, |n, key: &u64| usize::from(key > n));
+    assert_eq!(pairs().partition_by(by_rule).count().unwrap(), 3);
 }
 
 #[test]

@@ -9,11 +9,12 @@
 )]
 
 mod actions;
+mod arguments;
 mod caching;
 mod closures;
 mod contexts;
 mod directory;
-mod elsewhere;
+mod every_operator;
 mod exactly_once;
 mod failures;
 mod faults;

@@ -62,69 +62,6 @@ pub(crate) fn elsewhere() -> Context {
 }
 
 #[test]
-fn narrow_operators_and_actions_travel() {
-    let context = elsewhere();
-    let numbers = context.parallelize(0..100, 3).map(|n| n * 2).filter(|n| n % 3 == 0);
-    assert_eq!(numbers.collect().unwrap(), (0..34).map(|n| n * 6).collect::<Vec<_>>());
-    assert_eq!(numbers.take(3).unwrap(), [0, 6, 12]);
-    assert_eq!(numbers.reduce(i32::max).unwrap(), Some(198));
-    let words = context.parallelize(["a b", "c"].map(String::from), 2);
-    let words = words.flat_map_into(|line, out| out.extend(line.split(' ').map(String::from)));
-    assert_eq!(words.flat_map(|word| [word.clone(), word]).count().unwrap(), 6);
-    assert_eq!(
-        words.map_ref(String::len).map_partitions(|records| [records.sum::<usize>()]).collect().unwrap(),
-        [2, 1]
-    );
-    assert_eq!(
-        context.generate(3, |n| 0..n).union(&context.parallelize([7], 1)).collect().unwrap(),
-        [0, 0, 1, 7]
-    );
-}
-
-#[test]
-fn values_travel_along() {
-    let context = elsewhere();
-    let numbers = context.parallelize(0..4, 2);
-    let name = "n".to_owned();
-    assert_eq!(
-        numbers.map_env(name.clone(), |name, n| format!("{name}{n}")).collect().unwrap(),
-        ["n0", "n1", "n2", "n3"]
-    );
-    assert_eq!(numbers.filter_env(2, |limit, n| n < limit).collect().unwrap(), [0, 1]);
-    assert_eq!(numbers.flat_map_env(2, |times, n| vec![n; *times]).count().unwrap(), 8);
-    assert_eq!(
-        numbers.flat_map_into_env(2, |times, n, out| out.extend([*n * times])).collect().unwrap(),
-        [0, 2, 4, 6]
-    );
-    let sums = numbers.map_partitions_env(10, |more, records| [records.sum::<i32>() + more]);
-    assert_eq!(sums.collect().unwrap(), [11, 15]);
-    let error =
-        numbers.foreach_env(name, |name, n| if n == 3 { Err(format!("{name} is {n}")) } else { Ok(()) });
-    assert!(error.unwrap_err().to_string().ends_with("n is 3"));
-    numbers.foreach_partition_env(9, |most, records| assert!(records.count() < *most)).unwrap();
-}
-
-#[test]
-fn shuffles_travel() {
-    let context = elsewhere();
-    let pairs = context.parallelize((0..20).map(|n| (n % 3, n)), 4);
-    let sums = pairs.reduce_by_key_with(|a, b| a + b, 2);
-    assert_eq!(sorted(sums.collect().unwrap()), [(0, 63), (1, 70), (2, 57)]);
-    assert_eq!(
-        sorted(pairs.group_by_key().map(|(key, all)| (key, all.len())).collect().unwrap()),
-        [(0, 7), (1, 7), (2, 6)]
-    );
-    let spread = pairs.partition_by(3);
-    assert_eq!(spread.count().unwrap(), 20);
-    assert_eq!(sorted(spread.reduce_by_key(i32::max).collect().unwrap()), [(0, 18), (1, 19), (2, 17)]);
-    assert_eq!(sorted(spread.group_by_key().map_ref(|(_, all)| all.len()).collect().unwrap()), [6, 7, 7]);
-    for (left, right) in [(&pairs, &spread), (&spread, &pairs), (&pairs, &pairs), (&spread, &spread)] {
-        let both = left.cogroup_with(right, 3).map(|(key, (a, b))| (key, a.len(), b.len()));
-        assert_eq!(sorted(both.collect().unwrap()), [(0, 7, 7), (1, 7, 7), (2, 6, 6)]);
-    }
-}
-
-#[test]
 fn shuffles_after_shuffles_travel() {
     let context = elsewhere();
     let sums = context.parallelize((0..20).map(|n| (n % 3, n)), 4).reduce_by_key_with(|a, b| a + b, 2);
@@ -144,42 +81,6 @@ fn shuffles_after_shuffles_travel() {
     let again =
         sums.map(|(key, sum)| (sum, key)).group_by_key().map(|(sum, keys)| (keys, sum)).partition_by(2);
     assert_eq!(sorted(again.collect().unwrap()), [(vec![0], 63), (vec![1], 70), (vec![2], 57)]);
-}
-
-#[test]
-fn sorts_and_partitioners_travel() {
-    let context = elsewhere();
-    let numbers = context.parallelize((0..200).map(|n| n * 7 % 200), 4);
-    assert_eq!(numbers.sort_by(|n| *n).collect().unwrap(), (0..200).collect::<Vec<_>>());
-    let pairs = numbers.map(|n| (n % 50, n));
-    let down = pairs.sort_by_key_with(false, 3);
-    assert_eq!(down.num_partitions(), 3);
-    assert_eq!(down.keys().collect().unwrap(), (0..200).map(|n| 49 - n / 4).collect::<Vec<_>>());
-    assert_eq!(down.filter_by_range(10..=11).count().unwrap(), 8);
-    let rule = Partitioner::custom_env(3, 2, |n, key: &i32| (key % n) as usize);
-    let spread = pairs.repartition_and_sort_within_partitions(rule.clone());
-    assert_eq!(spread.keys().glom().map_ref(Vec::len).collect().unwrap(), [100, 100, 0]);
-    let sums = pairs.combine_by_key_with(
-        |n| vec![n],
-        |mut all, n| {
-            all.push(n);
-            all
-        },
-        |a, b| [a, b].concat(),
-        rule,
-    );
-    assert_eq!(sums.map_ref(|(_, all)| all.len()).reduce(|a, b| a + b).unwrap(), Some(200));
-    assert_eq!(pairs.fold_by_key_with(0, |a, b| a + b, 3).join(&sums).count().unwrap(), 50);
-    assert_eq!(pairs.aggregate_by_key(0, |n, _| n + 1, |a, b| a + b).values().max().unwrap(), Some(4));
-    assert_eq!(sorted(numbers.repartition(7).collect().unwrap()), (0..200).collect::<Vec<_>>());
-    assert_eq!(numbers.coalesce(3).repartition(2).coalesce(1).count().unwrap(), 200);
-    let ones = numbers.map(|n| (n % 50, 1)).distinct();
-    let all = pairs
-        .cogroup4(&ones, &ones, &ones)
-        .map_ref(|(_, (a, b, c, d))| a.len() + b.len() + c.len() + d.len());
-    assert_eq!(all.collect().unwrap(), vec![7; 50]);
-    assert_eq!(numbers.intersection_with(&context.parallelize([5, 500], 1), 2).collect().unwrap(), [5]);
-    assert_eq!(numbers.subtract_with(&context.parallelize(1..500, 1), 2).collect().unwrap(), [0]);
 }
 
 #[test]

@@ -8,8 +8,13 @@ use crate::data::Data;
 use crate::error::Result;
 use crate::operator::{self, Operator};
 use crate::rdd::Rdd;
+use crate::rdd::method::Method;
 use crate::scheduler::future_action::FutureAction;
 use crate::stream::Records;
+
+const EACH: Method = Method::or("foreach_async", "foreach_async_env(values, |values, record| ..)");
+const PARTITION: Method =
+    Method::or("foreach_partition_async", "foreach_partition_async_env(values, |values, records| ..)");
 
 impl<T: Data> Rdd<T> {
     /// Counts the records on a thread of its own.
@@ -66,7 +71,7 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn foreach_async<R: Outcome>(&self, f: impl Fn(T) -> R + Send + Sync + 'static) -> FutureAction<()> {
-        self.start("foreach_async", move |rdd| rdd.foreach(f))
+        self.start("foreach_async", move |rdd| rdd.foreach_as(EACH, (), move |(), record| f(record)))
     }
 
     /// Calls `f` with each record and with values that go along to the workers, and waits for the tasks on a thread of its
@@ -86,7 +91,7 @@ impl<T: Data> Rdd<T> {
         env: E,
         f: impl Fn(&E, T) -> R + Send + Sync + 'static,
     ) -> FutureAction<()> {
-        self.start("foreach_async", move |rdd| rdd.foreach_env(env, f))
+        self.start("foreach_async_env", move |rdd| rdd.foreach_as(EACH, env, f))
     }
 
     /// Calls `f` with the records of each partition, in the tasks, and waits for them on a thread of its own.
@@ -105,7 +110,9 @@ impl<T: Data> Rdd<T> {
         &self,
         f: impl Fn(Records<T>) -> R + Send + Sync + 'static,
     ) -> FutureAction<()> {
-        self.start("foreach_partition_async", move |rdd| rdd.foreach_partition(f))
+        self.start("foreach_partition_async", move |rdd| {
+            rdd.foreach_partition_as(PARTITION, (), move |(), records| f(records))
+        })
     }
 
     /// Calls `f` with the records of each partition and with values that go along to the workers, and waits for the tasks
@@ -127,7 +134,7 @@ impl<T: Data> Rdd<T> {
         env: E,
         f: impl Fn(&E, Records<T>) -> R + Send + Sync + 'static,
     ) -> FutureAction<()> {
-        self.start("foreach_partition_async", move |rdd| rdd.foreach_partition_env(env, f))
+        self.start("foreach_partition_async_env", move |rdd| rdd.foreach_partition_as(PARTITION, env, f))
     }
 
     /// Runs an action of this RDD on a thread of its own, named after the caller's line.

@@ -5,7 +5,10 @@ use crate::chunk::Cursor;
 use crate::data::Data;
 use crate::error::Result;
 use crate::rdd::Rdd;
+use crate::rdd::method::Method;
 use crate::stream;
+
+const INSTEAD: &str = "foreach_env(values, |values, record| ..)";
 
 impl<T: Data> Rdd<T> {
     /// Calls `f` with each record, in the tasks; an error it returns fails the task.
@@ -27,10 +30,7 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn foreach<R: Outcome>(&self, f: impl Fn(T) -> R + Send + Sync + 'static) -> Result<()> {
-        let done: Result<Vec<()>> = self.run("foreach", self.all_partitions(), (), move |(), input, _| {
-            stream::drain(input, |chunk| Cursor::from(chunk).try_for_each(|record| f(record).into_result()))
-        });
-        done.map(drop)
+        self.foreach_as(Method::or("foreach", INSTEAD), (), move |(), record| f(record))
     }
 
     /// Calls `f` with each record and with values that go along to the workers; an error it returns fails the task.
@@ -56,8 +56,18 @@ impl<T: Data> Rdd<T> {
         env: E,
         f: impl Fn(&E, T) -> R + Send + Sync + 'static,
     ) -> Result<()> {
-        let all = self.all_partitions();
-        let done: Result<Vec<()>> = self.run("foreach_env", all, env, move |env, input, _| {
+        self.foreach_as(Method::or("foreach_env", INSTEAD), env, f)
+    }
+
+    /// Calls `f` with each record, under the name of the action it is done for.
+    #[track_caller]
+    pub(super) fn foreach_as<E: Data, R: Outcome>(
+        &self,
+        method: Method,
+        env: E,
+        f: impl Fn(&E, T) -> R + Send + Sync + 'static,
+    ) -> Result<()> {
+        let done: Result<Vec<()>> = self.run(method, self.all_partitions(), env, move |env, input, _| {
             stream::drain(input, |chunk| {
                 Cursor::from(chunk).try_for_each(|record| f(env, record).into_result())
             })

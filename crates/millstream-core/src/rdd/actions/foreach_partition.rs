@@ -4,7 +4,10 @@ use super::Outcome;
 use crate::data::Data;
 use crate::error::Result;
 use crate::rdd::Rdd;
+use crate::rdd::method::Method;
 use crate::stream::Records;
+
+const INSTEAD: &str = "foreach_partition_env(values, |values, records| ..)";
 
 impl<T: Data> Rdd<T> {
     /// Calls `f` with the records of each partition, in the tasks; an error it returns fails the task.
@@ -29,15 +32,7 @@ impl<T: Data> Rdd<T> {
         &self,
         f: impl Fn(Records<T>) -> R + Send + Sync + 'static,
     ) -> Result<()> {
-        let all = self.all_partitions();
-        let done: Result<Vec<()>> = self.run("foreach_partition", all, (), move |(), input, _| {
-            let (records, failure) = Records::new(input);
-            let outcome = f(records).into_result();
-            // A stream that broke explains whatever the closure made of it.
-            failure.check()?;
-            outcome
-        });
-        done.map(drop)
+        self.foreach_partition_as(Method::or("foreach_partition", INSTEAD), (), move |(), records| f(records))
     }
 
     /// Calls `f` with the records of each partition and with values that go along to the workers; an error it returns fails
@@ -64,10 +59,21 @@ impl<T: Data> Rdd<T> {
         env: E,
         f: impl Fn(&E, Records<T>) -> R + Send + Sync + 'static,
     ) -> Result<()> {
-        let all = self.all_partitions();
-        let done: Result<Vec<()>> = self.run("foreach_partition_env", all, env, move |env, input, _| {
+        self.foreach_partition_as(Method::or("foreach_partition_env", INSTEAD), env, f)
+    }
+
+    /// Calls `f` with the records of each partition, under the name of the action it is done for.
+    #[track_caller]
+    pub(super) fn foreach_partition_as<E: Data, R: Outcome>(
+        &self,
+        method: Method,
+        env: E,
+        f: impl Fn(&E, Records<T>) -> R + Send + Sync + 'static,
+    ) -> Result<()> {
+        let done: Result<Vec<()>> = self.run(method, self.all_partitions(), env, move |env, input, _| {
             let (records, failure) = Records::new(input);
             let outcome = f(env, records).into_result();
+            // A stream that broke explains whatever the closure made of it.
             failure.check()?;
             outcome
         });

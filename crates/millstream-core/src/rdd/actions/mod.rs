@@ -43,7 +43,8 @@ use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
 use crate::operator::{self, Operator, Origin};
-use crate::rdd::{AnyRdd, capturing};
+use crate::rdd::AnyRdd;
+use crate::rdd::method::Method;
 use crate::scheduler::action::{Action, AnyAction, RebuildAction};
 use crate::scheduler::panics;
 use crate::stream::ChunkStream;
@@ -77,7 +78,7 @@ impl<T: Data> Rdd<T> {
     #[track_caller]
     pub(crate) fn run<R: Data, E: Data, F>(
         &self,
-        name: &'static str,
+        method: impl Into<Method>,
         partitions: Vec<usize>,
         env: E,
         f: F,
@@ -85,9 +86,10 @@ impl<T: Data> Rdd<T> {
     where
         F: Fn(&E, ChunkStream<T>, &TaskContext) -> Result<R> + Send + Sync + 'static,
     {
-        let (operator, origin) = operator::name_rdd(name, Location::caller());
+        let method = method.into();
+        let (operator, origin) = operator::name_rdd(method.name, Location::caller());
         if size_of::<F>() > 0 && matches!(origin, Origin::Call) && self.context().strict_closures() {
-            return Err(capturing(&operator, size_of::<F>()));
+            return Err(method.captures(&operator, size_of::<F>()));
         }
         let action = action(self, operator, env, f);
         let values = self.context().run_job(action, partitions)?;

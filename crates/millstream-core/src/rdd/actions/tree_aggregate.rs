@@ -6,21 +6,27 @@ use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::operator::Operator;
 use crate::rdd::Rdd;
+use crate::rdd::map_partitions::results;
+use crate::rdd::narrow::Form;
+use crate::stream::Records;
+
+/// Spark's.
+const DEPTH: usize = 2;
 
 impl<T: Data> Rdd<T> {
-    /// Aggregates like [`aggregate`](Rdd::aggregate), but merges the results of the partitions in `depth` levels, all but the
-    /// last in tasks.
+    /// Aggregates like [`aggregate`](Rdd::aggregate), but merges the results of the partitions in two levels, the first in
+    /// tasks.
     ///
     /// For many partitions with large results, which would all arrive here at once. `zero` must be neutral; `merge` must not
     /// care for the order.
     ///
     /// # Errors
-    /// If `depth` is 0, or a task fails as often as it may.
+    /// If a task fails as often as it may.
     ///
     /// # Examples
     /// ```
     /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
-    /// let sum = context.parallelize(1..=100, 20).tree_aggregate(0, |sum, n| sum + n, |a, b| a + b, 3)?;
+    /// let sum = context.parallelize(1..=100, 20).tree_aggregate(0, |sum, n| sum + n, |a, b| a + b)?;
     /// assert_eq!(sum, 5050);
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
@@ -30,15 +36,11 @@ impl<T: Data> Rdd<T> {
         zero: U,
         add: impl Fn(U, T) -> U + Send + Sync + 'static,
         merge: impl Fn(U, U) -> U + Clone + Send + Sync + 'static,
-        depth: usize,
     ) -> Result<U> {
-        must_have_levels("tree_aggregate", Location::caller(), depth)?;
-        let parts = self.map_partitions_env(zero.clone(), move |zero, records| [records.fold(zero, &add)]);
-        merge_levels(parts, merge.clone(), depth)?.fold(zero, merge)
+        self.tree_aggregate_with(zero, add, merge, DEPTH)
     }
 
-    /// Merges all records like [`reduce`](Rdd::reduce), but the results of the partitions in `depth` levels, all but the last in
-    /// tasks.
+    /// Aggregates like [`tree_aggregate`](Rdd::tree_aggregate), in `depth` levels, all but the last in tasks.
     ///
     /// # Errors
     /// If `depth` is 0, or a task fails as often as it may.
@@ -46,30 +48,80 @@ impl<T: Data> Rdd<T> {
     /// # Examples
     /// ```
     /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
-    /// assert_eq!(context.parallelize(1..=100, 20).tree_reduce(|a, b| a + b, 2)?, Some(5050));
-    /// assert_eq!(context.empty_rdd::<i32>().tree_reduce(|a, b| a + b, 2)?, None);
+    /// let sum = context.parallelize(1..=100, 20).tree_aggregate_with(0, |sum, n| sum + n, |a, b| a + b, 3)?;
+    /// assert_eq!(sum, 5050);
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     #[track_caller]
-    pub fn tree_reduce(
+    pub fn tree_aggregate_with<U: Data>(
+        &self,
+        zero: U,
+        add: impl Fn(U, T) -> U + Send + Sync + 'static,
+        merge: impl Fn(U, U) -> U + Clone + Send + Sync + 'static,
+        depth: usize,
+    ) -> Result<U> {
+        must_have_levels("tree_aggregate", Location::caller(), depth)?;
+        let form = Form { name: "tree_aggregate", env: zero.clone(), keeps_keys: false };
+        let parts = self.per_partition(form, move |zero, input, _| {
+            let (records, failure) = Records::new(input);
+            Ok(results([records.fold(zero.clone(), &add)], failure))
+        });
+        let parts = merge_levels("tree_aggregate", parts, merge.clone(), depth);
+        parts.aggregate_as("tree_aggregate", zero, merge.clone(), merge)
+    }
+
+    /// Merges all records like [`reduce`](Rdd::reduce), but the results of the partitions in two levels, the first in tasks.
+    ///
+    /// # Errors
+    /// If a task fails as often as it may.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// assert_eq!(context.parallelize(1..=100, 20).tree_reduce(|a, b| a + b)?, Some(5050));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn tree_reduce(&self, f: impl Fn(T, T) -> T + Clone + Send + Sync + 'static) -> Result<Option<T>> {
+        self.tree_reduce_with(f, DEPTH)
+    }
+
+    /// Merges all records like [`tree_reduce`](Rdd::tree_reduce), in `depth` levels, all but the last in tasks.
+    ///
+    /// # Errors
+    /// If `depth` is 0, or a task fails as often as it may.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// assert_eq!(context.parallelize(1..=100, 20).tree_reduce_with(|a, b| a + b, 3)?, Some(5050));
+    /// assert_eq!(context.empty_rdd::<i32>().tree_reduce_with(|a, b| a + b, 3)?, None);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn tree_reduce_with(
         &self,
         f: impl Fn(T, T) -> T + Clone + Send + Sync + 'static,
         depth: usize,
     ) -> Result<Option<T>> {
         must_have_levels("tree_reduce", Location::caller(), depth)?;
         let here = f.clone();
-        let parts = self.map_partitions(move |records| records.reduce(&here));
-        merge_levels(parts, f.clone(), depth)?.reduce(f)
+        let parts = self.per_partition(Form::new("tree_reduce"), move |(), input, _| {
+            let (records, failure) = Records::new(input);
+            Ok(results(records.reduce(&here), failure))
+        });
+        merge_levels("tree_reduce", parts, f.clone(), depth).reduce_as("tree_reduce", f)
     }
 }
 
 /// Merges records until there are few enough partitions for the last level.
 #[track_caller]
 fn merge_levels<U: Data>(
+    name: &'static str,
     mut parts: Rdd<U>,
     merge: impl Fn(U, U) -> U + Clone + Send + Sync + 'static,
     depth: usize,
-) -> Result<Rdd<U>> {
+) -> Rdd<U> {
     let mut partitions = parts.num_partitions();
     // How many are merged into one: as many levels of it as asked for lead to one.
     let scale = (partitions as f64).powf(1.0 / depth as f64).ceil().max(2.0) as usize;
@@ -78,9 +130,9 @@ fn merge_levels<U: Data>(
         let spread = parts.map_partitions_with_index_env(partitions, |partitions, at, records| {
             records.map(move |record| (at % partitions, record))
         });
-        parts = spread.reduce_by_key_with(merge.clone(), partitions).values();
+        parts = spread.reduce_by_key_as(name, merge.clone(), partitions).values();
     }
-    Ok(parts)
+    parts
 }
 
 fn must_have_levels(name: &'static str, place: &'static Location<'static>, depth: usize) -> Result<()> {

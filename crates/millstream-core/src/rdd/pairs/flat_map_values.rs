@@ -3,7 +3,10 @@
 use crate::chunk::CHUNK;
 use crate::data::Data;
 use crate::rdd::Rdd;
+use crate::rdd::method::Method;
 use crate::rdd::narrow::Form;
+
+const INSTEAD: &str = "flat_map_values_env(values, |values, value| ..)";
 
 impl<K: Data, V: Data> Rdd<(K, V)> {
     /// Makes any number of values of each value; the keys stay, and so does how they are spread over the partitions.
@@ -20,7 +23,7 @@ impl<K: Data, V: Data> Rdd<(K, V)> {
     where
         I: IntoIterator<Item = U>,
     {
-        self.flat_map_values_as("flat_map_values", (), move |(), value| f(value))
+        self.flat_map_values_as(Method::or("flat_map_values", INSTEAD), (), move |(), value| f(value))
     }
 
     /// Makes any number of values of each value and of values that go along to the workers; the keys stay where they are.
@@ -43,14 +46,14 @@ impl<K: Data, V: Data> Rdd<(K, V)> {
     where
         I: IntoIterator<Item = U>,
     {
-        self.flat_map_values_as("flat_map_values_env", env, f)
+        self.flat_map_values_as(Method::or("flat_map_values_env", INSTEAD), env, f)
     }
 
     /// Makes values of each value, under the name of the operator it is done for.
     #[track_caller]
     pub(crate) fn flat_map_values_as<E: Data, U: Data, I>(
         &self,
-        name: &'static str,
+        name: impl Into<Method>,
         env: E,
         f: impl Fn(&E, V) -> I + Send + Sync + 'static,
     ) -> Rdd<(K, U)>

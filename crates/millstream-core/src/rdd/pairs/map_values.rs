@@ -2,7 +2,10 @@
 
 use crate::data::Data;
 use crate::rdd::Rdd;
+use crate::rdd::method::Method;
 use crate::rdd::narrow::Form;
+
+const INSTEAD: &str = "map_values_env(values, |values, value| ..)";
 
 impl<K: Data, V: Data> Rdd<(K, V)> {
     /// Makes a value of each value; the keys stay, and so does how they are spread over the partitions.
@@ -16,7 +19,7 @@ impl<K: Data, V: Data> Rdd<(K, V)> {
     /// ```
     #[track_caller]
     pub fn map_values<U: Data>(&self, f: impl Fn(V) -> U + Send + Sync + 'static) -> Rdd<(K, U)> {
-        let form = Form { keeps_keys: true, ..Form::new("map_values") };
+        let form = Form { keeps_keys: true, ..Form::new(Method::or("map_values", INSTEAD)) };
         self.per_chunk(form, move |(), chunk| chunk.map(|(key, value)| (key, f(value))))
     }
 
@@ -37,7 +40,7 @@ impl<K: Data, V: Data> Rdd<(K, V)> {
         env: E,
         f: impl Fn(&E, V) -> U + Send + Sync + 'static,
     ) -> Rdd<(K, U)> {
-        let form = Form { name: "map_values_env", env, keeps_keys: true };
+        let form = Form { name: Method::or("map_values_env", INSTEAD), env, keeps_keys: true };
         self.per_chunk(form, move |env, chunk| chunk.map(|(key, value)| (key, f(env, value))))
     }
 }

@@ -43,7 +43,21 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     where
         F: Fn(V, V) -> V + Send + Sync + 'static,
     {
-        self.combined("reduce_by_key", (), Reduce(f), partitioner.into())
+        self.reduce_by_key_as("reduce_by_key", f, partitioner)
+    }
+
+    /// Merges the values of each key, under the name of the operator it is done for.
+    #[track_caller]
+    pub(crate) fn reduce_by_key_as<F>(
+        &self,
+        name: &'static str,
+        f: F,
+        partitioner: impl Into<Partitioner<K>>,
+    ) -> Rdd<(K, V)>
+    where
+        F: Fn(V, V) -> V + Send + Sync + 'static,
+    {
+        self.combined(name, (), Reduce(f), partitioner.into())
     }
 }
 

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::data::Data;
 use crate::error::Result;
 use crate::function::{self, CodeAddress};
+use crate::rdd::method::Method;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
@@ -44,7 +45,9 @@ impl Context {
             records: Box::new(move |partition| stream::from_iter(f(partition).into_iter())),
             build: CodeAddress::of::<F>(rebuild as usize),
         };
-        Rdd::checked(self, "generate", Location::caller(), Ok(Box::new(generate)), size_of::<F>())
+        let method =
+            Method::or("generate", "parallelize(0..n, n).flat_map_env(values, |values, partition| ..)");
+        Rdd::checked(self, method, Location::caller(), Ok(Box::new(generate)), size_of::<F>())
     }
 }
 
