@@ -84,7 +84,7 @@ fn of_records() {
     alike(&rows! { c;
         map => numbers(c).map(|n| n * 2).collect();
         map_ref => words(c).map_ref(|line| line.len()).collect();
-        map_env => with_env(c, |env| numbers(c).map_env(env, |env, n| of_all(env, n)).collect());
+        map_env => with_env(c, |env| numbers(c).map_env(env, of_all).collect());
         filter => numbers(c).filter(|n| n % 3 == 0).collect();
         filter_env => with_env(c, |env| numbers(c).filter_env(env, |env, n| of_all(env, *n) > 90).collect());
         flat_map => numbers(c).flat_map(|n| vec![n; (n % 3) as usize]).collect();
@@ -169,7 +169,7 @@ fn of_records() {
 fn of_pairs() {
     alike(&rows! { c;
         map_values => pairs(c).map_values(|n| n * 2).collect();
-        map_values_env => with_env(c, |env| pairs(c).map_values_env(env, |env, n| of_all(env, n)).collect());
+        map_values_env => with_env(c, |env| pairs(c).map_values_env(env, of_all).collect());
         flat_map_values => pairs(c).flat_map_values(|n| [n, -n]).collect();
         flat_map_values_env => with_env(c, |env| {
             pairs(c).flat_map_values_env(env, |env, n| [n, of_all(env, n)]).collect()
