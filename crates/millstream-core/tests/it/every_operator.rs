@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use millstream_core::fs::{Codec, TextFormat};
 use millstream_core::rdd::Existing;
+use millstream_core::sink::FileSink;
 use millstream_core::{Broadcast, Context, LongAccumulator, Partitioner, Rdd, Result};
 
 use crate::directory::Directory;
@@ -307,6 +308,11 @@ fn sources_and_files() {
         save_as_text_file => saved("rows-save-text", |path| numbers(c).save_as_text_file(path));
         save_as_text_file_with => saved("rows-save-gzip", |path| numbers(c).save_as_text_file_with(path, Codec::Gzip));
         save_as_files => saved("rows-save-files", |path| words(c).save_as_files(path, TextFormat::default(), Existing::Refuse));
+        save_exactly_once => with_file("rows-save-once", |directory, _| {
+            let sink = FileSink::new(directory.path("once"), TextFormat::default())?;
+            let stored = [1000, 1000, 2000].map(|time| words(c).save_exactly_once("words", time, sink.clone()));
+            stored.into_iter().collect::<Result<Vec<_>>>()
+        });
         save_as_object_file => with_file("rows-save-objects", |directory, _| {
             numbers(c).save_as_object_file(directory.path("objects"))?;
             crate::context().object_file::<i64>(directory.path("objects")).collect()
