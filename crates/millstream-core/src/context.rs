@@ -24,6 +24,7 @@ use crate::settings;
 use crate::storage::disk::Disk;
 use crate::storage::memory::Memory;
 use crate::task::BatchId;
+use crate::variables::named::NamedVariables;
 use crate::variables::{self, VariableId};
 
 /// How often a local task is tried unless the URL or `spark.task.maxFailures` says so; Spark's own number.
@@ -59,6 +60,7 @@ struct Inner {
     next_shuffle: AtomicU64,
     next_broadcast: AtomicU64,
     next_accumulator: AtomicU64,
+    named_variables: NamedVariables,
 }
 
 thread_local! {
@@ -127,6 +129,7 @@ impl Context {
             next_shuffle: AtomicU64::new(0),
             next_broadcast: AtomicU64::new(0),
             next_accumulator: AtomicU64::new(0),
+            named_variables: NamedVariables::default(),
         })))
     }
 
@@ -198,6 +201,10 @@ impl Context {
 
     pub(crate) fn next_accumulator(&self) -> VariableId {
         VariableId { context: self.0.number, number: self.0.next_accumulator.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    pub(crate) fn named_variables(&self) -> &NamedVariables {
+        &self.0.named_variables
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {

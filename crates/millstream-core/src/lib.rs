@@ -76,3 +76,4 @@ pub use shuffle::partitioner::{CustomPartitioner, Partitioner};
 pub use storage::StorageLevel;
 pub use stream::Records;
 pub use task::{BatchId, TaskContext};
+pub use variables::named::SavedVariable;

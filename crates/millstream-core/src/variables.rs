@@ -3,6 +3,8 @@
 //! A handle is written as the number of its variable. Read in the process that made the variable it is a handle of that
 //! very variable; elsewhere it is one of what this process was sent.
 
+pub(crate) mod named;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -120,7 +120,7 @@ impl<A: Accumulator> Registered<A> {
     }
 
     /// Returns a copy of what it holds.
-    pub(super) fn state(&self) -> A {
+    pub(crate) fn state(&self) -> A {
         self.look(A::clone)
     }
 
