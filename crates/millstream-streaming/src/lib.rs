@@ -10,6 +10,7 @@
 //! | `graph` | what reads what, and what is remembered |
 //! | `scheduler` | when batches are cut, in which order they run, which block belongs to which |
 //! | [`receiver`] | how records come in: receivers, blocks, limits |
+//! | [`rate`] | how fast they may come in |
 //! | [`listener`] | what a page, a metric or a test may observe |
 //! | [`testing`] | three-table tests of programs on streams |
 //!
@@ -36,10 +37,12 @@ pub mod executor;
 mod graph;
 pub mod listener;
 mod output;
+pub mod rate;
 pub mod receiver;
 mod recurring_timer;
 mod running;
 mod scheduler;
+mod shutdown;
 mod source;
 #[allow(dead_code, unused_imports, reason = "the door is built before those who go through it")]
 mod state;

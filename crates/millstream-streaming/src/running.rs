@@ -1,6 +1,6 @@
 //! `RunningContext`: streams that were started.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use millstream_core::{Context, settings};
@@ -11,6 +11,7 @@ use crate::graph::Graph;
 use crate::listener::{ListenerId, StreamingListener, StreamingListenerEvent};
 use crate::recurring_timer::RecurringTimer;
 use crate::scheduler::{JobGenerator, JobScheduler, Termination, is_engine_thread};
+use crate::shutdown::{self, Registration};
 use crate::time::Time;
 
 /// How long a stop at once waits for the job that runs, as in Spark.
@@ -52,6 +53,8 @@ struct Runtime {
     /// Held while a stop is under way, so that a second one waits for the first.
     stopped: Mutex<bool>,
     state: Mutex<StreamingContextState>,
+    /// So that a signal stops the streams gracefully, if that is set.
+    signal: OnceLock<Registration>,
 }
 
 impl RunningContext {
@@ -71,10 +74,17 @@ impl RunningContext {
             termination,
             stopped: Mutex::new(false),
             state: Mutex::new(StreamingContextState::Active),
+            signal: OnceLock::new(),
         };
         // From here on a failure stops what was started, by dropping it.
         let running = RunningContext { handle: StopHandle { runtime: Arc::new(runtime) } };
         let runtime = &running.handle.runtime;
+        if runtime.graph.context.conf().get(settings::STOP_GRACEFULLY_ON_SHUTDOWN)? {
+            let streams = Arc::downgrade(runtime);
+            // The context is the program's affair: it may carry other streams.
+            let stop = move || streams.upgrade().into_iter().for_each(|runtime| runtime.stop(false, true));
+            let _ = runtime.signal.set(shutdown::at_signal(stop)?);
+        }
         runtime.graph.receivers.start()?;
         runtime.generator.start_timer(&runtime.graph, first)?;
         Ok(running)

@@ -71,6 +71,18 @@ impl FileSystem for LocalFs {
         Ok(Box::new(Writer { file, path: path.clone(), temporary, target, published: false }))
     }
 
+    #[cfg(unix)]
+    fn was_written_in_place(&self, file: &FileStatus) -> Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = local(&file.path).and_then(fs::metadata);
+        let metadata = metadata.map_err(|error| failed("looking at", &file.path, error))?;
+        if metadata.len() != file.len || metadata.modified().ok() != Some(file.modified) {
+            return Ok(true);
+        }
+        // A write sets both times at once; a change of the name or of the other time sets this one alone.
+        Ok((metadata.mtime(), metadata.mtime_nsec()) == (metadata.ctime(), metadata.ctime_nsec()))
+    }
+
     fn rename(&self, from: &FsPath, to: &FsPath) -> Result<()> {
         let renamed = local(from).and_then(|from| fs::rename(from, local(to)?));
         renamed.map_err(|error| failed(&format!("renaming {from} to"), to, error))

@@ -149,6 +149,17 @@ pub trait FileSystem: Send + Sync + 'static {
         glob::glob(&|path| self.status(path), &|directory| self.list(directory), pattern)
     }
 
+    /// Returns whether the last thing that happened to a file was a write to it where it lies, so that more may follow.
+    ///
+    /// Not so if it was moved there or given a time after it was written, and never where files appear as a whole, which
+    /// is the default.
+    ///
+    /// # Errors
+    /// If it can not be asked for.
+    fn was_written_in_place(&self, _file: &FileStatus) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Returns the length beyond which a file is read by several tasks.
     fn block_size(&self) -> u64 {
         32 << 20

@@ -7,6 +7,7 @@ pub(crate) mod actions;
 mod cartesian;
 mod coalesce;
 mod compute;
+mod counting_reads;
 mod distinct;
 pub(crate) mod exchange;
 mod filter;
@@ -44,6 +45,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub use actions::Existing;
 pub use compute::{Compute, Dependency};
 pub(crate) use compute::{Rebuild, Rebuilding, Recipe};
+pub use counting_reads::ReadCounts;
 use method::Method;
 pub use pairs::{Grouped, Grouped3, Grouped4};
 

@@ -23,7 +23,6 @@ macro_rules! settings {
     };
 }
 
-const NO_RATES: &str = "rates do not adapt in this version; `spark.streaming.receiver.maxRate` bounds them";
 const NO_LOG: &str = "there is no write-ahead log in this version";
 const NO_CHECKPOINTS: &str = "there are no checkpoints in this version";
 const NO_KAFKA: &str = "there is no Kafka connector in this version";
@@ -76,14 +75,16 @@ settings! {
     /// Bounds each phase of waiting while a context stops gracefully.
     GRACEFUL_STOP_TIMEOUT: Option<Duration> = "spark.streaming.gracefulStopTimeout",
         duration(Millis).unset("ten batch intervals, at least 10 s");
-    /// Stops gracefully when the process is told to end, instead of at once.
+    /// Stops gracefully when the process is told to end by SIGTERM or SIGINT, instead of at once; a second one ends it at
+    /// once.
     STOP_GRACEFULLY_ON_SHUTDOWN: bool = "spark.streaming.stopGracefullyOnShutdown",
-        boolean().default("false").without_effect("signals are not caught in this version: call `stop`");
+        boolean().default("false");
     /// Stops the batch engine's `Context` along with the `StreamingContext`, unless `stop` is told otherwise.
     STOP_CONTEXT_BY_DEFAULT: bool = "spark.streaming.stopSparkContextByDefault", boolean().default("true");
-    /// Drops RDDs and received blocks as soon as no batch needs them.
+    /// Frees what a stream has kept of a batch as soon as no batch to come needs it; otherwise it stays as long as the
+    /// program holds the RDD.
     UNPERSIST: bool = "spark.streaming.unpersist",
-        boolean().default("true").without_effect("what no batch needs any more is always dropped");
+        boolean().default("true");
     /// Sets how many finished batches the web page and the REST interface remember.
     UI_RETAINED_BATCHES: usize = "spark.streaming.ui.retainedBatches",
         integer().default("1000").without_effect(NO_PAGE);
@@ -135,26 +136,25 @@ settings! {
 
     /// Adapts the rate of each input to how fast batches are processed.
     BACKPRESSURE_ENABLED: bool = "spark.streaming.backpressure.enabled",
-        boolean().default("false").without_effect(NO_RATES);
+        boolean().default("false");
     /// Sets each receiver's rate, in records a second, before the first estimate.
     BACKPRESSURE_INITIAL_RATE: Option<i64> = "spark.streaming.backpressure.initialRate",
-        integer().unset("`spark.streaming.receiver.maxRate`").without_effect(NO_RATES);
+        integer().unset("`spark.streaming.receiver.maxRate`");
     /// Names the way to estimate rates.
     BACKPRESSURE_RATE_ESTIMATOR: String = "spark.streaming.backpressure.rateEstimator",
-        text().must_be("pid, the only estimator", |name: &String| name == "pid").default("pid")
-        .without_effect(NO_RATES);
+        text().must_be("pid, the only estimator", |name: &String| name == "pid").default("pid");
     /// Weighs the last error of the estimate.
     BACKPRESSURE_PID_PROPORTIONAL: f64 = "spark.streaming.backpressure.pid.proportional",
-        float().must_be("at least 0", |weight: &f64| *weight >= 0.0).default("1.0").without_effect(NO_RATES);
+        float().must_be("at least 0", |weight: &f64| *weight >= 0.0).default("1.0");
     /// Weighs the sum of the errors so far, which shows as scheduling delay.
     BACKPRESSURE_PID_INTEGRAL: f64 = "spark.streaming.backpressure.pid.integral",
-        float().must_be("at least 0", |weight: &f64| *weight >= 0.0).default("0.2").without_effect(NO_RATES);
+        float().must_be("at least 0", |weight: &f64| *weight >= 0.0).default("0.2");
     /// Weighs the change of the error.
     BACKPRESSURE_PID_DERIVED: f64 = "spark.streaming.backpressure.pid.derived",
-        float().must_be("at least 0", |weight: &f64| *weight >= 0.0).default("0.0").without_effect(NO_RATES);
+        float().must_be("at least 0", |weight: &f64| *weight >= 0.0).default("0.0");
     /// Bounds the estimate from below, in records a second.
     BACKPRESSURE_PID_MIN_RATE: f64 = "spark.streaming.backpressure.pid.minRate",
-        float().must_be("more than 0", |rate: &f64| *rate > 0.0).default("100").without_effect(NO_RATES);
+        float().must_be("more than 0", |rate: &f64| *rate > 0.0).default("100");
 
     section "Write-ahead log"
 
@@ -198,6 +198,10 @@ settings! {
     /// Sets how far back the modification times of new files may lie.
     FILE_STREAM_MIN_REMEMBER_DURATION: Duration = "spark.streaming.fileStream.minRememberDuration",
         duration(Seconds).default("60s").old_key("spark.streaming.minRememberDuration");
+    /// Sets how long a file that is written where a file stream looks must be left alone before it is taken; one that was
+    /// moved there is taken at once.
+    FILE_STREAM_SETTLE_TIME: Duration = "millstream.streaming.fileStream.settleTime",
+        duration(Millis).default("2s");
 
     section "Kafka and Kinesis"
 

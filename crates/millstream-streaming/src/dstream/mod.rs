@@ -230,6 +230,9 @@ impl<T: Data> ErasedStream for Stream<T> {
             let kept = memory.generated.split_off(&Time::from_millis(forgotten.as_millis() + 1));
             std::mem::replace(&mut memory.generated, kept)
         };
+        if !self.graph.unpersists {
+            return;
+        }
         // Frees what was kept in memory; outside of the lock, because it may be much.
         for generated in old.values().filter(|generated| generated.kept) {
             generated.rdd.unpersist();

@@ -1,6 +1,7 @@
 //! The graph of streams: what there is, what reads what, what is put out.
 
 mod ids;
+mod inputs;
 
 use std::collections::BTreeMap;
 use std::panic::Location;
@@ -12,6 +13,7 @@ use millstream_core::operator::Operator;
 use millstream_core::{Context, settings};
 
 use self::ids::Ids;
+pub(crate) use self::inputs::{Counter, Inputs};
 use crate::clock::Clock;
 use crate::dstream::AnyDStream;
 use crate::error::{Error, Result};
@@ -33,6 +35,8 @@ pub(crate) struct Graph {
     pub(crate) batch_interval: Duration,
     pub(crate) listeners: Arc<ListenerBus>,
     pub(crate) receivers: ReceiverTracker,
+    /// `spark.streaming.unpersist`.
+    pub(crate) unpersists: bool,
     parts: Mutex<Parts>,
     /// Set by `start`: from then on nothing can be added.
     frozen: AtomicBool,
@@ -51,18 +55,21 @@ struct Parts {
     problems: Vec<String>,
     remember: Duration,
     /// What the sources said of their batches that have not been completed.
-    inputs: BTreeMap<Time, BTreeMap<StreamId, StreamInputInfo>>,
+    inputs: BTreeMap<Time, Inputs>,
 }
 
 impl Graph {
     pub(crate) fn new(context: Context, clock: Arc<dyn Clock>, batch_interval: Duration) -> Arc<Self> {
         let listeners = Arc::new(ListenerBus::new());
+        // Checked when the context was made.
+        let unpersists = context.conf().get(settings::UNPERSIST).unwrap_or(true);
         Arc::new(Graph {
             receivers: ReceiverTracker::new(Arc::clone(&clock), Arc::clone(&listeners)),
             context,
             clock,
             batch_interval,
             listeners,
+            unpersists,
             parts: Mutex::default(),
             frozen: AtomicBool::new(false),
             zero: OnceLock::new(),
@@ -205,22 +212,19 @@ impl Graph {
         self.parts().streams.iter().find(|stream| stream.operator().id.as_deref() == Some(id)).cloned()
     }
 
-    /// Notes what a source has to say of a batch.
-    pub(crate) fn report_input(&self, batch: Time, info: StreamInputInfo) {
-        self.parts().inputs.entry(batch).or_default().insert(info.input_stream_id, info);
+    /// Notes what a source has to say of a batch, and who counts its records if they are not known yet.
+    pub(crate) fn report_input(&self, batch: Time, info: StreamInputInfo, counter: Option<Counter>) {
+        self.parts().inputs.entry(batch).or_default().add(info, counter);
     }
 
     /// Returns what the sources said of a batch, and of those before it that had no jobs because no window was due.
-    pub(crate) fn take_inputs(&self, batch: Time) -> BTreeMap<StreamId, StreamInputInfo> {
+    pub(crate) fn take_inputs(&self, batch: Time) -> Inputs {
         let mut parts = self.parts();
         let later = parts.inputs.split_off(&(batch + Duration::from_millis(1)));
         let reported = std::mem::replace(&mut parts.inputs, later);
         drop(parts);
-        let mut inputs: BTreeMap<StreamId, StreamInputInfo> = BTreeMap::new();
-        for (stream, mut info) in reported.into_values().flatten() {
-            info.num_records += inputs.get(&stream).map_or(0, |earlier| earlier.num_records);
-            inputs.insert(stream, info);
-        }
+        let mut inputs = Inputs::default();
+        reported.into_values().for_each(|later| inputs.append(later));
         inputs
     }
 

@@ -236,6 +236,9 @@ pub(crate) trait GenerateBlocks: Send + Sync {
     /// Makes the stores that are held back look at their stop signal.
     fn wake(&self);
 
+    /// Returns what bounds the rate of the stores.
+    fn limiter(&self) -> &RateLimiter;
+
     /// Returns how many bytes wait to be processed.
     #[cfg(test)]
     fn backlog(&self) -> usize;
@@ -258,6 +261,10 @@ impl<T: Data> GenerateBlocks for BlockGenerator<T> {
         // Taken so that a store that has looked, but does not wait yet, is not missed.
         let _state = self.shared.state();
         self.shared.room.notify_all();
+    }
+
+    fn limiter(&self) -> &RateLimiter {
+        &self.shared.limiter
     }
 
     #[cfg(test)]

@@ -20,6 +20,7 @@ use super::receiver_handle::{ReceiverHandle, Run, with_causes};
 use super::{Receiver, StreamId};
 use crate::clock::{Clock, StopSignal, Waited};
 use crate::error::{Error, Result};
+use crate::rate::PidRateEstimator;
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,8 @@ pub(crate) struct ReceiverConfig {
     pub(crate) max_rate: Option<u64>,
     /// `spark.streaming.backpressure.initialRate`, if backpressure is on.
     pub(crate) initial_rate: Option<u64>,
+    /// What adapts the rate, if backpressure is on.
+    pub(crate) estimator: Option<PidRateEstimator>,
     /// `millstream.receiver.maxBacklog`: bytes received and not yet processed above which the receiver is held back.
     pub(crate) max_backlog: usize,
     /// `spark.streaming.receiverRestartDelay`.
@@ -135,6 +138,11 @@ impl Supervisor {
     /// Returns the stream of the receiver.
     pub(crate) fn stream(&self) -> StreamId {
         self.stream
+    }
+
+    /// Sets how many records a second the receiver may store from now on.
+    pub(crate) fn update_rate(&self, rate: u64) {
+        self.generator.limiter().update_rate(rate);
     }
 
     /// Returns what cuts the receiver's blocks.

@@ -12,11 +12,9 @@ use millstream_core::{BatchId, Context, LocalProperties, with_batch};
 use super::{Termination, mark_engine_thread};
 use crate::clock::{Clock, StopSignal, Waited};
 use crate::error::{Error, Result};
-use crate::listener::{
-    BatchInfo, ListenerBus, OutputOperationInfo, StreamInputInfo, StreamingListenerEvent as Event,
-};
+use crate::graph::Inputs;
+use crate::listener::{BatchInfo, ListenerBus, OutputOperationInfo, StreamingListenerEvent as Event};
 use crate::output::{FailedOutput, Run};
-use crate::receiver::StreamId;
 use crate::time::Time;
 
 /// One output operation of one batch.
@@ -67,6 +65,8 @@ struct State {
 
 struct Batch {
     info: BatchInfo,
+    /// What its sources said; some of them know their records when they were read.
+    inputs: Inputs,
     /// When its first job started, exactly.
     started: Option<Instant>,
     remaining: usize,
@@ -108,10 +108,10 @@ impl JobScheduler {
     }
 
     /// Queues the jobs of a batch behind those of the batches before it.
-    pub(crate) fn submit(&self, time: Time, inputs: BTreeMap<StreamId, StreamInputInfo>, jobs: Vec<Job>) {
+    pub(crate) fn submit(&self, time: Time, inputs: Inputs, jobs: Vec<Job>) {
         let mut info = BatchInfo {
             batch_time: time,
-            stream_id_to_input_info: inputs,
+            stream_id_to_input_info: inputs.infos(),
             submission_time: self.clock.now(),
             ..BatchInfo::default()
         };
@@ -127,7 +127,9 @@ impl JobScheduler {
         if state.halted {
             return;
         }
-        state.batches.insert(time, Batch { info, started: None, remaining: jobs.len(), failed: false });
+        state
+            .batches
+            .insert(time, Batch { info, inputs, started: None, remaining: jobs.len(), failed: false });
         state.queue.extend(jobs.into_iter().map(|job| (time, job)));
         let completed = state.take_completed();
         drop(state);
@@ -311,6 +313,7 @@ impl JobScheduler {
             batch.failed |= failure.is_some() && !put_aside;
             if !ended_before && (batch.remaining == 0 || batch.failed) {
                 batch.info.processing_end_time = Some(now);
+                batch.info.stream_id_to_input_info = batch.inputs.infos();
                 batch.info.processing_time = batch.started.map(|started| started.elapsed());
                 self.listeners.post(|| Event::BatchCompleted(batch.info.clone()));
             }

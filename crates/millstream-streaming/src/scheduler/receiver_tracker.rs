@@ -11,6 +11,7 @@ use super::received_block_tracker::ReceivedBlockTracker;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::listener::{ListenerBus, ReceiverInfo, StreamingListenerEvent};
+use crate::rate::{PidRateEstimator, RateController};
 use crate::receiver::{Block, ReceivedBlock, Receiver, ReceiverConfig, ReceiverEvents, StreamId, Supervisor};
 use crate::time::Time;
 
@@ -22,8 +23,14 @@ pub(crate) struct ReceiverTracker {
     clock: Arc<dyn Clock>,
     registry: Arc<Registry>,
     /// What `start` is to start.
-    registered: Mutex<Vec<Start>>,
+    registered: Mutex<Vec<Registered>>,
     supervisors: Mutex<Vec<Arc<Supervisor>>>,
+}
+
+/// A receiver that is to be started, and what adapts its rate.
+struct Registered {
+    start: Start,
+    estimator: Option<PidRateEstimator>,
 }
 
 type Start = Box<dyn FnOnce(Arc<dyn Clock>, Arc<dyn ReceiverEvents>) -> Result<Supervisor> + Send>;
@@ -63,8 +70,10 @@ impl ReceiverTracker {
             ..ReceiverInfo::default()
         };
         self.registry.receivers().insert(stream, info);
-        lock(&self.registered)
-            .push(Box::new(move |clock, events| Supervisor::start(stream, receiver, config, clock, events)));
+        let estimator = config.estimator.clone();
+        let start: Start =
+            Box::new(move |clock, events| Supervisor::start(stream, receiver, config, clock, events));
+        lock(&self.registered).push(Registered { start, estimator });
     }
 
     /// Starts all receivers that are registered.
@@ -73,8 +82,16 @@ impl ReceiverTracker {
     /// If a thread can not be started; then the receivers that are started already are asked to stop.
     pub(crate) fn start(&self) -> Result<()> {
         let registered = std::mem::take(&mut *lock(&self.registered));
-        let start =
-            |start: Start| start(Arc::clone(&self.clock), Arc::clone(&self.registry) as _).map(Arc::new);
+        let start = |Registered { start, estimator }: Registered| {
+            let supervisor = start(Arc::clone(&self.clock), Arc::clone(&self.registry) as _).map(Arc::new)?;
+            if let Some(estimator) = estimator {
+                let receiver = Arc::downgrade(&supervisor);
+                let publish = move |rate| receiver.upgrade().into_iter().for_each(|it| it.update_rate(rate));
+                let controller = RateController::new(supervisor.stream(), estimator, publish);
+                self.registry.bus.add(Arc::new(controller))?;
+            }
+            Ok(supervisor)
+        };
         let started: Vec<_> = registered.into_iter().map(start).collect::<Result<_>>()?;
         lock(&self.supervisors).extend(started);
         Ok(())

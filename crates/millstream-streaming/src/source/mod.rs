@@ -65,7 +65,7 @@ impl<T: Data, S: Source<T>> Node<T> for Input<S> {
     fn make(&self, _: Vec<AnyRdd>, batch: Time) -> Result<Rdd<T>> {
         let (rdd, records) = self.source.batch(batch)?;
         if let Some(records) = records {
-            self.graph.report_input(batch, StreamInputInfo::new(self.id, records));
+            self.graph.report_input(batch, StreamInputInfo::new(self.id, records), None);
         }
         Ok(rdd)
     }

@@ -10,6 +10,7 @@ use crate::context::StreamingContext;
 use crate::dstream::DStream;
 use crate::error::Result;
 use crate::graph::Graph;
+use crate::rate::PidRateEstimator;
 use crate::receiver::{BlockGeneratorConfig, Receiver, ReceiverConfig, StreamId};
 use crate::time::Time;
 
@@ -68,10 +69,17 @@ fn config(graph: &Graph) -> Result<ReceiverConfig> {
         block_interval: conf.get(settings::BLOCK_INTERVAL)?.min(graph.batch_interval),
         queue_size: conf.get(settings::BLOCK_QUEUE_SIZE)?,
     };
+    let backpressure = conf.get(settings::BACKPRESSURE_ENABLED)?;
+    let rate = |rate: i64| u64::try_from(rate).ok();
     Ok(ReceiverConfig {
         blocks,
-        max_rate: conf.get(settings::RECEIVER_MAX_RATE)?.and_then(|rate| u64::try_from(rate).ok()),
-        initial_rate: None,
+        max_rate: conf.get(settings::RECEIVER_MAX_RATE)?.and_then(rate),
+        initial_rate: backpressure
+            .then(|| conf.get(settings::BACKPRESSURE_INITIAL_RATE))
+            .transpose()?
+            .flatten()
+            .and_then(rate),
+        estimator: backpressure.then(|| PidRateEstimator::of_conf(conf, graph.batch_interval)).transpose()?,
         max_backlog: conf.get(settings::RECEIVER_MAX_BACKLOG)?,
         restart_delay: conf.get(settings::RECEIVER_RESTART_DELAY)?,
         stop_timeout: graph.graceful_timeout()?,

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
 
 use millstream_core::{Conf, Context, Data};
+use millstream_streaming::listener::{BatchInfo, StreamingListener};
 use millstream_streaming::testing::{Driver, batches};
 use millstream_streaming::{DStream, RddQueue, Time};
 use millstream_testkit::process_executor::{self, ProcessExecutor};
@@ -345,4 +346,38 @@ fn a_killed_process_loses_nothing() {
         let window = &rows[batch.saturating_sub(2)..=batch];
         assert_eq!(windows.batches()[batch].iter().map(|(_, sum)| sum).sum::<u64>(), total(window));
     }
+}
+
+/// Keeps how many records each completed batch had.
+#[derive(Default)]
+struct Records(std::sync::Mutex<Vec<u64>>);
+
+impl StreamingListener for Records {
+    fn on_batch_completed(&self, batch: &BatchInfo) {
+        self.0.lock().unwrap().push(batch.num_records());
+    }
+}
+
+#[test]
+fn files_are_counted_where_they_are_read() {
+    let directory = std::env::temp_dir().join(format!("files-are-counted-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let (context, executor) = context("files_are_counted_where_they_are_read");
+    let driver = Driver::on(&context, SECOND).unwrap();
+    let records = Arc::new(Records::default());
+    driver.streaming().add_streaming_listener(Arc::clone(&records) as _).unwrap();
+    let lines = driver.streaming().text_file_stream(&directory);
+    let (all, words) = (driver.collect(&lines), driver.collect(&lines.count()));
+    let steps = driver.start().unwrap();
+    assert!(executor.is_some(), "an executor does not come here");
+    let file = directory.join("lines");
+    std::fs::write(&file, "to\nbe\nor\n").unwrap();
+    let modified = std::time::UNIX_EPOCH + millis(500);
+    std::fs::File::open(&file).unwrap().set_modified(modified).unwrap();
+    step(&steps, 2);
+    steps.running.stop(true, true).unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(all.batches(), batches![["to", "be", "or"], []]);
+    assert_eq!(words.batches(), batches![[3], [0]]);
+    assert_eq!(*records.0.lock().unwrap(), [3, 0]);
 }

@@ -1,14 +1,19 @@
 //! Streams of files: which are taken when, and what becomes of the others.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, UNIX_EPOCH};
 
 use millstream_core::Conf;
 use millstream_core::fs::TextFormat;
+use millstream_streaming::listener::{BatchInfo, StreamInputInfo, StreamingListener};
 use millstream_streaming::testing::{Driver, batches};
-use millstream_streaming::{FileChoice, FileChoices, FileStreamOptions, Time};
+use millstream_streaming::{FileChoice, FileChoices, FileStreamOptions, StreamId, StreamingContext, Time};
+
+use crate::tables::{LONG, millis};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -78,13 +83,13 @@ fn what_became_of_each_file_can_be_asked_for() {
         choices.latest().into_iter().map(|(path, choice)| (path.name().to_owned(), choice)).collect()
     };
     let time = Time::from_millis;
-    let old = FileChoice::TooOld { changed: time(0), threshold: time(0) };
+    let old = FileChoice::BeforeStart { changed: time(0), start: time(0) };
     let steps = driver.start().unwrap();
     steps.step().unwrap();
     let expected = |new, soon| {
         [
-            (".hidden", FileChoice::Filtered),
-            ("_hidden", FileChoice::Filtered),
+            (".hidden", FileChoice::Hidden),
+            ("_hidden", FileChoice::Hidden),
             ("new", new),
             ("old", old.clone()),
             ("soon", soon),
@@ -96,6 +101,174 @@ fn what_became_of_each_file_can_be_asked_for() {
     steps.step().unwrap();
     assert_eq!(named(&choices), expected(FileChoice::TakenBefore, FileChoice::Taken));
     assert_eq!(lines.batches(), batches![["new"], ["soon"]]);
+}
+
+#[test]
+fn too_old_a_file_is_told_from_one_of_before_the_start() {
+    let directory = Directory::new();
+    let conf = Conf::empty().set("spark.streaming.fileStream.minRememberDuration", "2s");
+    let driver = Driver::new(conf, SECOND).unwrap();
+    let choices = FileChoices::default();
+    let options = FileStreamOptions::default().explain(&choices).filter(|path| path.name() != "other");
+    let lines = driver.streaming().file_stream_with(&directory.0, TextFormat::default(), options);
+    driver.collect(&lines);
+    let steps = driver.start().unwrap();
+    for _ in 0..4 {
+        steps.step().unwrap();
+    }
+    directory.put("late", 1500, "late\n");
+    directory.put("other", 4500, "other\n");
+    steps.step().unwrap();
+    let fates: Vec<_> = choices.latest().into_iter().map(|(_, choice)| choice).collect();
+    let (changed, threshold) = (Time::from_millis(1500), Time::from_millis(3000));
+    assert_eq!(fates, [FileChoice::TooOld { changed, threshold }, FileChoice::Filtered]);
+}
+
+/// Keeps what is said of the input of each batch, when it was submitted and when it was completed.
+#[derive(Default)]
+struct Inputs(Mutex<Vec<(&'static str, StreamInputInfo)>>);
+
+impl Inputs {
+    fn note(&self, what: &'static str, batch: &BatchInfo) {
+        self.0.lock().unwrap().push((what, batch.stream_id_to_input_info[&StreamId(0)].clone()));
+    }
+}
+
+impl StreamingListener for Inputs {
+    fn on_batch_submitted(&self, batch: &BatchInfo) {
+        self.note("submitted", batch);
+    }
+    fn on_batch_completed(&self, batch: &BatchInfo) {
+        self.note("completed", batch);
+    }
+}
+
+/// Runs some batches of a stream of files under a listener; returns what it was told.
+fn told(
+    directory: &Directory,
+    batches: usize,
+    outputs: impl FnOnce(&Driver, &millstream_streaming::DStream<String>),
+) -> Vec<(&'static str, StreamInputInfo)> {
+    let driver = driver();
+    let inputs = Arc::new(Inputs::default());
+    driver.streaming().add_streaming_listener(Arc::clone(&inputs) as _).unwrap();
+    outputs(&driver, &driver.streaming().text_file_stream(&directory.0));
+    let steps = driver.start().unwrap();
+    for _ in 0..batches {
+        steps.step().unwrap();
+    }
+    // The stop waits for the listeners.
+    steps.running.stop(true, true).unwrap();
+    std::mem::take(&mut *inputs.0.lock().unwrap())
+}
+
+#[test]
+fn the_records_of_a_batch_of_files_are_counted_once_and_their_names_are_told() {
+    let directory = Directory::new();
+    directory.put("a", 500, "to\nbe\n");
+    directory.put("b", 600, "or\nnot\nto\n");
+    let told = told(&directory, 2, |driver, lines| {
+        // Two outputs read the files twice.
+        driver.collect(lines);
+        driver.collect(&lines.filter(|line| line == "to").count());
+    });
+    let names = ["a", "b"].map(|name| format!("file:{}", directory.0.join(name).display()));
+    let plain = |name: &String| name.trim_start_matches("file:").trim_start_matches("//").to_owned();
+    let records: Vec<_> = told.iter().map(|(what, input)| (*what, input.num_records)).collect();
+    assert_eq!(records, [("submitted", 0), ("completed", 5), ("submitted", 0), ("completed", 0)]);
+    for (_, input) in &told[..2] {
+        let files: Vec<_> = input.metadata["files"].split(',').map(|name| plain(&name.to_owned())).collect();
+        assert_eq!(files, names.each_ref().map(plain));
+        assert_eq!(input.metadata_description(), Some(&*input.metadata["files"].replace(',', "\n")));
+    }
+    assert_eq!(told[3].1.metadata_description(), Some(""));
+}
+
+#[test]
+fn records_that_no_window_was_due_for_count_for_the_batch_that_reads_them() {
+    let directory = Directory::new();
+    directory.put("a", 500, "a\n");
+    directory.put("b", 1500, "b\nc\n");
+    let told = told(&directory, 2, |driver, lines| {
+        driver.collect(&lines.window(2 * SECOND, 2 * SECOND));
+    });
+    let (_, input) = told.last().unwrap();
+    assert_eq!(input.num_records, 3);
+    assert_eq!(input.metadata["files"].split(',').count(), 2);
+}
+
+/// Runs a stream of files by the system's clock; each batch with lines is sent to the channel.
+fn live(
+    directory: &Directory,
+    settle: &str,
+    choices: &FileChoices,
+) -> (millstream_streaming::RunningContext, mpsc::Receiver<Vec<String>>) {
+    let conf = Conf::empty().set_master("local[1]").set("millstream.streaming.fileStream.settleTime", settle);
+    let streaming = StreamingContext::new(conf, millis(10)).unwrap();
+    let options = FileStreamOptions::default().existing(true).explain(choices);
+    let (sender, batches) = mpsc::channel();
+    streaming.file_stream_with(&directory.0, TextFormat::default(), options).foreach_rdd(move |rdd| {
+        let lines = rdd.collect()?;
+        if !lines.is_empty() {
+            sender.send(lines).map_err(millstream_core::Error::user)?;
+        }
+        Ok::<(), millstream_core::Error>(())
+    });
+    (streaming.start().unwrap(), batches)
+}
+
+/// Waits until the latest batch has left the only file there is out because it may grow.
+fn wait_until_left_out(choices: &FileChoices, changed_after: Option<Time>) -> Time {
+    let start = std::time::Instant::now();
+    loop {
+        if let [(_, FileChoice::Unsettled { changed })] = choices.latest()[..]
+            && Some(changed) > changed_after
+        {
+            return changed;
+        }
+        assert!(start.elapsed() < LONG, "{:?}", choices.latest());
+        std::thread::sleep(millis(1));
+    }
+}
+
+#[test]
+fn a_file_that_is_copied_slowly_is_left_out_with_its_reason_and_read_whole_once() {
+    let directory = Directory::new();
+    let choices = FileChoices::default();
+    let (running, batches) = live(&directory, "1h", &choices);
+    let mut file = File::create(directory.0.join("slow")).unwrap();
+    let mut seen = None;
+    for part in 0..5 {
+        // The times of files may be no finer than the ticks of the system.
+        std::thread::sleep(millis(20));
+        writeln!(file, "part {part}").unwrap();
+        seen = Some(wait_until_left_out(&choices, seen));
+    }
+    assert!(batches.try_recv().is_err());
+    // What moves, or is given the time of its original as `cp -p` does, is complete.
+    let modified = std::time::SystemTime::now() - Duration::from_secs(3);
+    file.set_modified(modified).unwrap();
+    drop(file);
+    let expected: Vec<_> = (0..5).map(|part| format!("part {part}")).collect();
+    assert_eq!(batches.recv_timeout(LONG).unwrap(), expected);
+    running.stop(true, true).unwrap();
+    assert!(batches.recv().is_err(), "it was read twice");
+}
+
+#[test]
+fn a_file_that_is_moved_is_taken_at_once_and_one_that_is_left_alone_later() {
+    let directory = Directory::new();
+    let (running, batches) = live(&directory, "1h", &FileChoices::default());
+    let aside = Directory::new();
+    fs::write(aside.0.join("moved"), "moved\n").unwrap();
+    std::thread::sleep(millis(20));
+    fs::rename(aside.0.join("moved"), directory.0.join("moved")).unwrap();
+    assert_eq!(batches.recv_timeout(LONG).unwrap(), ["moved"]);
+    running.stop(true, true).unwrap();
+    let directory = Directory::new();
+    let (_running, batches) = live(&directory, "1ms", &FileChoices::default());
+    fs::write(directory.0.join("written"), "written\n").unwrap();
+    assert_eq!(batches.recv_timeout(LONG).unwrap(), ["written"]);
 }
 
 #[test]

@@ -24,6 +24,8 @@ mod operators;
 mod output_failures;
 mod outputs;
 mod server;
+#[cfg(unix)]
+mod signals;
 mod sockets;
 mod sparks_values;
 mod start_is_refused;

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use millstream_streaming::testing::Driver;
+use millstream_streaming::testing::{Driver, batches};
 
 use crate::fed::fed_stream;
 use crate::live::{Counted, Counter};
@@ -66,6 +66,23 @@ fn a_window_keeps_what_it_needs_and_no_more() {
     step(&steps, 5);
     assert_eq!(counter.live(), 0);
     assert_eq!(counts.batches()[29..], [[3000], [2000], [1000], [0], [0], [0]]);
+}
+
+#[test]
+fn what_was_kept_of_a_batch_is_freed_with_it_unless_the_program_says_otherwise() {
+    for (unpersist, stays) in [("true", false), ("false", true)] {
+        let driver =
+            Driver::new(conf("local[1]").set("spark.streaming.unpersist", unpersist), SECOND).unwrap();
+        let (sender, rdds) = mpsc::channel();
+        driver.input(batches![[1], [2]]).persist().foreach_rdd(move |rdd| {
+            rdd.count()?;
+            sender.send(rdd.clone()).map_err(millstream_core::Error::user)
+        });
+        let steps = driver.start().unwrap();
+        step(&steps, 2);
+        let kept: Vec<_> = rdds.try_iter().map(|rdd| rdd.is_persisted()).collect();
+        assert_eq!(kept, [stays, true], "{unpersist}");
+    }
 }
 
 #[test]

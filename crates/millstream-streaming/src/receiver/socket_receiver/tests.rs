@@ -53,6 +53,7 @@ fn receive(address: SocketAddr, max_line_bytes: usize, max_backlog: usize) -> Fi
         blocks: BlockGeneratorConfig { block_interval: Duration::from_millis(1), queue_size: 10 },
         max_rate: None,
         initial_rate: None,
+        estimator: None,
         max_backlog,
         restart_delay: Duration::from_millis(1),
         stop_timeout: LONG,

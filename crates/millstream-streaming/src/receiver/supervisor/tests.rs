@@ -94,6 +94,7 @@ fn start(receiver: impl Receiver<u64>, max_backlog: usize, stop_timeout: Duratio
         blocks: BlockGeneratorConfig { block_interval: Duration::from_millis(100), queue_size: 10 },
         max_rate: None,
         initial_rate: None,
+        estimator: None,
         max_backlog,
         restart_delay: DELAY,
         stop_timeout,

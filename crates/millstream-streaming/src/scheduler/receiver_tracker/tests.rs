@@ -61,6 +61,7 @@ fn config() -> ReceiverConfig {
         blocks: BlockGeneratorConfig { block_interval: BATCH / 5, queue_size: 10 },
         max_rate: None,
         initial_rate: None,
+        estimator: None,
         max_backlog: 1 << 20,
         restart_delay: BATCH,
         stop_timeout: LONG,
@@ -186,6 +187,55 @@ fn a_rate_holds_a_receiver_back() {
     }
     storing.join().unwrap();
     assert!(tracker.stop(LONG));
+}
+
+#[test]
+fn rates_that_are_published_reach_the_receiver() {
+    let bus = Arc::new(ListenerBus::new());
+    let tracker = ReceiverTracker::new(Arc::new(ManualClock::new(0)), Arc::clone(&bus));
+    let (handles, _handed) = mpsc::channel();
+    let pid = PidRateEstimator::new(BATCH, 1.0, 0.0, 0.0, 50.0).unwrap();
+    let config = ReceiverConfig { max_rate: Some(250), estimator: Some(pid), ..config() };
+    tracker.register::<u64>(StreamId(0), Arc::new(Remote(Mutex::new(handles))), config);
+    tracker.start().unwrap();
+    let supervisor = Arc::clone(&lock(&tracker.supervisors)[0]);
+    let limit = || supervisor.generator().limiter().current_limit();
+    assert_eq!(limit(), Some(250));
+    // Batches of one second of work; the first one only teaches how fast they are.
+    for (batch, (records, rate)) in
+        [(100, 250), (100, 100), (200, 200), (300, 250), (10, 50)].into_iter().enumerate()
+    {
+        let time = Time::from_millis(1000 * (batch as i64 + 1));
+        let info = crate::listener::BatchInfo {
+            submission_time: time,
+            processing_start_time: Some(time),
+            processing_end_time: Some(time + BATCH),
+            stream_id_to_input_info: [(
+                StreamId(0),
+                crate::listener::StreamInputInfo::new(StreamId(0), records),
+            )]
+            .into(),
+            ..Default::default()
+        };
+        let (seen, is_seen) = mpsc::channel();
+        // Told after the controller, which came first.
+        let last = bus.add(Arc::new(Seen(seen))).unwrap();
+        bus.post(|| StreamingListenerEvent::BatchCompleted(info));
+        is_seen.recv_timeout(LONG).unwrap();
+        assert_eq!(limit(), Some(rate), "after batch {batch}");
+        bus.remove(last);
+    }
+    assert!(tracker.stop(LONG));
+    bus.stop();
+}
+
+/// Says when a batch was completed.
+struct Seen(Sender<()>);
+
+impl StreamingListener for Seen {
+    fn on_batch_completed(&self, _: &crate::listener::BatchInfo) {
+        self.0.send(()).unwrap();
+    }
 }
 
 #[test]

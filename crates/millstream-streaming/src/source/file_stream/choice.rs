@@ -15,10 +15,19 @@ const KEPT: usize = 10_000;
 pub enum FileChoice {
     /// It is part of the batch.
     Taken,
-    /// The filter does not want it; the default one wants no names that begin with `.` or `_`.
+    /// Its name begins with `.` or `_`, and the filter does not want it.
+    Hidden,
+    /// The filter does not want it.
     Filtered,
-    /// It was last changed at `changed`, not after `threshold`: before the stream was made, or so long ago that it may have
-    /// been forgotten. Move files there after the start, or use `existing`.
+    /// It was last changed at `changed`, before the stream was made at `start`. Move files there after the start, or use
+    /// `existing`.
+    BeforeStart {
+        /// When the file was last changed.
+        changed: Time,
+        /// When the stream was made.
+        start: Time,
+    },
+    /// It was last changed at `changed`, not after `threshold`: so long ago that it may have been taken and forgotten.
     TooOld {
         /// When the file was last changed.
         changed: Time,
@@ -27,6 +36,12 @@ pub enum FileChoice {
     },
     /// It was last changed at this time, after the batch: a later batch takes it.
     Later(Time),
+    /// It was written where it lies, so lately that it may not be complete: a later batch takes it. Move files there, which
+    /// is faster too, or lower `millstream.streaming.fileStream.settleTime`.
+    Unsettled {
+        /// When the file was last changed.
+        changed: Time,
+    },
     /// An earlier batch has taken it; changing a file does not bring it back.
     TakenBefore,
     /// It is a directory, and the stream is not recursive.

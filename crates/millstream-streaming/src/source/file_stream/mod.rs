@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use millstream_core::fs::{FileStatus, FixedFormat, FsPath, InputFormat, TextFormat};
 use millstream_core::operator::user_code;
-use millstream_core::{Rdd, settings};
+use millstream_core::{Rdd, ReadCounts, settings};
 
 pub use self::choice::{FileChoice, FileChoices};
 use self::selection::Selection;
@@ -17,7 +17,7 @@ use super::{Source, stream};
 use crate::context::StreamingContext;
 use crate::dstream::DStream;
 use crate::error::Result;
-use crate::graph::Graph;
+use crate::graph::{Counter, Graph};
 use crate::listener::StreamInputInfo;
 use crate::receiver::StreamId;
 use crate::time::Time;
@@ -86,8 +86,9 @@ impl FileStreamOptions {
 impl StreamingContext {
     /// Makes a stream of the lines of the text files that appear in a directory (or in the directories that a pattern names).
     ///
-    /// A file belongs to the batch in whose interval it was last changed, so it must appear whole: write it elsewhere on the
-    /// same file system and move it there. Files whose names begin with `.` or `_` are passed over, and so are those that
+    /// A file belongs to the batch in whose interval it was last changed, so it should appear whole: write it elsewhere on
+    /// the same file system and move it there. One that is written there is taken once it was left alone for
+    /// `millstream.streaming.fileStream.settleTime` (2 s), so that it is not read in part. Files whose names begin with `.` or `_` are passed over, and so are those that
     /// were changed before the start. A directory that is missing is looked for again in each batch.
     ///
     /// # Examples
@@ -164,7 +165,7 @@ impl StreamingContext {
     ///
     /// # Examples
     /// ```
-    /// use std::time::Duration;
+    /// use std::time::{Duration, UNIX_EPOCH};
     /// use millstream_core::Conf;
     /// use millstream_core::fs::TextFormat;
     /// use millstream_streaming::testing::Driver;
@@ -173,6 +174,7 @@ impl StreamingContext {
     /// # let directory = std::env::temp_dir().join(format!("file_stream_with-{}", std::process::id()));
     /// # std::fs::create_dir_all(&directory).unwrap();
     /// std::fs::write(directory.join("a.txt"), "to be\n").unwrap();
+    /// std::fs::File::open(directory.join("a.txt")).unwrap().set_modified(UNIX_EPOCH).unwrap(); // it is complete
     /// std::fs::write(directory.join("_b.txt"), "or not\n").unwrap();
     /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?; // its clock begins at 0, long before the files
     /// let choices = FileChoices::default();
@@ -182,7 +184,7 @@ impl StreamingContext {
     /// driver.run(1)?;
     /// assert_eq!(collected.batches(), [["to be"]]);
     /// let fates: Vec<_> = choices.latest().into_iter().map(|(path, choice)| (path.name().to_owned(), choice)).collect();
-    /// assert_eq!(fates, [("_b.txt".into(), FileChoice::Filtered), ("a.txt".into(), FileChoice::Taken)]);
+    /// assert_eq!(fates, [("_b.txt".into(), FileChoice::Hidden), ("a.txt".into(), FileChoice::Taken)]);
     /// # std::fs::remove_dir_all(&directory).unwrap();
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
@@ -209,16 +211,18 @@ impl StreamingContext {
         let conf = graph.context.conf();
         let path = FsPath::from_path(directory);
         let remember = conf.get(settings::FILE_STREAM_MIN_REMEMBER_DURATION);
-        let selection = path.as_ref().ok().zip(remember.as_ref().ok()).map(|(path, remember)| {
+        let settle = conf.get(settings::FILE_STREAM_SETTLE_TIME);
+        let durations = remember.as_ref().ok().zip(settle.as_ref().ok());
+        let selection = path.as_ref().ok().zip(durations).map(|(path, (remember, settle))| {
             // Whole batches, as in Spark.
             let interval = graph.batch_interval.as_millis().max(1);
             let batches = u32::try_from(remember.as_millis().div_ceil(interval)).unwrap_or(u32::MAX);
             let remember = graph.batch_interval.saturating_mul(batches);
-            Mutex::new(Selection::new(path.clone(), remember, graph.clock.now(), options))
+            Mutex::new(Selection::new(path.clone(), (remember, *settle), graph.clock.now(), options))
         });
         let source = Files { graph: Arc::clone(graph), id, format, selection };
         let stream = stream(graph, name, Location::caller(), id, source);
-        for problem in [path.err(), remember.err()].into_iter().flatten() {
+        for problem in [path.err(), remember.err(), settle.err()].into_iter().flatten() {
             graph.problem(stream.any().operator(), problem.to_string());
         }
         stream
@@ -240,16 +244,21 @@ impl<F: InputFormat> Source<F::Record> for Files<F> {
             selection.lock().unwrap_or_else(PoisonError::into_inner).select(&context.file_systems(), batch)
         });
         let names: Vec<String> = files.iter().map(|file| file.path.to_string()).collect();
+        let counts = context.register(ReadCounts::default(), None);
         let mut info = StreamInputInfo::new(self.id, 0);
         info.metadata.insert("files".into(), names.join(","));
         info.metadata.insert(StreamInputInfo::DESCRIPTION.into(), names.join("\n"));
-        self.graph.report_input(batch, info);
+        let counter = (!files.is_empty()).then(|| {
+            let counts = counts.clone();
+            Arc::new(move || counts.value()) as Counter
+        });
+        self.graph.report_input(batch, info, counter);
         // As if the program had made it: another process sees other files, and is to read these.
         let rdd = user_code(|| {
             if files.is_empty() {
                 context.empty_rdd()
             } else {
-                context.read_files_of(files, self.format.clone(), 1)
+                context.read_files_of(files, self.format.clone(), 1).counting_reads(&counts)
             }
         });
         Ok((rdd, None))

@@ -1,7 +1,7 @@
 //! Which files belong to a batch: the rules of Spark's `FileInputDStream`.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use millstream_core::fs::{FileStatus, FileSystem, FileSystems, FsPath, is_not_found};
 
@@ -12,6 +12,8 @@ pub(super) struct Selection {
     directory: FsPath,
     /// How long a file may be changed before its batch, and how long it is remembered that it was taken.
     remember: Duration,
+    /// How long a file that was written in its place must be left alone.
+    settle: Duration,
     /// Files must be changed after this; nothing for the first batch of a stream that takes what exists.
     start: Option<Time>,
     options: FileStreamOptions,
@@ -22,15 +24,21 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    pub(super) fn new(directory: FsPath, remember: Duration, now: Time, options: FileStreamOptions) -> Self {
+    pub(super) fn new(
+        directory: FsPath,
+        (remember, settle): (Duration, Duration),
+        now: Time,
+        options: FileStreamOptions,
+    ) -> Self {
         let start = if options.new_files_only { now } else { Time::from_millis(0) };
         let start = (!options.existing).then_some(start);
-        Selection { directory, remember, start, options, taken: BTreeMap::new(), readable: true }
+        Selection { directory, remember, settle, start, options, taken: BTreeMap::new(), readable: true }
     }
 
     /// Returns the files of a batch, the oldest first.
     pub(super) fn select(&mut self, systems: &FileSystems, batch: Time) -> Vec<FileStatus> {
-        let found = match systems.of(&self.directory).and_then(|system| self.list(&*system)) {
+        let system = systems.of(&self.directory);
+        let found = match system.clone().and_then(|system| self.list(&*system)) {
             Ok(found) => {
                 self.readable = true;
                 found
@@ -43,13 +51,19 @@ impl Selection {
             }
         };
         let oldest = batch - self.remember;
-        let threshold = self.start.map(|start| start.max(oldest));
+        let since = self.start.map(|start| Since { start, threshold: start.max(oldest) });
         self.start = Some(self.start.unwrap_or(oldest));
         self.taken.retain(|_, taken| *taken >= oldest);
         let mut choices = Vec::new();
         let mut files = Vec::new();
         for file in found {
-            let choice = self.choose(&file, threshold, batch);
+            let mut choice = self.choose(&file, since, batch);
+            // Looked at last: it is a call of the file system.
+            if choice == FileChoice::Taken
+                && system.as_ref().is_ok_and(|system| self.may_grow(&**system, &file))
+            {
+                choice = FileChoice::Unsettled { changed: modified(&file) };
+            }
             choices.push((file.path.clone(), choice.clone()));
             if choice == FileChoice::Taken {
                 // One from the future, taken with all that existed, must be remembered until its time has come and gone.
@@ -62,21 +76,32 @@ impl Selection {
         files
     }
 
-    fn choose(&self, file: &FileStatus, threshold: Option<Time>, batch: Time) -> FileChoice {
+    fn choose(&self, file: &FileStatus, since: Option<Since>, batch: Time) -> FileChoice {
         let changed = modified(file);
         if file.is_dir {
             FileChoice::Directory
         } else if !(self.options.filter)(&file.path) {
-            FileChoice::Filtered
+            if file.path.is_hidden() { FileChoice::Hidden } else { FileChoice::Filtered }
         } else if self.taken.contains_key(&file.path.to_string()) {
             FileChoice::TakenBefore
-        } else if let Some(threshold) = threshold.filter(|threshold| changed <= *threshold) {
-            FileChoice::TooOld { changed, threshold }
-        } else if changed > batch && threshold.is_some() {
+        } else if let Some(Since { start, threshold }) = since.filter(|since| changed <= since.threshold) {
+            if changed <= start {
+                FileChoice::BeforeStart { changed, start }
+            } else {
+                FileChoice::TooOld { changed, threshold }
+            }
+        } else if changed > batch && since.is_some() {
             FileChoice::Later(changed)
         } else {
             FileChoice::Taken
         }
+    }
+
+    /// Returns whether a file may still be being written; what is gone is not.
+    fn may_grow(&self, system: &dyn FileSystem, file: &FileStatus) -> bool {
+        // A time to come is as good as now.
+        let age = SystemTime::now().duration_since(file.modified).unwrap_or_default();
+        age < self.settle && system.was_written_in_place(file).unwrap_or(false)
     }
 
     /// Returns what lies in the directories that the path names.
@@ -103,6 +128,14 @@ impl Selection {
         }
         Ok(found)
     }
+}
+
+/// After what time a file must have been changed.
+#[derive(Clone, Copy)]
+struct Since {
+    start: Time,
+    /// The start, or later: what is older may have been taken and forgotten.
+    threshold: Time,
 }
 
 fn modified(file: &FileStatus) -> Time {
