@@ -26,6 +26,7 @@ use crate::storage::memory::Memory;
 use crate::task::BatchId;
 use crate::variables::named::NamedVariables;
 use crate::variables::{self, VariableId};
+use crate::worker_pool;
 
 /// How often a local task is tried unless the URL or `spark.task.maxFailures` says so; Spark's own number.
 const LOCAL_MAX_FAILURES: u32 = 1;
@@ -61,6 +62,12 @@ struct Inner {
     next_broadcast: AtomicU64,
     next_accumulator: AtomicU64,
     named_variables: NamedVariables,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        worker_pool::context_ended(self.number);
+    }
 }
 
 thread_local! {
@@ -162,9 +169,10 @@ impl Context {
         self.0.default_parallelism
     }
 
-    /// Cancels all jobs and refuses new ones.
+    /// Cancels all jobs and refuses new ones; closes what its tasks have left in a [`WorkerPool`](crate::WorkerPool).
     pub fn stop(&self) {
         self.0.engine.stop();
+        worker_pool::context_stopped(self.0.number);
     }
 
     /// Returns whether the context was stopped.

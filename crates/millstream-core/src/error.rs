@@ -76,6 +76,18 @@ pub enum Error {
     /// A user's closure returned an error.
     #[error("{0}")]
     User(Cause),
+    /// A pool of connections or the like could not give one.
+    #[error("{pool}, for {key}: {problem}; {remedy}")]
+    Pool {
+        /// The pool, with the place of its definition.
+        pool: String,
+        /// What was asked for.
+        key: String,
+        /// Why there is none.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
     /// A file or a socket could not be used.
     #[error("{what}: {source}")]
     Io {

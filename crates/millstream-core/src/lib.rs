@@ -57,6 +57,7 @@ pub mod stream;
 mod task;
 pub mod text;
 mod variables;
+mod worker_pool;
 
 pub use accumulator::{
     Accumulator, AccumulatorInfo, CollectionAccumulator, DoubleAccumulator, DoubleSum, LongAccumulator,
@@ -77,3 +78,4 @@ pub use storage::StorageLevel;
 pub use stream::Records;
 pub use task::{BatchId, TaskContext};
 pub use variables::named::SavedVariable;
+pub use worker_pool::{Made, WorkerPool};

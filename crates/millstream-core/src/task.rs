@@ -29,6 +29,7 @@ pub struct TaskContext(Arc<Inner>);
 
 struct Inner {
     id: TaskId,
+    context: u64,
     batch: Option<BatchId>,
     properties: LocalProperties,
     cancelled: Arc<AtomicBool>,
@@ -49,12 +50,13 @@ thread_local! {
 impl TaskContext {
     pub(crate) fn new(
         id: TaskId,
+        context: u64,
         batch: Option<BatchId>,
         properties: LocalProperties,
         cancelled: Arc<AtomicBool>,
         inputs: Vec<(ShuffleId, Arc<ShuffleOutputs>)>,
     ) -> Self {
-        TaskContext(Arc::new(Inner { id, batch, properties, cancelled, inputs }))
+        TaskContext(Arc::new(Inner { id, context, batch, properties, cancelled, inputs }))
     }
 
     /// Returns the task this thread is running, or nothing outside of tasks.
@@ -95,6 +97,11 @@ impl TaskContext {
     #[must_use]
     pub fn job_id(&self) -> JobId {
         self.0.id.job
+    }
+
+    /// Returns the number of the context that the task runs in.
+    pub(crate) fn context(&self) -> u64 {
+        self.0.context
     }
 
     /// Returns the batch and the output operation, if the task belongs to a stream.

@@ -25,6 +25,8 @@ pub(crate) fn serve_if_executor(graph: &Arc<Graph>) -> Result<()> {
     let mut to = connection;
     let operators = OfGraph(Arc::clone(graph));
     serve::serve(&graph.context, &operators, &mut from, &mut to)?;
+    // What tasks have left in worker pools is closed.
+    graph.context.stop();
     std::process::exit(0)
 }
 

@@ -1,4 +1,4 @@
-//! Sends the word counts of each batch to a second server, over one connection per partition.
+//! Sends the word counts of each batch to a second server, each partition over a connection that is kept for the next.
 //!
 //! `millstream nc 9999` to type words, `millstream nc 9998` to see what arrives, then
 //! `millstream run-example streaming.ConnectionPerPartition localhost 9999 localhost:9998`.
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use millstream::prelude::*;
 
-/// Sends the word counts of each batch to a second server, over one connection per partition.
+/// Sends the word counts of each batch to a second server, each partition over a connection that is kept for the next.
 #[derive(Parser)]
 struct Arguments {
     /// The host of the server with the text, e.g. localhost.
@@ -23,6 +23,10 @@ struct Arguments {
     #[arg(long, default_value = "1s", value_parser = millstream::parse_duration)]
     interval: Duration,
 }
+
+/// The connections of this process: made when they are first needed, used for many batches.
+static SINKS: WorkerPool<String, TcpStream> =
+    WorkerPool::new(|address| Ok(TcpStream::connect(address)?)).alive(is_open);
 
 fn main() -> ExitCode {
     millstream_examples::run(connection_per_partition)
@@ -42,11 +46,19 @@ fn connection_per_partition(conf: Conf, arguments: Arguments) -> Result<()> {
             if counts.peek().is_none() {
                 return Ok(());
             }
-            let mut connection = BufWriter::new(TcpStream::connect(sink)?);
-            counts.try_for_each(|(word, count)| writeln!(connection, "{word} {count}"))?;
-            connection.flush()
+            SINKS.with(sink, |connection| {
+                let mut connection = BufWriter::new(connection);
+                counts.try_for_each(|(word, count)| writeln!(connection, "{word} {count}"))?;
+                connection.flush()
+            })
         })
     });
 
     context.start()?.await_termination()
+}
+
+/// Returns whether the other side has not closed the connection; it is expected to send nothing.
+fn is_open(connection: &mut TcpStream) -> bool {
+    let open = connection.set_nonblocking(true).is_ok() && !matches!(connection.peek(&mut [0]), Ok(0));
+    open && connection.set_nonblocking(false).is_ok()
 }

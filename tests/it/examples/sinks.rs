@@ -4,7 +4,7 @@ use super::{LIMIT, Server, counts, example, licence, reaches};
 use crate::programs::{Program, ScratchFolder};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, Shutdown, TcpListener};
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -73,32 +73,42 @@ fn saved(folder: &Path) -> HashMap<String, u64> {
 }
 
 #[test]
-fn the_sink_sees_a_connection_per_partition() {
+fn the_sink_sees_connections_that_are_kept_from_batch_to_batch() {
     let sink = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = sink.local_addr().unwrap().to_string();
-    let (send, connections) = channel();
+    let (connected, connections) = channel();
+    let (send, lines) = channel();
     std::thread::spawn(move || {
-        for connection in sink.incoming() {
-            let lines: Vec<String> =
-                BufReader::new(connection.unwrap()).lines().map(Result::unwrap).collect();
-            if send.send(lines).is_err() {
-                break;
-            }
+        for connection in sink.incoming().map(Result::unwrap) {
+            connected.send(connection.try_clone().unwrap()).unwrap();
+            let send = send.clone();
+            std::thread::spawn(move || {
+                let lines = BufReader::new(connection).lines().map_while(Result::ok);
+                lines.for_each(|line| send.send(line).unwrap());
+            });
         }
     });
     let server = Server::new();
     let arguments = ["127.0.0.1", &server.port(), &address, "--interval", "200ms", "--master", "local[2]"];
     let _program = Program::start(&mut example("connection_per_partition", &arguments));
-    // One line is one record and lies in one batch, which has as many partitions as there are workers.
-    let words: Vec<String> = (0..1000).map(|n| format!("word-{n}")).collect();
-    writeln!(server.accept(), "{}", words.join(" ")).unwrap();
-    let both = [0, 1].map(|_| connections.recv_timeout(LIMIT).unwrap());
-    assert!(both.iter().all(|lines| lines.len() > 100), "{:?}", both.each_ref().map(Vec::len));
-    let mut arrived: Vec<String> = both.concat();
-    let mut expected: Vec<String> = words.iter().map(|word| format!("{word} 1")).collect();
-    arrived.sort();
-    expected.sort();
-    assert_eq!(arrived, expected);
+    let mut client = server.accept();
+    let mut open = Vec::new();
+    for round in 0..6 {
+        // One line is one record and lies in one batch, which has as many partitions as there are workers.
+        let words: Vec<String> = (0..100).map(|n| format!("word-{round}-{n}")).collect();
+        writeln!(client, "{}", words.join(" ")).unwrap();
+        let mut arrived: Vec<String> = words.iter().map(|_| lines.recv_timeout(LIMIT).unwrap()).collect();
+        let mut expected: Vec<String> = words.iter().map(|word| format!("{word} 1")).collect();
+        arrived.sort();
+        expected.sort();
+        assert_eq!(arrived, expected);
+        open.extend(connections.try_iter());
+        // One at least, and no more than tasks that run at once; after the third round they are new ones.
+        assert!((1..=2).contains(&open.len()), "{} connections in round {round}", open.len());
+        if round == 2 {
+            open.drain(..).for_each(|connection| connection.shutdown(Shutdown::Both).unwrap());
+        }
+    }
 }
 
 #[test]

@@ -94,7 +94,9 @@ impl Task {
     /// # Errors
     /// What the operator at work failed with.
     pub fn run(self) -> Result<Output, TaskFailure> {
-        let context = TaskContext::new(self.id, self.batch, self.properties, self.cancelled, self.inputs);
+        let number = self.work.rdd().info().context.number();
+        let context =
+            TaskContext::new(self.id, number, self.batch, self.properties, self.cancelled, self.inputs);
         let run = || {
             context.check_cancelled()?;
             self.work.run(self.id.partition, &context)

@@ -32,6 +32,7 @@ mod saving;
 mod sorting;
 mod sources;
 mod variables;
+mod worker_pools;
 
 use millstream_core::{Conf, Context, Data, Rdd};
 

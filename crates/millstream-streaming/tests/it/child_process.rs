@@ -4,10 +4,13 @@
 //! serves the driver and never returns.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
-use millstream_core::{Conf, Context, Data};
+use millstream_core::{Conf, Context, Data, WorkerPool};
 use millstream_streaming::listener::{BatchInfo, StreamingListener};
 use millstream_streaming::testing::{Driver, batches};
 use millstream_streaming::{DStream, RddQueue, Time};
@@ -380,4 +383,45 @@ fn files_are_counted_where_they_are_read() {
     assert_eq!(all.batches(), batches![["to", "be", "or"], []]);
     assert_eq!(words.batches(), batches![[3], [0]]);
     assert_eq!(*records.0.lock().unwrap(), [3, 0]);
+}
+
+/// The connections of a process, be it driver or executor.
+static CONNECTIONS: WorkerPool<String, TcpStream> =
+    WorkerPool::new(|address| Ok(TcpStream::connect(address)?)).max(1).idle(Duration::from_secs(3600));
+
+#[test]
+fn each_process_has_a_worker_pool_of_its_own() {
+    let (context, executor) = context("each_process_has_a_worker_pool_of_its_own");
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    let driver = Driver::on(&context, SECOND).unwrap();
+    let input: Vec<Vec<u32>> = (0..8).map(|batch| (batch * 10..batch * 10 + 10).collect()).collect();
+    driver.input(input).repartition(4).foreach_rdd(move |rdd| {
+        rdd.foreach_partition_env(address.clone(), |address, mut records| {
+            let me = std::process::id();
+            CONNECTIONS.with(address, |connection| records.try_for_each(|n| writeln!(connection, "{me} {n}")))
+        })
+    });
+    let steps = driver.start().unwrap();
+    let executor = executor.expect("an executor does not come here");
+    step(&steps, 8);
+    let processes: BTreeSet<u32> = executor.process_ids().into_iter().collect();
+    // The end of the processes is that of their connections.
+    drop((steps, context, executor));
+    server.set_nonblocking(true).unwrap();
+    let connections: Vec<_> = std::iter::from_fn(|| server.accept().ok()).collect();
+    assert!((1..=PROCESSES).contains(&connections.len()), "{} connections", connections.len());
+    let mut received = Vec::new();
+    for (connection, _) in connections {
+        connection.set_nonblocking(false).unwrap();
+        let lines: Vec<String> = BufReader::new(connection).lines().map(Result::unwrap).collect();
+        let (by, numbers): (BTreeSet<u32>, Vec<u32>) = lines
+            .iter()
+            .map(|line| line.split_once(' ').unwrap())
+            .map(|(process, n)| (process.parse::<u32>().unwrap(), n.parse::<u32>().unwrap()))
+            .unzip();
+        assert!(by.len() == 1 && by.is_subset(&processes), "{by:?} of {processes:?}");
+        received.extend(numbers);
+    }
+    assert_eq!(sorted(received), (0..80).collect::<Vec<_>>());
 }
