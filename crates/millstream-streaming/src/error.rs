@@ -68,6 +68,47 @@ pub enum Error {
         /// The stream of the receiver.
         stream: StreamId,
     },
+    /// A file that the streams are to be recovered from is not as it was written.
+    #[error("{file}: {problem}; {remedy}")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong with it, and where.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Another live process writes into the checkpoint directory.
+    #[error("the checkpoint directory {directory} is in use by {by}; stop that process, or choose another directory")]
+    DirectoryInUse {
+        /// The directory.
+        directory: String,
+        /// The process.
+        by: String,
+    },
+    /// There is nothing to recover from.
+    #[error(
+        "there is no checkpoint in {directory}; check the directory, or use `get_or_create`, which starts anew where \
+         there is none"
+    )]
+    NoCheckpoint {
+        /// The directory.
+        directory: String,
+    },
+    /// The program keeps something else than the checkpoint holds; nothing was run.
+    #[error(
+        "the checkpoint of {time} in {directory} does not fit the program:\n{}\nchange the program, or give up what is \
+         listed with millstream.recovery.allowStateLoss=true",
+        .differences.iter().map(|difference| format!("  - {difference}")).collect::<Vec<_>>().join("\n")
+    )]
+    Differences {
+        /// The directory.
+        directory: String,
+        /// The last batch of the checkpoint.
+        time: Time,
+        /// What differs, an operator each.
+        differences: Vec<String>,
+    },
     /// The operating system gave no more threads.
     #[error("can not start the thread `{name}`: {source}; raise the limit of threads (`ulimit -u`)")]
     Thread {
@@ -90,6 +131,20 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
+    /// Returns the exit code with which a program that failed by this error should end: 3 if it does not fit its checkpoint,
+    /// else 1.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::Error;
+    /// let error = Error::NoCheckpoint { directory: "/data/checkpoints".into() };
+    /// assert_eq!(error.exit_code(), 1);
+    /// ```
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Error::Differences { .. }) { 3 } else { 1 }
+    }
+
     /// Describes a panic of a user's closure on the driver.
     pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
         let text = panic.downcast_ref::<String>().map(String::as_str);

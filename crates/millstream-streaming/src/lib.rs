@@ -39,6 +39,7 @@ pub mod listener;
 mod output;
 pub mod rate;
 pub mod receiver;
+mod recovery;
 mod recurring_timer;
 mod running;
 mod scheduler;

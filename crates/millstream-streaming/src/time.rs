@@ -210,9 +210,9 @@ mod tests {
     fn sequences() {
         let until = |end, step| at(1000).until(at(end), ms(step)).map(Time::as_millis).collect::<Vec<_>>();
         assert_eq!(until(1100, 100), [1000]);
-        assert_eq!(until(1000, 100), []);
+        assert_eq!(until(1000, 100), [0_i64; 0]);
         assert_eq!(until(1100, 30), [1000, 1030, 1060, 1090]);
-        assert_eq!(until(900, 30), []);
+        assert_eq!(until(900, 30), [0_i64; 0]);
         let to = |end, step| at(1000).to(at(end), ms(step)).map(Time::as_millis).collect::<Vec<_>>();
         assert_eq!(to(1100, 100), [1000, 1100]);
         assert_eq!(to(1000, 100), [1000]);

@@ -312,5 +312,5 @@ fn a_receiver_that_does_not_end_is_refused_and_left_alone() {
         Ok(Err(Error::ReceiverStopped { stream: StreamId(0) }))
     ));
     fixture.expect(&["started 0", "stopped Stopped by driver: "]);
-    assert_eq!(*fixture.records.borrow(), []);
+    assert_eq!(*fixture.records.borrow(), [0_u64; 0]);
 }

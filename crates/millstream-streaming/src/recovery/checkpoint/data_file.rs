@@ -1,0 +1,105 @@
+//! Files of bytes that manifests name: compressed, with a checksum.
+
+use std::io::{self, Read, Write};
+
+use millstream_core::fs::{FileSystem, FsPath, failed};
+
+use super::manifest::SavedFile;
+use crate::error::{Error, Result};
+use crate::recovery::failpoint;
+
+/// The last byte is the version of the format.
+const MAGIC: [u8; 8] = *b"MSCHK\r\n\x01";
+
+/// The magic, and the length before compression.
+const HEAD: usize = 16;
+
+/// The fastest level: a checkpoint must not hold up the batches.
+const LEVEL: i32 = 1;
+
+/// Writes a data file; it is visible as a whole or not at all.
+///
+/// # Errors
+/// If it can not be written.
+pub(crate) fn write(
+    system: &dyn FileSystem,
+    directory: &FsPath,
+    name: &str,
+    content: &[u8],
+) -> Result<SavedFile> {
+    let path = directory.join(name);
+    let mut bytes = Vec::from(MAGIC);
+    bytes.extend((content.len() as u64).to_le_bytes());
+    bytes.extend(zstd::bulk::compress(content, LEVEL).map_err(|error| failed("compressing", &path, error))?);
+    let saved =
+        SavedFile { name: name.to_owned(), bytes: bytes.len() as u64, crc32: crc32fast::hash(&bytes) };
+    failpoint::reach("state-before-write");
+    let mut writer = system.create(&path)?;
+    writer.write_all(&bytes).map_err(|error| failed("writing", &path, error))?;
+    failpoint::reach("state-before-publish");
+    writer.publish()?;
+    failpoint::reach("state-after-publish");
+    Ok(saved)
+}
+
+/// Reads a data file that a manifest names.
+///
+/// # Errors
+/// If it is missing, can not be read, or is not as it was written.
+pub(crate) fn read(system: &dyn FileSystem, directory: &FsPath, saved: &SavedFile) -> Result<Vec<u8>> {
+    let path = directory.join(&saved.name);
+    let mut bytes = Vec::new();
+    let mut file = system.open(&system.status(&path)?, 0)?;
+    file.read_to_end(&mut bytes).map_err(|error| failed("reading", &path, error))?;
+    let damaged = |problem: &str| Error::Damaged {
+        file: path.to_string(),
+        problem: problem.to_owned(),
+        remedy: "bring the file back from a copy, or start from another savepoint".into(),
+    };
+    if bytes.len() as u64 != saved.bytes || crc32fast::hash(&bytes) != saved.crc32 {
+        return Err(damaged("the file is not as it was written: its length or checksum is wrong"));
+    }
+    let Some((head, compressed)) = bytes.split_at_checked(HEAD) else {
+        return Err(damaged("the file is too short to be one of a checkpoint"));
+    };
+    if head[..MAGIC.len()] != MAGIC {
+        return Err(damaged("the file is none of a checkpoint, or of another version"));
+    }
+    let length = head.get(MAGIC.len()..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
+    let length = usize::try_from(length.unwrap_or_default()).unwrap_or(usize::MAX);
+    let mut content = Vec::new();
+    let unpacked = zstd::Decoder::new(compressed)
+        .and_then(|decoder| decoder.take(length as u64).read_to_end(&mut content))
+        .and_then(|read| if read == length { Ok(()) } else { Err(io::Error::other("too short")) });
+    unpacked.map_err(|error| damaged(&format!("the file can not be unpacked: {error}")))?;
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use millstream_core::fs::LocalFs;
+
+    use super::*;
+
+    #[test]
+    fn is_read_as_it_was_written_and_told_when_it_was_changed() {
+        let place = std::env::temp_dir().join(format!("data-file-{}", std::process::id()));
+        let directory = FsPath::from_path(&place).unwrap();
+        let content = b"to be or not to be, ".repeat(100);
+        let saved = write(&LocalFs, &directory, "state/one", &content).unwrap();
+        assert!(saved.bytes < 100);
+        assert_eq!(read(&LocalFs, &directory, &saved).unwrap(), content);
+        let empty = write(&LocalFs, &directory, "state/empty", &[]).unwrap();
+        assert_eq!(read(&LocalFs, &directory, &empty).unwrap(), b"");
+        let bytes = std::fs::read(place.join("state/one")).unwrap();
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            std::fs::write(place.join("state/one"), &flipped).unwrap();
+            let error = read(&LocalFs, &directory, &saved).unwrap_err().to_string();
+            assert!(error.contains("state/one: the file is not as it was written"), "{error}");
+        }
+        std::fs::remove_dir_all(&place).unwrap();
+        assert!(read(&LocalFs, &directory, &saved).is_err());
+    }
+}

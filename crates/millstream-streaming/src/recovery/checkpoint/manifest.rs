@@ -1,0 +1,195 @@
+//! What a checkpoint says: a small file of JSON.
+//!
+//! The first line is the manifest, the second its checksum. It holds no code: the graph is always built by the program, and
+//! what is said here is bound to it by the ids of operators.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::recovery::write_ahead_log::LogPosition;
+use crate::time::Time;
+
+/// The version of the format; a manifest of a later one is refused.
+pub(crate) const FORMAT: u32 = 1;
+
+/// How far a program has come, and what it needs to go on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    pub(crate) format: u32,
+    /// The run of the program, together with those that were recovered from it.
+    pub(crate) generation: u64,
+    /// Counts the manifests of a generation: the largest is the newest.
+    pub(crate) sequence: u64,
+    /// The name of the program.
+    pub(crate) program: String,
+    /// The last batch that was generated.
+    pub(crate) time: Time,
+    /// The first batch time of the generation less the interval.
+    pub(crate) zero: Time,
+    pub(crate) batch_interval_ms: u64,
+    /// All settings of the run.
+    pub(crate) settings: BTreeMap<String, String>,
+    /// The operators that keep something.
+    pub(crate) operators: Vec<SavedOperator>,
+    /// The batches that were generated and not completed.
+    pub(crate) pending: BTreeSet<Time>,
+    /// By batch and source: what the batch was made of. Of all batches that windows and states may still ask for.
+    pub(crate) inputs: Inputs,
+    /// The last record of the log of received blocks.
+    pub(crate) block_log: Option<LogPosition>,
+    /// Named accumulators.
+    pub(crate) accumulators: BTreeMap<String, Value>,
+    /// Named broadcasts, in postcard's encoding.
+    pub(crate) broadcasts: BTreeMap<String, Vec<u8>>,
+}
+
+/// By batch and by the id of the source: what a batch was made of, in words that only the source knows.
+pub(crate) type Inputs = BTreeMap<Time, BTreeMap<String, Value>>;
+
+/// An operator that keeps something across batches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SavedOperator {
+    /// Its stable id.
+    pub(crate) id: String,
+    /// The method, e.g. `update_state_by_key`.
+    pub(crate) name: String,
+    /// The place of its call.
+    pub(crate) place: String,
+    /// The types it keeps; none for a source.
+    pub(crate) schema: Option<String>,
+    /// The batch whose state the files hold; none while nothing was saved.
+    pub(crate) version: Option<Time>,
+    /// A snapshot and the changes since, in order.
+    pub(crate) files: Vec<SavedFile>,
+}
+
+/// A data file, named from the checkpoint directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SavedFile {
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) crc32: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Checksum {
+    crc32: u32,
+}
+
+impl Manifest {
+    /// Returns the oldest batch that is needed to go on from here.
+    pub(crate) fn oldest_needed(&self) -> Time {
+        let first_input = self.inputs.keys().next().copied();
+        let first_pending = self.pending.first().copied();
+        [first_input, first_pending].into_iter().flatten().min().unwrap_or(self.time)
+    }
+
+    /// Writes the manifest as a file holds it.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut bytes = serde_json::to_vec(self)?;
+        let checksum = Checksum { crc32: crc32fast::hash(&bytes) };
+        bytes.push(b'\n');
+        bytes.extend(serde_json::to_vec(&checksum)?);
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// Reads what a file holds; says why if that is no whole manifest.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let text = bytes.strip_suffix(b"\n").ok_or("it was not written to the end")?;
+        let end = text.iter().position(|byte| *byte == b'\n').ok_or("it was not written to the end")?;
+        let (manifest, checksum) = (&text[..end], &text[end + 1..]);
+        let checksum: Checksum =
+            serde_json::from_slice(checksum).map_err(|error| format!("its checksum can not be read: {error}"))?;
+        if crc32fast::hash(manifest) != checksum.crc32 {
+            return Err("its checksum is wrong".into());
+        }
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let broken = |error| format!("it can not be read: {error}");
+        let Format { format } = serde_json::from_slice(manifest).map_err(broken)?;
+        if format > FORMAT {
+            return Err(format!("it is of format {format}, and this version reads formats up to {FORMAT}"));
+        }
+        serde_json::from_slice(manifest).map_err(broken)
+    }
+}
+
+#[cfg(test)]
+impl Manifest {
+    /// Makes a manifest of nothing but its numbers.
+    pub(crate) fn of(generation: u64, sequence: u64, time: i64) -> Self {
+        Manifest {
+            format: FORMAT,
+            generation,
+            sequence,
+            program: "test".into(),
+            time: Time::from_millis(time),
+            zero: Time::from_millis(0),
+            batch_interval_ms: 1000,
+            settings: BTreeMap::new(),
+            operators: Vec::new(),
+            pending: BTreeSet::new(),
+            inputs: BTreeMap::new(),
+            block_log: None,
+            accumulators: BTreeMap::new(),
+            broadcasts: BTreeMap::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Manifest {
+        let at = Time::from_millis;
+        let mut manifest = Manifest::of(2, 7, 5000);
+        manifest.settings.insert("spark.app.name".into(), "test".into());
+        manifest.pending.extend([at(4000), at(5000)]);
+        manifest.inputs.entry(at(3000)).or_default().insert("file_stream".into(), serde_json::json!(["a", 1]));
+        manifest.broadcasts.insert("words".into(), vec![1, 2, 255]);
+        manifest.operators.push(SavedOperator {
+            id: "file_stream/map_with_state".into(),
+            name: "map_with_state".into(),
+            place: "src/main.rs:1:2".into(),
+            schema: Some("(String, u64)".into()),
+            version: Some(at(3000)),
+            files: vec![SavedFile { name: "state/1".into(), bytes: 3, crc32: 9 }],
+        });
+        manifest
+    }
+
+    #[test]
+    fn is_read_as_it_was_written() {
+        let manifest = sample();
+        assert_eq!(Manifest::from_bytes(&manifest.to_bytes().unwrap()), Ok(manifest.clone()));
+        assert_eq!(manifest.oldest_needed(), Time::from_millis(3000));
+        assert_eq!(Manifest::of(1, 1, 5000).oldest_needed(), Time::from_millis(5000));
+    }
+
+    #[test]
+    fn one_that_is_torn_or_changed_anywhere_is_not_read() {
+        let bytes = sample().to_bytes().unwrap();
+        for length in 0..bytes.len() {
+            assert!(Manifest::from_bytes(&bytes[..length]).is_err(), "torn at {length}");
+        }
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            assert!(Manifest::from_bytes(&flipped).is_err(), "flipped at {at}");
+        }
+    }
+
+    #[test]
+    fn one_of_a_later_format_says_so() {
+        let mut manifest = sample();
+        manifest.format = FORMAT + 1;
+        let error = Manifest::from_bytes(&manifest.to_bytes().unwrap()).unwrap_err();
+        assert_eq!(error, "it is of format 2, and this version reads formats up to 1");
+    }
+}

@@ -1,0 +1,341 @@
+//! The manifests of a directory: the newest intact one counts, older ones are kept for when it is not.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use millstream_core::fs::{FileSystem, FsPath, failed, is_not_found};
+
+use super::manifest::Manifest;
+use crate::error::{Error, Result};
+use crate::recovery::failpoint;
+use crate::time::Time;
+
+const PREFIX: &str = "checkpoint-";
+
+/// Where data files lie.
+pub(crate) const STATE: &str = "state";
+
+/// How many manifests of a generation are kept, as in Spark.
+const RETAINED: usize = 10;
+
+/// How many manifests may be tried to write before it is an error, as in Spark.
+const TRIES: u32 = 3;
+
+/// What a directory holds.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The intact manifests, the newest last.
+    pub(crate) intact: Vec<(FsPath, Manifest)>,
+    /// Those that can not be read, and why.
+    pub(crate) broken: Vec<(FsPath, String)>,
+}
+
+impl Found {
+    /// Looks through a directory; one that is missing is empty.
+    ///
+    /// # Errors
+    /// If it can not be read.
+    pub(crate) fn look(system: &dyn FileSystem, directory: &FsPath) -> Result<Self> {
+        let files = match system.list(directory) {
+            Err(error) if is_not_found(&error) => return Ok(Found::default()),
+            files => files?,
+        };
+        let mut found = Found::default();
+        for file in files.into_iter().filter(|file| time_of(file.path.name()).is_some()) {
+            let mut bytes = Vec::new();
+            let opened = system.open(&file, 0);
+            let read = opened.map_err(|error| error.to_string()).and_then(|mut opened| {
+                opened.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+                Manifest::from_bytes(&bytes)
+            });
+            match read {
+                Ok(manifest) => found.intact.push((file.path, manifest)),
+                Err(problem) => found.broken.push((file.path, problem)),
+            }
+        }
+        found.intact.sort_by_key(|(_, manifest)| (manifest.generation, manifest.sequence));
+        Ok(found)
+    }
+
+    /// Returns the newest intact manifest, and says which newer ones were passed over.
+    ///
+    /// # Errors
+    /// If there are manifests and none can be read.
+    pub(crate) fn newest(&self, directory: &FsPath) -> Result<Option<&Manifest>> {
+        let newest = self.intact.last().map(|(_, manifest)| manifest);
+        match newest {
+            Some(newest) => {
+                for (path, problem) in &self.broken {
+                    tracing::warn!("{path} is passed over: {problem}; recovering from that of {}", newest.time);
+                }
+            }
+            None if !self.broken.is_empty() => {
+                let listed = self.broken.iter().map(|(path, problem)| format!("{}: {problem}", path.name()));
+                return Err(Error::Damaged {
+                    file: directory.to_string(),
+                    problem: format!("no checkpoint can be read ({})", listed.collect::<Vec<_>>().join(", ")),
+                    remedy: "bring a file back from a copy, or start anew in another directory".into(),
+                });
+            }
+            None => {}
+        }
+        Ok(newest)
+    }
+
+    /// Returns a generation that nothing in the directory belongs to.
+    pub(crate) fn next_generation(&self) -> u64 {
+        let last = self.intact.last().map_or(0, |(_, manifest)| manifest.generation);
+        // A broken manifest may have been of any generation after it.
+        last + 1 + self.broken.len() as u64
+    }
+}
+
+/// Returns the batch time that the name of a manifest says; nothing if it is not the name of one.
+fn time_of(name: &str) -> Option<Time> {
+    let rest = name.strip_prefix(PREFIX)?;
+    let (millis, number) = rest.split_once('.').unwrap_or((rest, "0"));
+    number.parse::<u64>().ok()?;
+    millis.parse().ok().map(Time::from_millis)
+}
+
+/// Writes the manifests of one generation.
+pub(crate) struct CheckpointStore {
+    system: Arc<dyn FileSystem>,
+    directory: FsPath,
+    pub(crate) generation: u64,
+    next_sequence: u64,
+    /// The manifests of the generation, the oldest first.
+    own: VecDeque<Kept>,
+}
+
+struct Kept {
+    path: FsPath,
+    oldest_needed: Time,
+    files: BTreeSet<String>,
+}
+
+impl Kept {
+    fn new(path: FsPath, manifest: &Manifest) -> Self {
+        let files = manifest.operators.iter().flat_map(|operator| &operator.files);
+        let files = files.map(|file| file.name.clone()).collect();
+        Kept { path, oldest_needed: manifest.oldest_needed(), files }
+    }
+}
+
+impl CheckpointStore {
+    /// Goes on with a generation, or begins one.
+    pub(crate) fn new(
+        system: Arc<dyn FileSystem>,
+        directory: FsPath,
+        found: &Found,
+        recovered: Option<&Manifest>,
+    ) -> Self {
+        let generation = recovered.map_or_else(|| found.next_generation(), |manifest| manifest.generation);
+        let own = found.intact.iter().filter(|(_, manifest)| manifest.generation == generation);
+        CheckpointStore {
+            next_sequence: recovered.map_or(0, |manifest| manifest.sequence + 1 + found.broken.len() as u64),
+            own: own.map(|(path, manifest)| Kept::new(path.clone(), manifest)).collect(),
+            system,
+            directory,
+            generation,
+        }
+    }
+
+    /// Publishes a manifest, and deletes those of this generation that are too many.
+    ///
+    /// # Errors
+    /// If it can not be written; what is there stays.
+    pub(crate) fn publish(&mut self, mut manifest: Manifest) -> Result<()> {
+        manifest.generation = self.generation;
+        manifest.sequence = self.next_sequence;
+        let bytes = manifest.to_bytes().map_err(|error| Error::Damaged {
+            file: self.directory.to_string(),
+            problem: format!("a checkpoint can not be written as JSON: {error}"),
+            remedy: "this is a defect of Millstream".into(),
+        })?;
+        let mut tried = 1;
+        let path = loop {
+            match self.write(manifest.time, &bytes) {
+                Ok(path) => break path,
+                Err(error) if tried == TRIES => return Err(error),
+                Err(error) => tracing::warn!("writing a checkpoint failed ({tried} of {TRIES}): {error}"),
+            }
+            tried += 1;
+        };
+        self.next_sequence += 1;
+        self.own.push_back(Kept::new(path, &manifest));
+        self.clean();
+        Ok(())
+    }
+
+    /// Returns the oldest batch that any manifest that is kept needs: what is older may be cleaned.
+    pub(crate) fn oldest_needed(&self) -> Time {
+        self.own.iter().map(|kept| kept.oldest_needed).min().unwrap_or_default()
+    }
+
+    fn write(&self, time: Time, bytes: &[u8]) -> Result<FsPath> {
+        for number in 0_u64.. {
+            let name = format!("{PREFIX}{}", time.as_millis());
+            let name = if number == 0 { name } else { format!("{name}.{number}") };
+            let path = self.directory.join(&name);
+            if self.system.exists(&path)? {
+                continue;
+            }
+            failpoint::reach("checkpoint-before-write");
+            let mut writer = self.system.create(&path)?;
+            writer.write_all(bytes).map_err(|error| failed("writing", &path, error))?;
+            failpoint::reach("checkpoint-before-publish");
+            if writer.publish_new()? {
+                failpoint::reach("checkpoint-after-publish");
+                return Ok(path);
+            }
+        }
+        Ok(self.directory.clone())
+    }
+
+    /// Deletes the oldest manifests, and the data files that no other names. What can not be deleted costs room only.
+    fn clean(&mut self) {
+        while self.own.len() > RETAINED {
+            let Some(old) = self.own.pop_front() else { return };
+            failpoint::reach("checkpoint-before-clean");
+            let needed = |file: &String| self.own.iter().any(|kept| kept.files.contains(file));
+            let unneeded = old.files.iter().filter(|file| !needed(file)).map(|file| self.directory.join(file));
+            // The manifest first: one whose data is gone must not be found.
+            for path in [old.path.clone()].into_iter().chain(unneeded) {
+                if let Err(error) = self.system.delete(&path) {
+                    tracing::warn!("an old file of a checkpoint is left over: {error}");
+                }
+            }
+            failpoint::reach("checkpoint-after-clean");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use millstream_core::fs::LocalFs;
+
+    use super::super::data_file;
+    use super::super::manifest::SavedOperator;
+    use super::*;
+
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            Scratch(std::env::temp_dir().join(format!("store-{name}-{}", std::process::id())))
+        }
+
+        fn path(&self) -> FsPath {
+            FsPath::from_path(&self.0).unwrap()
+        }
+
+        fn found(&self) -> Found {
+            Found::look(&LocalFs, &self.path()).unwrap()
+        }
+
+        fn store(&self, recover: bool) -> CheckpointStore {
+            let found = self.found();
+            let recovered = found.newest(&self.path()).unwrap().filter(|_| recover);
+            CheckpointStore::new(Arc::new(LocalFs), self.path(), &found, recovered)
+        }
+
+        fn names(&self) -> Vec<String> {
+            let names = std::fs::read_dir(&self.0).unwrap();
+            let mut names: Vec<_> =
+                names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn newest(scratch: &Scratch) -> Option<(u64, u64, i64)> {
+        let found = scratch.found();
+        let newest = found.newest(&scratch.path()).unwrap();
+        newest.map(|manifest| (manifest.generation, manifest.sequence, manifest.time.as_millis()))
+    }
+
+    #[test]
+    fn ten_are_kept_and_the_newest_is_found() {
+        let scratch = Scratch::new("kept");
+        assert_eq!(newest(&scratch), None);
+        let mut store = scratch.store(false);
+        for batch in 1..=8 {
+            store.publish(Manifest::of(0, 0, batch * 1000)).unwrap();
+            store.publish(Manifest::of(0, 0, batch * 1000)).unwrap();
+        }
+        let names = scratch.names();
+        assert_eq!(names.len(), 10);
+        assert_eq!(names[..3], ["checkpoint-4000", "checkpoint-4000.1", "checkpoint-5000"]);
+        assert_eq!(newest(&scratch), Some((1, 15, 8000)));
+        let mut recovered = scratch.store(true);
+        recovered.publish(Manifest::of(0, 0, 9000)).unwrap();
+        assert_eq!(newest(&scratch), Some((1, 16, 9000)));
+        assert_eq!(scratch.names().len(), 10);
+    }
+
+    #[test]
+    fn one_that_is_torn_falls_back_to_the_one_before() {
+        let scratch = Scratch::new("torn");
+        let mut store = scratch.store(false);
+        for time in [1000, 2000] {
+            store.publish(Manifest::of(0, 0, time)).unwrap();
+        }
+        let path = scratch.0.join("checkpoint-2000");
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        assert_eq!(newest(&scratch), Some((1, 0, 1000)));
+        // What is written next is newer than the broken one could be, and does not take its name.
+        let mut recovered = scratch.store(true);
+        recovered.publish(Manifest::of(0, 0, 2000)).unwrap();
+        assert_eq!(newest(&scratch), Some((1, 2, 2000)));
+        assert_eq!(scratch.names(), ["checkpoint-1000", "checkpoint-2000", "checkpoint-2000.1"]);
+        std::fs::write(scratch.0.join("checkpoint-1000"), "").unwrap();
+        std::fs::remove_file(scratch.0.join("checkpoint-2000.1")).unwrap();
+        let error = scratch.found().newest(&scratch.path()).unwrap_err().to_string();
+        assert!(error.contains("no checkpoint can be read (checkpoint-1000: it was not written"), "{error}");
+    }
+
+    #[test]
+    fn a_new_generation_leaves_the_files_of_others() {
+        let scratch = Scratch::new("generations");
+        scratch.store(false).publish(Manifest::of(0, 0, 90_000)).unwrap();
+        let mut second = scratch.store(false);
+        for batch in 1..=20 {
+            second.publish(Manifest::of(0, 0, batch * 1000)).unwrap();
+        }
+        assert_eq!(scratch.names().len(), 11);
+        assert_eq!(newest(&scratch), Some((2, 19, 20_000)));
+    }
+
+    #[test]
+    fn data_files_go_with_the_last_manifest_that_names_them() {
+        let scratch = Scratch::new("data");
+        let mut store = scratch.store(false);
+        let file = data_file::write(&LocalFs, &scratch.path(), "state/one", b"1").unwrap();
+        let operator = SavedOperator {
+            id: "a".into(),
+            name: "a".into(),
+            place: "here".into(),
+            schema: None,
+            version: None,
+            files: vec![file],
+        };
+        for batch in 1..=13 {
+            let mut manifest = Manifest::of(0, 0, batch * 1000);
+            manifest.operators.extend((batch <= 3).then(|| operator.clone()));
+            store.publish(manifest).unwrap();
+            assert_eq!(scratch.0.join("state/one").exists(), batch < 13, "{batch}");
+        }
+        assert_eq!(store.oldest_needed(), Time::from_millis(4000));
+    }
+}

@@ -1,0 +1,89 @@
+//! How a record lies in a segment: its length, two checksums, its bytes.
+//!
+//! The first checksum is of the record, the second of the length and the first one, so that a broken length is not taken
+//! for the end of the segment. All numbers are of four bytes, little endian.
+
+/// The bytes before each record.
+pub(super) const FRAME: usize = 12;
+
+/// The least that a file system leaves blank of a write that did not come to its end.
+const SECTOR: usize = 512;
+
+/// Puts a record and its frame at the end of `to`.
+pub(super) fn append(record: &[u8], to: &mut Vec<u8>) {
+    let begin = to.len();
+    // A record of more than 4 GiB is refused before it comes here.
+    to.extend((record.len() as u32).to_le_bytes());
+    to.extend(crc32fast::hash(record).to_le_bytes());
+    to.extend(crc32fast::hash(&to[begin..]).to_le_bytes());
+    to.extend(record);
+}
+
+/// What lies at a place of a segment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Frame<'a> {
+    /// A record.
+    Record(&'a [u8]),
+    /// The segment ends here.
+    End,
+    /// The write of what follows did not come to its end: no one was told that it is there.
+    Torn,
+    /// What lies here was whole once, or was never written by a log.
+    Broken(&'static str),
+}
+
+/// Looks at the rest of a segment.
+pub(super) fn read(rest: &[u8]) -> Frame<'_> {
+    let Some((head, body)) = rest.split_at_checked(FRAME) else {
+        return if rest.is_empty() { Frame::End } else { Frame::Torn };
+    };
+    let number = |at: usize| {
+        let bytes = head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        u32::from_le_bytes(bytes.unwrap_or_default())
+    };
+    if number(8) != crc32fast::hash(&head[..8]) {
+        let blank = rest.iter().all(|byte| *byte == 0);
+        return if blank { Frame::Torn } else { Frame::Broken("the head of a record has a wrong checksum") };
+    }
+    let Some(record) = body.get(..number(0) as usize) else { return Frame::Torn };
+    if crc32fast::hash(record) == number(4) {
+        return Frame::Record(record);
+    }
+    let blank = body.iter().rev().take_while(|byte| **byte == 0).count();
+    if body.len() == record.len() && blank >= SECTOR.min(record.len()) {
+        return Frame::Torn;
+    }
+    Frame::Broken("a record has a wrong checksum")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_written_to_the_end_is_torn_and_what_was_changed_is_broken() {
+        let mut bytes = Vec::new();
+        append(b"to be", &mut bytes);
+        assert_eq!(read(&bytes), Frame::Record(b"to be"));
+        assert_eq!(read(&[]), Frame::End);
+        for length in 1..bytes.len() {
+            assert_eq!(read(&bytes[..length]), Frame::Torn, "{length}");
+        }
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            assert!(matches!(read(&flipped), Frame::Broken(_)), "{at}");
+        }
+        assert_eq!(read(&[0; 20]), Frame::Torn);
+    }
+
+    #[test]
+    fn a_blank_sector_at_the_end_is_torn() {
+        let mut bytes = Vec::new();
+        append(&[7; 2000], &mut bytes);
+        bytes[1000..].fill(0);
+        assert_eq!(read(&bytes), Frame::Torn);
+        bytes.push(1);
+        assert!(matches!(read(&bytes), Frame::Broken(_)));
+    }
+}

@@ -1,0 +1,127 @@
+//! The write-ahead log: records that are on disk before anyone relies on them.
+//!
+//! A log is a directory of segments, `log-<start ms>-<stop ms>`. A segment begins with a [head](segment::Head) that says to which
+//! generation of the program it belongs, so that a later one does not read it by mistake; [frames](frame) follow. A
+//! segment is written by one run of the program and never appended to by another.
+
+mod frame;
+mod reader;
+mod segment;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use millstream_core::fs::{FileSystem, FsPath, is_not_found};
+use serde::{Deserialize, Serialize};
+
+use self::segment::SegmentName;
+use self::writer::{Open, Queue};
+use super::failpoint;
+use crate::error::Result;
+use crate::time::Time;
+
+/// Where a record lies in its log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogPosition {
+    /// The name of the segment, without its directory, so that a log may be moved.
+    pub(crate) segment: String,
+    /// Where its frame begins.
+    pub(crate) offset: u64,
+    /// The bytes of the record, without its frame.
+    pub(crate) length: u32,
+}
+
+/// How a log is written.
+#[derive(Debug, Clone)]
+pub(crate) struct LogConfig {
+    /// The generation of the program that writes, and whose records are read.
+    pub(crate) generation: u64,
+    /// After what time a new segment is begun.
+    pub(crate) rolling_interval: Duration,
+    /// Whether each commit is a segment of its own, for storage whose files can not grow.
+    pub(crate) close_file_after_write: bool,
+    /// How often a commit is tried.
+    pub(crate) max_failures: u32,
+    /// Whether records that wait at the same time are written by one commit.
+    pub(crate) group_commit: bool,
+}
+
+/// A log of records.
+pub(crate) struct WriteAheadLog {
+    directory: FsPath,
+    system: Arc<dyn FileSystem>,
+    config: LogConfig,
+    queue: Mutex<Queue>,
+    committed: Condvar,
+    /// The segment that is written to; held while a group is committed.
+    open: Mutex<Option<Open>>,
+    commits: AtomicU64,
+}
+
+impl WriteAheadLog {
+    /// Makes a log in a directory, which is made when the first record is written.
+    pub(crate) fn new(system: Arc<dyn FileSystem>, directory: FsPath, mut config: LogConfig) -> Self {
+        config.close_file_after_write |= directory.as_local().is_none();
+        config.max_failures = config.max_failures.max(1);
+        WriteAheadLog {
+            directory,
+            system,
+            config,
+            queue: Mutex::default(),
+            committed: Condvar::new(),
+            open: Mutex::new(None),
+            commits: AtomicU64::new(0),
+        }
+    }
+
+    /// Deletes the segments of this generation whose records are all of before `threshold`; returns how many.
+    ///
+    /// # Errors
+    /// If the directory can not be read or a segment can not be deleted.
+    pub(crate) fn clean(&self, threshold: Time) -> Result<usize> {
+        let current = self.open().as_ref().map(|open| open.name().to_string());
+        let mut cleaned = 0;
+        for (name, path) in self.segments()? {
+            let is_old = name.stop < threshold && Some(name.to_string()) != current;
+            if is_old && self.is_own(&path)? {
+                failpoint::reach("log-before-clean");
+                cleaned += usize::from(self.system.delete(&path)?);
+                failpoint::reach("log-after-clean");
+            }
+        }
+        Ok(cleaned)
+    }
+
+    /// Closes the current segment; the next record begins another.
+    pub(crate) fn close(&self) {
+        *self.open() = None;
+    }
+
+    /// Returns the segments of all generations, the oldest first.
+    fn segments(&self) -> Result<Vec<(SegmentName, FsPath)>> {
+        let files = match self.system.list(&self.directory) {
+            Err(error) if is_not_found(&error) => return Ok(Vec::new()),
+            files => files?,
+        };
+        let named = files.into_iter().filter(|file| !file.is_dir);
+        let named = named.filter_map(|file| Some((SegmentName::parse(file.path.name())?, file.path)));
+        let mut segments: Vec<_> = named.collect();
+        segments.sort_by_key(|(name, _)| (name.start, name.stop));
+        Ok(segments)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for WriteAheadLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WriteAheadLog").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,94 @@
+//! Reading: one record by its position, or all in order.
+
+use std::io::Read;
+
+use millstream_core::fs::{FsPath, failed, is_not_found};
+
+use super::frame::{self, FRAME, Frame};
+use super::segment::{HEAD, Head, read_head};
+use super::{LogPosition, WriteAheadLog};
+use crate::error::{Error, Result};
+
+impl WriteAheadLog {
+    /// Reads one record.
+    ///
+    /// # Errors
+    /// If its segment is gone or damaged.
+    pub(crate) fn read(&self, at: &LogPosition) -> Result<Vec<u8>> {
+        let path = self.directory.join(&at.segment);
+        let mut bytes = Vec::new();
+        let status = self.system.status(&path)?;
+        let mut file = self.system.open(&status, at.offset)?.take((FRAME + at.length as usize) as u64);
+        file.read_to_end(&mut bytes).map_err(|error| failed("reading", &path, error))?;
+        match frame::read(&bytes) {
+            Frame::Record(record) if record.len() == at.length as usize => Ok(record.to_vec()),
+            Frame::Broken(problem) => Err(damaged(&path, at.offset, problem)),
+            _ => Err(damaged(&path, at.offset, "the record is not whole")),
+        }
+    }
+
+    /// Reads all records of this generation in order.
+    ///
+    /// What a run that was killed did not write to the end is passed over: no one was told that it is there.
+    ///
+    /// # Errors
+    /// If a segment can not be read or was changed, or as `each` does.
+    pub(crate) fn read_all(&self, mut each: impl FnMut(LogPosition, &[u8]) -> Result<()>) -> Result<()> {
+        for (name, path) in self.segments()? {
+            let Some(bytes) = self.bytes_of_own(&path)? else { continue };
+            let mut offset = HEAD;
+            loop {
+                let rest = bytes.get(offset..).unwrap_or_default();
+                match frame::read(rest) {
+                    Frame::Record(record) => {
+                        let length = record.len() as u32; // was read as four bytes
+                        let segment = name.to_string();
+                        each(LogPosition { segment, offset: offset as u64, length }, record)?;
+                        offset += FRAME + record.len();
+                    }
+                    Frame::End => break,
+                    Frame::Torn => {
+                        let lost = rest.len();
+                        tracing::info!("{path}: the last {lost} bytes were not written to the end; passed over");
+                        break;
+                    }
+                    Frame::Broken(problem) => return Err(damaged(&path, offset as u64, problem)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether a segment is of this generation; one that can not be told is no one's.
+    pub(super) fn is_own(&self, path: &FsPath) -> Result<bool> {
+        let mut head = Vec::new();
+        let mut file = self.system.open(&self.system.status(path)?, 0)?.take(HEAD as u64);
+        file.read_to_end(&mut head).map_err(|error| failed("reading", path, error))?;
+        Ok(read_head(&head) == Head::Of(self.config.generation))
+    }
+
+    /// Reads a segment; nothing if it is of another generation or has no records.
+    fn bytes_of_own(&self, path: &FsPath) -> Result<Option<Vec<u8>>> {
+        let status = match self.system.status(path) {
+            // Cleaned since the directory was read.
+            Err(error) if is_not_found(&error) => return Ok(None),
+            status => status?,
+        };
+        let mut bytes = Vec::new();
+        let mut file = self.system.open(&status, 0)?;
+        file.read_to_end(&mut bytes).map_err(|error| failed("reading", path, error))?;
+        match read_head(&bytes) {
+            Head::Of(generation) => Ok((generation == self.config.generation).then_some(bytes)),
+            Head::Torn => Ok(None),
+            Head::Broken => Err(damaged(path, 0, "the head of the segment has a wrong checksum")),
+        }
+    }
+}
+
+fn damaged(path: &FsPath, offset: u64, problem: &str) -> Error {
+    Error::Damaged {
+        file: path.to_string(),
+        problem: format!("{problem} (at byte {offset})"),
+        remedy: "bring the file back from a copy, or start anew in another directory".into(),
+    }
+}

@@ -1,0 +1,282 @@
+//! The data cases of Spark's `WriteAheadLogSuite`, and what a log of ours promises beyond them.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use millstream_core::fs::LocalFs;
+
+use super::segment::HEAD;
+use super::*;
+
+/// A directory that goes with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let unique = format!("log-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        Scratch(std::env::temp_dir().join(unique))
+    }
+
+    fn log(&self) -> WriteAheadLog {
+        self.log_with(|_| ())
+    }
+
+    fn log_with(&self, change: impl FnOnce(&mut LogConfig)) -> WriteAheadLog {
+        let mut config = LogConfig {
+            generation: 1,
+            rolling_interval: Duration::from_secs(1),
+            close_file_after_write: false,
+            max_failures: 1,
+            group_commit: true,
+        };
+        change(&mut config);
+        WriteAheadLog::new(Arc::new(LocalFs), FsPath::from_path(&self.0).unwrap(), config)
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).map(Iterator::collect::<Vec<_>>).unwrap_or_default();
+        let names = entries.into_iter().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn at(millis: i64) -> Time {
+    Time::from_millis(millis)
+}
+
+fn write(log: &WriteAheadLog, text: &str, millis: i64) -> LogPosition {
+    log.write(text.as_bytes().to_vec(), at(millis)).unwrap()
+}
+
+fn all(log: &WriteAheadLog) -> Vec<String> {
+    let mut records = Vec::new();
+    log.read_all(|position, record| {
+        assert_eq!(log.read(&position)?, record);
+        records.push(String::from_utf8(record.to_vec()).unwrap());
+        Ok(())
+    })
+    .unwrap();
+    records
+}
+
+fn texts(range: std::ops::Range<u32>) -> Vec<String> {
+    range.map(|n| "x".repeat(n as usize % 7) + &n.to_string()).collect()
+}
+
+#[test]
+fn records_are_read_one_by_one_and_all_in_order() {
+    for close in [false, true] {
+        let scratch = Scratch::new();
+        let log = scratch.log_with(|config| config.close_file_after_write = close);
+        assert_eq!(all(&log), [""; 0]);
+        let texts = texts(0..50);
+        let positions: Vec<_> = texts.iter().map(|text| write(&log, text, 10)).collect();
+        for (text, position) in texts.iter().zip(&positions).rev() {
+            assert_eq!(log.read(position).unwrap(), text.as_bytes());
+        }
+        assert_eq!(all(&log), texts);
+        log.close();
+        assert_eq!(all(&scratch.log()), texts);
+        assert_eq!(scratch.files().len(), if close { 50 } else { 1 });
+    }
+}
+
+#[test]
+fn a_segment_is_as_long_as_the_rolling_interval() {
+    let scratch = Scratch::new();
+    let log = scratch.log();
+    for millis in [0, 500, 1000, 1001, 2001, 2002] {
+        write(&log, &millis.to_string(), millis);
+    }
+    assert_eq!(scratch.files(), ["log-0-1000", "log-1001-2001", "log-2002-3002"]);
+    assert_eq!(all(&log), ["0", "500", "1000", "1001", "2001", "2002"]);
+}
+
+#[test]
+fn segments_of_before_the_threshold_are_cleaned() {
+    let scratch = Scratch::new();
+    let log = scratch.log();
+    for millis in [0, 1001, 2002] {
+        write(&log, &millis.to_string(), millis);
+    }
+    assert_eq!(log.clean(at(1000)).unwrap(), 0);
+    assert_eq!(log.clean(at(1001)).unwrap(), 1);
+    assert_eq!(all(&log), ["1001", "2002"]);
+    // The segment that is written to stays, whatever the threshold.
+    assert_eq!(log.clean(at(10_000)).unwrap(), 1);
+    write(&log, "more", 2003);
+    assert_eq!(all(&log), ["2002", "more"]);
+}
+
+#[test]
+fn a_log_that_is_opened_again_has_all_its_records_and_begins_another_segment() {
+    let scratch = Scratch::new();
+    let log = scratch.log();
+    write(&log, "a", 10);
+    write(&log, "b", 10);
+    drop(log);
+    let log = scratch.log();
+    write(&log, "c", 10);
+    assert_eq!(scratch.files(), ["log-10-1010", "log-11-1011"]);
+    assert_eq!(all(&log), ["a", "b", "c"]);
+    assert_eq!(log.clean(at(1011)).unwrap(), 1);
+    assert_eq!(all(&log), ["c"]);
+}
+
+#[test]
+fn records_of_another_generation_are_neither_read_nor_cleaned() {
+    let scratch = Scratch::new();
+    let first = scratch.log();
+    write(&first, "first", 0);
+    let second = scratch.log_with(|config| config.generation = 2);
+    write(&second, "second", 0);
+    assert_eq!(all(&second), ["second"]);
+    second.close();
+    assert_eq!(second.clean(at(1_000_000)).unwrap(), 1);
+    assert_eq!(all(&first), ["first"]);
+}
+
+#[test]
+fn a_segment_torn_at_any_byte_gives_all_records_before_it() {
+    let scratch = Scratch::new();
+    let log = scratch.log();
+    let texts = texts(0..8);
+    let ends: Vec<_> = texts
+        .iter()
+        .map(|text| {
+            let position = write(&log, text, 0);
+            position.offset as usize + frame::FRAME + position.length as usize
+        })
+        .collect();
+    let path = scratch.0.join("log-0-1000");
+    let bytes = std::fs::read(&path).unwrap();
+    assert_eq!(bytes.len(), *ends.last().unwrap());
+    for length in 0..bytes.len() {
+        std::fs::write(&path, &bytes[..length]).unwrap();
+        let whole = ends.iter().filter(|end| **end <= length).count();
+        assert_eq!(all(&scratch.log()), texts[..whole], "torn at {length}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_told_and_never_read() {
+    let scratch = Scratch::new();
+    let log = scratch.log();
+    texts(0..8).iter().for_each(|text| drop(write(&log, text, 0)));
+    let path = scratch.0.join("log-0-1000");
+    let bytes = std::fs::read(&path).unwrap();
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x40;
+        std::fs::write(&path, &flipped).unwrap();
+        let error = scratch.log().read_all(|_, _| Ok(())).unwrap_err().to_string();
+        assert!(error.contains("log-0-1000") && error.contains("checksum"), "{at}: {error}");
+    }
+}
+
+#[test]
+fn a_record_whose_segment_is_gone_or_cut_is_an_error_that_names_it() {
+    let scratch = Scratch::new();
+    let log = scratch.log();
+    let position = write(&log, "to be or not", 0);
+    let path = scratch.0.join("log-0-1000");
+    std::fs::write(&path, &std::fs::read(&path).unwrap()[..HEAD + 20]).unwrap();
+    let error = log.read(&position).unwrap_err().to_string();
+    assert!(error.contains("log-0-1000: the record is not whole (at byte 20)"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    assert!(log.read(&position).unwrap_err().to_string().contains("log-0-1000"));
+}
+
+#[test]
+fn those_that_wait_at_the_same_time_share_a_commit() {
+    const WRITERS: usize = 16;
+    let scratch = Scratch::new();
+    let log = scratch.log();
+    let mut positions = Vec::new();
+    thread::scope(|scope| {
+        let at_work = log.open(); // as if a commit took long
+        let spawned: Vec<_> = (0..WRITERS)
+            .map(|n| {
+                let log = &log;
+                scope.spawn(move || write(log, &n.to_string(), 0))
+            })
+            .collect();
+        // One of them has been taken up by the commit that waits for the lock, perhaps with others.
+        while log.handed_in() < WRITERS as u64 {
+            thread::yield_now();
+        }
+        drop(at_work);
+        positions.extend(spawned.into_iter().map(|writer| writer.join().unwrap()));
+    });
+    assert!(log.commits() <= 2, "{} commits", log.commits());
+    for (n, position) in positions.iter().enumerate() {
+        assert_eq!(log.read(position).unwrap(), n.to_string().as_bytes());
+    }
+}
+
+#[test]
+fn without_group_commit_each_record_has_its_own() {
+    let scratch = Scratch::new();
+    let log = scratch.log_with(|config| config.group_commit = false);
+    thread::scope(|scope| {
+        for n in 0..20 {
+            let log = &log;
+            scope.spawn(move || write(log, &n.to_string(), 0));
+        }
+    });
+    assert_eq!(log.commits(), 20);
+    assert_eq!(all(&log).len(), 20);
+}
+
+#[test]
+fn many_writers_find_all_their_records_while_others_clean() {
+    const WRITERS: i64 = 8;
+    const EACH: i64 = 100;
+    let scratch = Scratch::new();
+    let log = scratch.log_with(|config| config.rolling_interval = Duration::from_millis(20));
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let log = &log;
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    write(log, &format!("{writer}-{n}"), 1000 + n);
+                    if n % 50 == 0 {
+                        log.clean(at(1000)).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let records = all(&log);
+    for writer in 0..WRITERS {
+        let prefix = format!("{writer}-");
+        let own: Vec<_> = records.iter().filter_map(|record| record.strip_prefix(&prefix)).collect();
+        let mut numbers: Vec<i64> = own.iter().map(|n| n.parse().unwrap()).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..EACH).collect::<Vec<_>>());
+    }
+    assert!(scratch.files().len() >= 3, "{:?}", scratch.files());
+}
+
+#[test]
+fn a_directory_that_can_not_be_written_is_an_error_after_as_many_tries_as_allowed() {
+    let scratch = Scratch::new();
+    std::fs::write(&scratch.0, "a file in the place of the directory").unwrap();
+    let log = scratch.log_with(|config| config.max_failures = 3);
+    let error = log.write(vec![1], at(0)).unwrap_err().to_string();
+    assert!(error.contains(&*scratch.0.to_string_lossy()), "{error}");
+    // Once it can be written again, it is.
+    std::fs::remove_file(&scratch.0).unwrap();
+    write(&log, "now", 0);
+    assert_eq!(all(&log), ["now"]);
+}

@@ -1,0 +1,223 @@
+//! Writing: group commit, rolling, trying again.
+//!
+//! Whoever finds no one at work commits for all that wait: there is no thread of the log's own, a lone writer waits for
+//! its own fsync only, and many share one.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
+
+use millstream_core::Error as CoreError;
+use millstream_core::fs::{FsPath, failed};
+
+use super::segment::{HEAD, SegmentName, head};
+use super::{LogPosition, WriteAheadLog, frame};
+use crate::error::Result;
+use crate::recovery::failpoint;
+use crate::time::Time;
+
+/// What waits to be written, and what became of it.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Vec<Waiting>,
+    done: HashMap<u64, Result<LogPosition>>,
+    next: u64,
+    /// Whether someone commits.
+    busy: bool,
+}
+
+struct Waiting {
+    ticket: u64,
+    record: Vec<u8>,
+    time: Time,
+}
+
+/// The segment that is written to.
+pub(super) struct Open {
+    name: SegmentName,
+    file: File,
+    path: FsPath,
+    length: u64,
+}
+
+impl Open {
+    pub(super) fn name(&self) -> SegmentName {
+        self.name
+    }
+}
+
+impl WriteAheadLog {
+    /// Writes a record of `time` and returns when it is on disk.
+    ///
+    /// # Errors
+    /// If it could not be written as often as it may be tried.
+    pub(crate) fn write(&self, record: Vec<u8>, time: Time) -> Result<LogPosition> {
+        if u32::try_from(record.len()).is_err() {
+            let error = io::Error::other("a record of more than 4 GiB can not be logged; store fewer records at once");
+            return Err(failed("logging to", &self.directory, error).into());
+        }
+        let mut queue = self.queue();
+        let ticket = queue.next;
+        queue.next += 1;
+        queue.waiting.push(Waiting { ticket, record, time });
+        loop {
+            if let Some(done) = queue.done.remove(&ticket) {
+                return done;
+            }
+            if queue.busy {
+                queue = self.committed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            queue.busy = true;
+            let together = if self.config.group_commit { queue.waiting.len() } else { 1 };
+            let group: Vec<Waiting> = queue.waiting.drain(..together).collect();
+            drop(queue);
+            let committed = self.commit(&group);
+            queue = self.queue();
+            queue.busy = false;
+            match committed {
+                Ok(positions) => {
+                    let done = group.iter().zip(positions).map(|(waiting, at)| (waiting.ticket, Ok(at)));
+                    queue.done.extend(done);
+                }
+                Err(error) => {
+                    queue.done.extend(group.iter().map(|waiting| (waiting.ticket, Err(error.clone()))))
+                }
+            }
+            self.committed.notify_all();
+        }
+    }
+
+    /// Returns how often a group was committed.
+    #[cfg(test)]
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many records were handed in, whether they wait or not.
+    #[cfg(test)]
+    pub(super) fn handed_in(&self) -> u64 {
+        self.queue().next
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn commit(&self, group: &[Waiting]) -> Result<Vec<LogPosition>> {
+        let mut open = self.open();
+        let mut tried = 1;
+        loop {
+            let error = match self.try_commit(&mut open, group) {
+                Ok(positions) => {
+                    self.commits.fetch_add(1, Ordering::Relaxed);
+                    return Ok(positions);
+                }
+                Err(error) => error,
+            };
+            // What came after the last commit, if anything did, must not be read as if it had been acknowledged.
+            if let Some(broken) = open.take()
+                && let Err(error) = broken.file.set_len(broken.length)
+            {
+                tracing::warn!("{}: the end of a failed write can not be cut off: {error}", broken.path);
+            }
+            if tried >= self.config.max_failures {
+                return Err(error.into());
+            }
+            tracing::warn!("writing to the log failed ({tried} of {}): {error}", self.config.max_failures);
+            tried += 1;
+        }
+    }
+
+    fn try_commit(
+        &self,
+        open: &mut Option<Open>,
+        group: &[Waiting],
+    ) -> millstream_core::Result<Vec<LogPosition>> {
+        let time = group.iter().map(|waiting| waiting.time).max().unwrap_or_default();
+        let mut bytes = Vec::new();
+        let mut places = Vec::new();
+        for waiting in group {
+            // Its frame was checked to hold the length.
+            places.push((bytes.len() as u64, waiting.record.len() as u32));
+            frame::append(&waiting.record, &mut bytes);
+        }
+        failpoint::reach("log-before-write");
+        let (name, begin) = if self.config.close_file_after_write {
+            (self.publish(time, &bytes)?, HEAD as u64)
+        } else {
+            if open.as_ref().is_none_or(|open| open.name.stop < time) {
+                *open = None;
+                *open = Some(self.begin(time)?);
+            }
+            let Some(open) = open else { return Ok(Vec::new()) };
+            let broken = |error| failed("writing", &open.path, error);
+            open.file.write_all(&bytes).map_err(broken)?;
+            failpoint::reach("log-after-write");
+            open.file.sync_data().map_err(broken)?;
+            let begin = open.length;
+            open.length += bytes.len() as u64;
+            (open.name, begin)
+        };
+        failpoint::reach("log-after-fsync");
+        let position = |(offset, length)| LogPosition {
+            segment: name.to_string(),
+            offset: begin + offset,
+            length,
+        };
+        Ok(places.into_iter().map(position).collect())
+    }
+
+    /// Begins a segment that grows.
+    fn begin(&self, time: Time) -> millstream_core::Result<Open> {
+        self.system.make_directories(&self.directory)?;
+        for name in self.names(time) {
+            let path = self.directory.join(&name.to_string());
+            let broken = |error| failed("beginning", &path, error);
+            let Some(local) = path.as_local() else {
+                return Err(broken(io::Error::other("its file system has no files that grow")));
+            };
+            let mut file = match OpenOptions::new().append(true).create_new(true).open(&local) {
+                // One of another run, or of the same millisecond.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                opened => opened.map_err(broken)?,
+            };
+            file.write_all(&head(self.config.generation)).map_err(broken)?;
+            if let Some(Ok(directory)) = local.parent().map(File::open) {
+                // The name must survive as well; where directories can not be synchronised it does so by itself.
+                let _ = directory.sync_all();
+            }
+            return Ok(Open { name, file, path, length: HEAD as u64 });
+        }
+        Err(self.no_name())
+    }
+
+    /// Writes a segment that holds one commit.
+    fn publish(&self, time: Time, frames: &[u8]) -> millstream_core::Result<SegmentName> {
+        for name in self.names(time) {
+            let path = self.directory.join(&name.to_string());
+            let mut writer = self.system.create(&path)?;
+            let written = writer.write_all(&head(self.config.generation)).and_then(|()| writer.write_all(frames));
+            written.map_err(|error| failed("writing", &path, error))?;
+            failpoint::reach("log-after-write");
+            if writer.publish_new()? {
+                return Ok(name);
+            }
+        }
+        Err(self.no_name())
+    }
+
+    /// Returns the names that a segment begun at `time` may have; the first that is free is taken.
+    fn names(&self, time: Time) -> impl Iterator<Item = SegmentName> {
+        let interval = self.config.rolling_interval;
+        let millis = (time.as_millis()..).take(100_000).map(Time::from_millis);
+        millis.map(move |start| SegmentName { start, stop: start + interval })
+    }
+
+    fn no_name(&self) -> CoreError {
+        let error = io::Error::other("all names for a new segment are taken; clean the directory");
+        failed("beginning a segment in", &self.directory, error)
+    }
+}
