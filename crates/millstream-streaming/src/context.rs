@@ -148,6 +148,7 @@ impl StreamingContext {
 impl Drop for StreamingContext {
     fn drop(&mut self) {
         if !self.started {
+            self.graph.recovery.release();
             self.graph.clear();
         }
     }

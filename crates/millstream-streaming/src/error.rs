@@ -79,7 +79,9 @@ pub enum Error {
         remedy: String,
     },
     /// Another live process writes into the checkpoint directory.
-    #[error("the checkpoint directory {directory} is in use by {by}; stop that process, or choose another directory")]
+    #[error(
+        "the checkpoint directory {directory} is in use by {by}; stop that process, or choose another directory"
+    )]
     DirectoryInUse {
         /// The directory.
         directory: String,

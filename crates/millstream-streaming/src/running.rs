@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use millstream_core::fs::FsPath;
 use millstream_core::{Context, settings};
 
 use crate::error::{Error, Result};
 use crate::executor;
 use crate::graph::Graph;
 use crate::listener::{ListenerId, StreamingListener, StreamingListenerEvent};
+use crate::recovery::{Checkpointer, Restart};
 use crate::recurring_timer::RecurringTimer;
 use crate::scheduler::{JobGenerator, JobScheduler, Termination, is_engine_thread};
 use crate::shutdown::{self, Registration};
@@ -63,9 +65,21 @@ impl RunningContext {
         let conf = graph.context.conf();
         let termination = Arc::new(Termination::default());
         let concurrent_jobs = conf.get(settings::CONCURRENT_JOBS)?;
-        let (generator, scheduler) = JobGenerator::start(&graph, &termination, concurrent_jobs)?;
-        let first = RecurringTimer::start_time(&*graph.clock, graph.batch_interval);
-        graph.set_zero(first - graph.batch_interval);
+        let mut checkpointer = Checkpointer::open(&graph)?;
+        let restart = graph
+            .recovery
+            .recovered()
+            .map(|recovered| Restart::new(&recovered.manifest, graph.batch_interval, graph.clock.now()));
+        let first = match &restart {
+            Some(restart) => restart.first,
+            None => RecurringTimer::start_time(&*graph.clock, graph.batch_interval),
+        };
+        graph.set_zero(restart.as_ref().map_or(first - graph.batch_interval, |restart| restart.zero));
+        if let Some(checkpointer) = &mut checkpointer {
+            checkpointer.started(&graph)?;
+        }
+        let (generator, scheduler) =
+            JobGenerator::start(&graph, &termination, concurrent_jobs, checkpointer)?;
         graph.listeners.post(|| StreamingListenerEvent::StreamingStarted(graph.clock.now()));
         let runtime = Runtime {
             graph,
@@ -86,6 +100,9 @@ impl RunningContext {
             let _ = runtime.signal.set(shutdown::at_signal(stop)?);
         }
         runtime.graph.receivers.start()?;
+        if let Some(restart) = &restart {
+            runtime.generator.restart(restart);
+        }
         runtime.generator.start_timer(&runtime.graph, first)?;
         Ok(running)
     }
@@ -100,6 +117,21 @@ impl RunningContext {
     #[must_use]
     pub fn state(&self) -> StreamingContextState {
         self.handle.state()
+    }
+
+    /// Has a savepoint written; see [`savepoint`](RunningContext::savepoint).
+    pub(crate) fn ask_for_savepoint(&self, directory: FsPath) -> Result<Time> {
+        if self.state() != StreamingContextState::Active {
+            return Err(millstream_core::Error::Stopped.into());
+        }
+        self.handle.runtime.generator.savepoint(directory)
+    }
+
+    /// Returns how many records were lost by a restart, because they were received without a log; each is also told in the log of
+    /// messages.
+    #[must_use]
+    pub fn lost_records(&self) -> u64 {
+        self.handle.runtime.graph.recovery.lost()
     }
 
     /// Waits until the streams are stopped.

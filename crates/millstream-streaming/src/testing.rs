@@ -11,6 +11,7 @@
 
 use std::fmt::Debug;
 use std::panic::Location;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -125,6 +126,27 @@ impl Driver {
     pub fn on(context: &Context, interval: Duration) -> Result<Self> {
         let clock = ManualClock::new(0);
         let streaming = StreamingContext::with_clock(context, interval, Arc::new(clock.clone()))?;
+        Ok(Driver { streaming, clock, interval })
+    }
+
+    /// Makes a streaming context on a clock that stands at `now`, as after a restart.
+    ///
+    /// # Errors
+    /// As [`StreamingContext::new`].
+    pub fn at(conf: Conf, interval: Duration, now: Time) -> Result<Self> {
+        let clock = ManualClock::new(now.as_millis());
+        let streaming = StreamingContext::with_clock(conf, interval, Arc::new(clock.clone()))?;
+        Ok(Driver { streaming, clock, interval })
+    }
+
+    /// Goes on from the newest checkpoint of a directory, or begins anew and writes checkpoints there, as
+    /// [`StreamingContext::get_or_create`]; called after the streams are described.
+    ///
+    /// # Errors
+    /// As `get_or_create`.
+    pub fn get_or_create(self, directory: impl AsRef<Path>) -> Result<Self> {
+        let Driver { streaming, clock, interval } = self;
+        let streaming = StreamingContext::get_or_create(directory, || Ok::<_, crate::Error>(streaming))?;
         Ok(Driver { streaming, clock, interval })
     }
 

@@ -23,8 +23,8 @@ macro_rules! settings {
     };
 }
 
-const NO_LOG: &str = "there is no write-ahead log in this version";
-const NO_CHECKPOINTS: &str = "there are no checkpoints in this version";
+const NO_OTHER_LOG: &str = "there is only the built-in log";
+const AS_LONG_AS_IT_TAKES: &str = "an event waits as long as its write takes";
 const NO_KAFKA: &str = "there is no Kafka connector in this version";
 const NO_KINESIS: &str = "there is no Kinesis connector in this version";
 const NO_PAGE: &str = "there is no web page in this version";
@@ -90,7 +90,7 @@ settings! {
         integer().default("1000").without_effect(NO_PAGE);
     /// Names the directory for checkpoints.
     CHECKPOINT_DIRECTORY: Option<String> = "spark.streaming.checkpoint.directory",
-        text().unset("no checkpoints").without_effect(NO_CHECKPOINTS);
+        text().unset("no checkpoints");
     /// Sets how long a chain of changes `map_with_state` keeps before it writes the state as a whole.
     DELTA_CHAIN_THRESHOLD: usize = "spark.streaming.sessionByKey.deltaChainThreshold",
         integer().default("20").without_effect("there is no `map_with_state` in this version");
@@ -160,38 +160,48 @@ settings! {
 
     /// Logs received blocks before they are acknowledged.
     RECEIVER_LOG_ENABLE: bool = "spark.streaming.receiver.writeAheadLog.enable",
-        boolean().must_be("false: this version can not log what it receives", |on: &bool| !on).default("false")
-        .without_effect(NO_LOG);
+        boolean().default("false");
     /// Names the class of the log of received blocks.
     RECEIVER_LOG_CLASS: Option<String> = "spark.streaming.receiver.writeAheadLog.class",
-        text().unset("the built-in log").without_effect(NO_LOG);
+        text().unset("the built-in log").without_effect(NO_OTHER_LOG);
     /// Closes the log of received blocks after each write, as object stores need it.
     RECEIVER_LOG_CLOSE_FILE_AFTER_WRITE: bool = "spark.streaming.receiver.writeAheadLog.closeFileAfterWrite",
-        boolean().default("false").without_effect(NO_LOG);
+        boolean().default("false");
     /// Sets how often a write to the log of received blocks may fail.
     RECEIVER_LOG_MAX_FAILURES: u32 = "spark.streaming.receiver.writeAheadLog.maxFailures",
-        integer().default("3").without_effect(NO_LOG);
+        integer().default("3");
     /// Sets after what time the log of received blocks begins a new file.
     RECEIVER_LOG_ROLLING_INTERVAL: Duration = "spark.streaming.receiver.writeAheadLog.rollingIntervalSecs",
-        duration(Seconds).must_be("more than 0", positive).default("60s").without_effect(NO_LOG);
+        duration(Seconds).must_be("more than 0", positive).default("60s");
     /// Writes several events of the driver's log at once.
     DRIVER_LOG_ALLOW_BATCHING: bool = "spark.streaming.driver.writeAheadLog.allowBatching",
-        boolean().default("true").without_effect(NO_LOG);
+        boolean().default("true");
     /// Sets how long an event may wait for such a write.
     DRIVER_LOG_BATCHING_TIMEOUT: Duration = "spark.streaming.driver.writeAheadLog.batchingTimeout",
-        duration(Millis).default("5000ms").without_effect(NO_LOG);
+        duration(Millis).default("5000ms").without_effect(AS_LONG_AS_IT_TAKES);
     /// Names the class of the driver's log.
     DRIVER_LOG_CLASS: Option<String> = "spark.streaming.driver.writeAheadLog.class",
-        text().unset("the built-in log").without_effect(NO_LOG);
+        text().unset("the built-in log").without_effect(NO_OTHER_LOG);
     /// Closes the driver's log after each write, as object stores need it.
     DRIVER_LOG_CLOSE_FILE_AFTER_WRITE: bool = "spark.streaming.driver.writeAheadLog.closeFileAfterWrite",
-        boolean().default("false").without_effect(NO_LOG);
+        boolean().default("false");
     /// Sets how often a write to the driver's log may fail.
     DRIVER_LOG_MAX_FAILURES: u32 = "spark.streaming.driver.writeAheadLog.maxFailures",
-        integer().default("3").without_effect(NO_LOG);
+        integer().default("3");
     /// Sets after what time the driver's log begins a new file.
     DRIVER_LOG_ROLLING_INTERVAL: Duration = "spark.streaming.driver.writeAheadLog.rollingIntervalSecs",
-        duration(Seconds).must_be("more than 0", positive).default("60s").without_effect(NO_LOG);
+        duration(Seconds).must_be("more than 0", positive).default("60s");
+
+    section "Recovery"
+
+    /// Says how batches that were missed while the program was away are caught up: `grouped` passes over intervals in which
+    /// nothing came and whose windows are empty, `perInterval` runs a batch for each, as Spark does.
+    CATCH_UP: String = "millstream.streaming.catchUp",
+        text().must_be("`grouped` or `perInterval`", |how: &String| how == "grouped" || how == "perInterval")
+        .default("grouped");
+    /// Starts a program that does not fit its checkpoint, and gives up what the program has no place for.
+    RECOVERY_ALLOW_STATE_LOSS: bool = "millstream.recovery.allowStateLoss",
+        boolean().default("false");
 
     section "File streams"
 

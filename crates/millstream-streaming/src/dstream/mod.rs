@@ -3,6 +3,7 @@
 //! One file per operator, named after the method. An operator that makes an RDD of its parent's RDD is one call of
 //! [`per_batch`](DStream::per_batch).
 
+mod checkpoint;
 mod count;
 mod count_by_value;
 mod filter;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use millstream_core::operator::{self, Operator};
 use millstream_core::rdd::AnyRdd;
 use millstream_core::{Context, Data, Rdd};
+use serde_json::Value;
 
 pub use self::join_side::JoinSide;
 pub(crate) use self::node::{AnyDStream, ErasedStream, Node};
@@ -69,6 +71,8 @@ struct Stream<T: Data> {
 struct Memory<T: Data> {
     generated: BTreeMap<Time, Generated<T>>,
     duration: Duration,
+    /// Of a source: what batches were made of, as far as that can not be found out again.
+    inputs: BTreeMap<Time, Value>,
 }
 
 /// A batch that was described.
@@ -95,7 +99,11 @@ impl<T: Data> DStream<T> {
             graph: Arc::clone(graph),
             node: Box::new(node),
             persisted: AtomicBool::new(false),
-            memory: Mutex::new(Memory { generated: BTreeMap::new(), duration: Duration::ZERO }),
+            memory: Mutex::new(Memory {
+                generated: BTreeMap::new(),
+                duration: Duration::ZERO,
+                inputs: BTreeMap::new(),
+            }),
         }));
         graph.add_stream(stream.any());
         stream
@@ -148,6 +156,11 @@ impl<T: Data> DStream<T> {
     /// Returns the RDDs of the batches from `from` to `to`, both included; before the first batch there are none.
     pub(crate) fn rdds(&self, from: Time, to: Time) -> Result<Vec<Rdd<T>>> {
         let mut rdds = Vec::new();
+        if let Some(old) = self.0.graph.recovery.old_grid() {
+            for batch in old.times(from - self.0.slide, to) {
+                rdds.extend(self.rdd(batch)?);
+            }
+        }
         // A window may reach back to long before the first batch.
         let from = self.0.graph.zero().map_or(from, |zero| from.max(zero + self.0.slide));
         for batch in from.to(to, self.0.slide) {
@@ -157,7 +170,13 @@ impl<T: Data> DStream<T> {
     }
 
     fn is_due(&self, batch: Time) -> bool {
-        let zero = self.0.graph.zero();
+        let graph = &self.0.graph;
+        if let Some(old) = graph.recovery.old_grid()
+            && batch <= old.last
+        {
+            return old.is_due(batch, self.0.slide, graph.batch_interval);
+        }
+        let zero = graph.zero();
         zero.is_some_and(|zero| batch > zero && batch.floor_from(self.0.slide, zero) == batch)
     }
 }
@@ -166,12 +185,26 @@ impl<T: Data> Stream<T> {
     /// Makes the RDD of a batch; an error or a panic of the user's code in it is named after the operator.
     fn make(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Rdd<T>> {
         let operator = self.operator();
-        let make = || operator::apply(operator, inputs.clone(), || self.node.make(inputs, batch));
+        let make = || operator::apply(operator, inputs.clone(), || self.make_or_repeat(inputs, batch));
         let made = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
         made.map_err(|source| {
             let operator = operator.to_string();
             millstream_core::Error::user(Failed { operator, source }).into()
         })
+    }
+
+    /// Makes the RDD of a batch; of a source that was restarted, of what it was made of before.
+    fn make_or_repeat(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Rdd<T>> {
+        let Some(source) = self.node.as_source() else { return self.node.make(inputs, batch) };
+        let saved = self.memory().inputs.get(&batch).cloned();
+        if let Some(saved) = saved {
+            return source.make_again(batch, &saved);
+        }
+        let rdd = self.node.make(inputs, batch)?;
+        if let Some(saved) = source.take_saved(batch) {
+            self.memory().inputs.insert(batch, saved);
+        }
+        Ok(rdd)
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory<T>> {
@@ -192,6 +225,10 @@ impl<T: Data> ErasedStream for Stream<T> {
         self.renamed.get().unwrap_or(&self.operator)
     }
 
+    fn slide(&self) -> Duration {
+        self.slide
+    }
+
     fn remember(&self, duration: Duration) {
         let duration = duration.max(self.slide);
         let grown = {
@@ -209,6 +246,10 @@ impl<T: Data> ErasedStream for Stream<T> {
 
     fn remembers(&self) -> Duration {
         self.memory().duration
+    }
+
+    fn is_endless(&self) -> bool {
+        self.node.is_endless()
     }
 
     fn settle(&self, batch: Time) -> Result<()> {
@@ -237,6 +278,33 @@ impl<T: Data> ErasedStream for Stream<T> {
         for generated in old.values().filter(|generated| generated.kept) {
             generated.rdd.unpersist();
         }
+    }
+
+    fn saved_inputs(&self) -> BTreeMap<Time, Value> {
+        self.memory().inputs.clone()
+    }
+
+    fn forget_inputs(&self, threshold: Time) {
+        let mut memory = self.memory();
+        let threshold =
+            threshold.min(memory.generated.first_key_value().map_or(threshold, |(first, _)| *first));
+        memory.inputs = memory.inputs.split_off(&threshold);
+    }
+
+    fn restore_inputs(&self, zero: Time, saved: BTreeMap<Time, Value>) -> Result<()> {
+        if let Some(source) = self.node.as_source() {
+            source.restore(zero, &saved)?;
+            self.memory().inputs = saved;
+        }
+        Ok(())
+    }
+
+    fn is_quiet(&self, batch: Time) -> bool {
+        self.node.as_source().is_none_or(|source| source.is_quiet(batch))
+    }
+
+    fn refuses_checkpoints(&self) -> Option<&'static str> {
+        self.node.as_source().and_then(|source| source.refuses_checkpoints())
     }
 
     fn apply(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<()> {

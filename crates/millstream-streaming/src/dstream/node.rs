@@ -1,11 +1,13 @@
 //! What a stream operator must say of itself.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_core::operator::Operator;
 use millstream_core::rdd::AnyRdd;
 use millstream_core::{Data, Rdd};
+use serde_json::Value;
 
 use super::DStream;
 use crate::error::Result;
@@ -35,10 +37,29 @@ pub(crate) trait Node<T: Data>: Send + Sync + 'static {
         false
     }
 
+    /// Returns what only a source knows; see [`Source`](crate::source::Source).
+    fn as_source(&self) -> Option<&dyn NodeOfSource<T>> {
+        None
+    }
+
     /// Returns how long the parents must remember their batches if this operator remembers its own for `own`.
     fn parents_remember(&self, own: Duration) -> Duration {
         own
     }
+}
+
+/// What a stream that begins the graph can do beyond a [`Node`].
+pub(crate) trait NodeOfSource<T: Data> {
+    /// Takes out what the batch described last was made of, if that can not be found out again.
+    fn take_saved(&self, batch: Time) -> Option<Value>;
+    /// Makes the RDD of a batch of what it was made of before a restart.
+    fn make_again(&self, batch: Time, saved: &Value) -> Result<Rdd<T>>;
+    /// Tells the source of before which batches it was made, and of what earlier batches were made.
+    fn restore(&self, zero: Time, saved: &BTreeMap<Time, Value>) -> Result<()>;
+    /// Returns whether nothing came in the interval of a batch that was missed.
+    fn is_quiet(&self, batch: Time) -> bool;
+    /// Returns why it can not run with a checkpoint directory, if it can not.
+    fn refuses_checkpoints(&self) -> Option<&'static str>;
 }
 
 /// A stream whose record type has been forgotten.
@@ -47,13 +68,27 @@ pub(crate) type AnyDStream = Arc<dyn ErasedStream>;
 /// What the graph needs to know of a stream, whatever its records are.
 pub(crate) trait ErasedStream: Send + Sync {
     fn operator(&self) -> &Arc<Operator>;
+    /// Returns the time between two of its batches.
+    fn slide(&self) -> Duration;
     /// Keeps each batch at least this long after its time.
     fn remember(&self, duration: Duration);
     fn remembers(&self) -> Duration;
+    /// Returns whether each batch is made of the one before it.
+    fn is_endless(&self) -> bool;
     /// Computes what is left to compute of a batch of which later ones are made.
     fn settle(&self, batch: Time) -> Result<()>;
     /// Forgets the batches that no batch after the completed `batch` needs.
     fn clear_metadata(&self, batch: Time);
+    /// Returns of what the batches of a source were made, as far as that can not be found out again.
+    fn saved_inputs(&self) -> BTreeMap<Time, Value>;
+    /// Forgets of what the batches before `threshold` were made.
+    fn forget_inputs(&self, threshold: Time);
+    /// Takes over, before the start, of what batches were made.
+    fn restore_inputs(&self, zero: Time, saved: BTreeMap<Time, Value>) -> Result<()>;
+    /// Returns whether nothing came in the interval of a batch that was missed; other streams than sources are quiet.
+    fn is_quiet(&self, batch: Time) -> bool;
+    /// Returns why the stream can not run with a checkpoint directory, if it can not.
+    fn refuses_checkpoints(&self) -> Option<&'static str>;
     /// Makes the RDDs of a batch, of inputs made by another process.
     fn apply(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<()>;
 }

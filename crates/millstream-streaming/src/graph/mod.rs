@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::listener::{ListenerBus, StreamInputInfo};
 use crate::output::Output;
 use crate::receiver::StreamId;
+use crate::recovery::{Plan, checks, states};
 use crate::scheduler::receiver_tracker::ReceiverTracker;
 use crate::state::StatefulOperator;
 use crate::time::Time;
@@ -37,6 +38,8 @@ pub(crate) struct Graph {
     pub(crate) receivers: ReceiverTracker,
     /// `spark.streaming.unpersist`.
     pub(crate) unpersists: bool,
+    /// What the streams go on from, and where they write their checkpoints.
+    pub(crate) recovery: Plan,
     parts: Mutex<Parts>,
     /// Set by `start`: from then on nothing can be added.
     frozen: AtomicBool,
@@ -70,6 +73,7 @@ impl Graph {
             batch_interval,
             listeners,
             unpersists,
+            recovery: Plan::default(),
             parts: Mutex::default(),
             frozen: AtomicBool::new(false),
             zero: OnceLock::new(),
@@ -164,6 +168,21 @@ impl Graph {
         self.parts().problems.push(format!("{operator}: {}", problem.into()));
     }
 
+    /// Notes something that was described wrongly and belongs to no operator.
+    pub(crate) fn problem_without_place(&self, problem: String) {
+        self.parts().problems.push(problem);
+    }
+
+    /// Returns the name of the program, as people know it.
+    pub(crate) fn program(&self) -> String {
+        self.context.conf().app_name().unwrap_or_default()
+    }
+
+    /// Returns all streams, in the order in which they were described.
+    pub(crate) fn streams(&self) -> Vec<AnyDStream> {
+        self.parts().streams.clone()
+    }
+
     /// Keeps the RDDs of all streams at least this long.
     pub(crate) fn remember(&self, duration: Duration) {
         let mut parts = self.parts();
@@ -172,11 +191,18 @@ impl Graph {
 
     /// Closes the graph for additions and checks it.
     pub(crate) fn freeze(&self) -> Result<()> {
+        if let Some(directory) = self.context.conf().get(settings::CHECKPOINT_DIRECTORY)?
+            && self.recovery.directory().is_none()
+        {
+            self.recovery.set_directory(directory.as_ref())?;
+        }
+        let of_recovery = checks::problems(self)?;
         let (mut problems, outputs, remember) = {
             let parts = self.parts();
             (parts.problems.clone(), parts.outputs.clone(), parts.remember)
         };
         problems.extend(self.ambiguous());
+        problems.extend(of_recovery);
         if outputs.is_empty() {
             problems.push(
                 "no output operation was registered, so there is nothing to run; end a stream with `print`, \
@@ -234,13 +260,45 @@ impl Graph {
         streams.iter().try_for_each(|stream| stream.settle(batch))
     }
 
-    /// Forgets what no batch after `batch`, which was completed, needs.
-    pub(crate) fn clear_metadata(&self, batch: Time) {
+    /// Returns how long the stream that remembers its batches longest does so.
+    pub(crate) fn longest_memory(&self) -> Duration {
+        self.streams().iter().map(|stream| stream.remembers()).max().unwrap_or_default()
+    }
+
+    /// Returns how often the state of an operator is saved.
+    pub(crate) fn checkpoint_interval(&self, operator: &Operator) -> Duration {
+        let id = operator.id.as_deref().unwrap_or_default();
+        let asked = self.recovery.interval(id);
+        let slide = || self.stream(id).map_or(self.batch_interval, |stream| stream.slide());
+        asked.unwrap_or_else(|| states::default_interval(slide()))
+    }
+
+    /// Returns what is wrong with the intervals that `checkpoint` was called with.
+    pub(crate) fn unfit_checkpoint_intervals(&self) -> Vec<String> {
+        let unfit = self.recovery.intervals().into_iter().filter_map(|(id, interval)| {
+            let stream = self.stream(&id)?;
+            let slide = stream.slide();
+            let fits = interval >= slide && interval.as_millis() % slide.as_millis().max(1) == 0;
+            (!fits).then(|| {
+                format!(
+                    "{}: the checkpoint interval {interval:?} is no multiple of its slide; use a multiple of {slide:?}",
+                    stream.operator()
+                )
+            })
+        });
+        unfit.collect()
+    }
+
+    /// Forgets what no batch after `batch`, which was completed, needs; what batches from `inputs_from` on were made of is kept.
+    pub(crate) fn clear_metadata(&self, batch: Time, inputs_from: Time) {
         let streams = self.parts().streams.clone();
         for stream in &streams {
             stream.clear_metadata(batch);
         }
-        let longest = streams.iter().map(|stream| stream.remembers()).max().unwrap_or_default();
+        let longest = self.longest_memory();
+        for stream in &streams {
+            stream.forget_inputs(inputs_from.min(batch - longest));
+        }
         self.receivers.batch_processed(batch);
         self.receivers.clean_up_old_batches(batch - longest);
     }

@@ -4,10 +4,12 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use millstream_core::{Data, Error as CoreError};
 use serde::{Deserialize, Serialize};
 
 use super::StreamId;
-use super::backlog::Charge;
+use super::backlog::{Backlog, Charge};
+use crate::error::{Error, Result};
 
 /// Names a received block; prints `input-<stream>-<number>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,6 +33,9 @@ pub(crate) trait Block: fmt::Debug + Send + Sync {
 
     /// Returns how many records it has.
     fn num_records(&self) -> usize;
+
+    /// Writes its records as bytes.
+    fn encode(&self) -> Result<Vec<u8>>;
 
     /// Stops counting the block as backlog: a batch has processed it.
     fn processed(&self);
@@ -63,13 +68,29 @@ impl<T> ReceivedBlock<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Block for ReceivedBlock<T> {
+impl<T: Data> ReceivedBlock<T> {
+    /// Reads a block from what [`Block::encode`] has written; it is no backlog, since it was processed or is now.
+    pub(crate) fn decode(id: BlockId, bytes: &[u8]) -> Result<Self> {
+        let chunks = postcard::from_bytes(bytes).map_err(|error| codec_error(id, &error))?;
+        Ok(ReceivedBlock::new(id, chunks, Charge::new(Backlog::new(1), 0)))
+    }
+}
+
+fn codec_error(id: BlockId, error: &postcard::Error) -> Error {
+    CoreError::Codec { what: format!("block {id}"), problem: error.to_string() }.into()
+}
+
+impl<T: Data> Block for ReceivedBlock<T> {
     fn id(&self) -> BlockId {
         self.id
     }
 
     fn num_records(&self) -> usize {
         self.num_records
+    }
+
+    fn encode(&self) -> Result<Vec<u8>> {
+        postcard::to_stdvec(&self.chunks).map_err(|error| codec_error(self.id, &error))
     }
 
     fn processed(&self) {

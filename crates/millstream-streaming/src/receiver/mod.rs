@@ -16,7 +16,7 @@ mod socket_receiver;
 mod stream_id;
 mod supervisor;
 
-pub(crate) use block::{Block, ReceivedBlock};
+pub(crate) use block::{Block, BlockId, ReceivedBlock};
 pub(crate) use block_generator::BlockGeneratorConfig;
 pub use receiver::Receiver;
 pub use receiver_handle::ReceiverHandle;
@@ -26,7 +26,7 @@ pub(crate) use supervisor::{ReceiverConfig, ReceiverEvents, Supervisor};
 
 /// Makes a block outside of any receiver.
 #[cfg(test)]
-pub(crate) fn test_block<T: Send + Sync + 'static>(
+pub(crate) fn test_block<T: millstream_core::Data>(
     stream: StreamId,
     number: i64,
     records: Vec<T>,

@@ -3,28 +3,6 @@
 //! With the feature `failpoints` a program that finds `MILLSTREAM_FAILPOINT=name:n` in its environment ends without any
 //! clean-up when it comes to the place `name` for the n-th time. Without the feature a place costs nothing.
 
-/// The places, in the order in which a batch comes to them.
-#[cfg(any(test, feature = "failpoints"))]
-pub(crate) const NAMES: &[&str] = &[
-    "log-before-write",
-    "log-after-write",
-    "log-after-fsync",
-    "log-before-clean",
-    "log-after-clean",
-    "checkpoint-before-write",
-    "checkpoint-before-publish",
-    "checkpoint-after-publish",
-    "checkpoint-before-clean",
-    "checkpoint-after-clean",
-    "state-before-write",
-    "state-before-publish",
-    "state-after-publish",
-    "batch-before-submit",
-    "batch-after-jobs",
-    "sink-before-commit",
-    "sink-after-commit",
-];
-
 /// Ends the program here if it was asked to.
 #[cfg(feature = "failpoints")]
 pub(crate) fn reach(name: &str) {

@@ -1,5 +1,31 @@
 //! What survives the death of the program: the log of what was received, and checkpoints.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `get_or_create.rs` | `checkpoint`, `get_or_create`, `recover`, `recovered_from` |
+//! | `savepoint.rs` | `savepoint`, `from_savepoint` |
+//! | `plan.rs`, `checks.rs` | what is said of recovery while a graph is described, and what may be wrong with it |
+//! | `bind.rs` | what was saved, given back to the operators of the program |
+//! | `restart.rs` | which batches are run before the clock goes on |
+//! | `checkpointer.rs` | writes a manifest when a batch was generated and when it was completed |
+//! | `states.rs` | what stateful operators hold, saved while batches go on |
+//! | `checkpoint/` | the directory: manifests, data files, the lease |
+//! | `block_log.rs`, `write_ahead_log/` | received blocks and what became of them |
+//! | `failpoint.rs` | places where a test lets the program die |
 
+mod bind;
+pub(crate) mod block_log;
 pub(crate) mod checkpoint;
+mod checkpointer;
+pub(crate) mod checks;
 pub(crate) mod failpoint;
+mod get_or_create;
+mod plan;
+mod restart;
+mod savepoint;
+pub(crate) mod states;
 pub(crate) mod write_ahead_log;
+
+pub(crate) use checkpointer::Checkpointer;
+pub(crate) use plan::Plan;
+pub(crate) use restart::Restart;

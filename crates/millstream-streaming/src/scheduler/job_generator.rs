@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use millstream_core::{BatchId, with_batch};
+use millstream_core::fs::FsPath;
+use millstream_core::{BatchId, settings, with_batch};
 
 use super::job_scheduler::{Job, inherited};
 use super::{JobScheduler, Termination, mark_engine_thread};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
+use crate::recovery::{Checkpointer, Restart, failpoint};
 use crate::recurring_timer::RecurringTimer;
 use crate::time::Time;
 
@@ -20,8 +22,12 @@ use crate::time::Time;
 #[derive(Debug)]
 enum Event {
     GenerateJobs(Time),
+    /// The batch was due while the program was away.
+    GenerateMissed(Time),
     /// The batch and all before it were completed.
     ClearMetadata(Time),
+    /// A savepoint is asked for.
+    Savepoint(FsPath, Sender<Result<Time>>),
     Stop,
 }
 
@@ -41,6 +47,9 @@ struct Work {
     termination: Arc<Termination>,
     /// Set when a batch could not be generated: no later one may be.
     failed: bool,
+    checkpointer: Option<Checkpointer>,
+    /// The last batch whose interval was not quiet: windows may still hold what came in it.
+    last_input: Option<Time>,
 }
 
 impl JobGenerator {
@@ -49,6 +58,7 @@ impl JobGenerator {
         graph: &Arc<Graph>,
         termination: &Arc<Termination>,
         concurrent_jobs: usize,
+        checkpointer: Option<Checkpointer>,
     ) -> Result<(Self, Arc<JobScheduler>)> {
         let (events, received) = mpsc::channel();
         let to_me = events.clone();
@@ -66,6 +76,8 @@ impl JobGenerator {
             scheduler: Arc::clone(&scheduler),
             termination: Arc::clone(termination),
             failed: false,
+            checkpointer,
+            last_input: graph.recovery.recovered().map(|recovered| recovered.manifest.time),
         };
         let (keep_open, ended) = mpsc::channel();
         let name = "streaming-job-generator";
@@ -82,6 +94,22 @@ impl JobGenerator {
     }
 
     /// Starts to cut batches, the first at `first`.
+    /// Runs the batches of a restart, before those of the timer.
+    pub(crate) fn restart(&self, restart: &Restart) {
+        let pending = restart.pending.iter().copied().map(Event::GenerateJobs);
+        let missed = restart.missed.iter().copied().map(Event::GenerateMissed);
+        // Sent in vain only after the stop.
+        pending.chain(missed).for_each(|event| drop(self.events.send(event)));
+    }
+
+    /// Has a savepoint written between two batches.
+    pub(crate) fn savepoint(&self, directory: FsPath) -> Result<Time> {
+        let (to_me, written) = mpsc::channel();
+        let stopped = || Error::from(millstream_core::Error::Stopped);
+        self.events.send(Event::Savepoint(directory, to_me)).map_err(|_| stopped())?;
+        written.recv().map_err(|_| stopped())?
+    }
+
     pub(crate) fn start_timer(&self, graph: &Graph, first: Time) -> Result<()> {
         let events = self.events.clone();
         let clock = Arc::clone(&graph.clock);
@@ -140,9 +168,25 @@ impl Work {
     fn handle(&mut self, event: Event) {
         match event {
             Event::GenerateJobs(time) => self.generate_jobs(time),
+            Event::GenerateMissed(time) => {
+                if !self.may_be_skipped(time) {
+                    self.generate_jobs(time);
+                }
+            }
             Event::ClearMetadata(batch) => {
-                self.graph.clear_metadata(batch);
+                failpoint::reach("batch-after-jobs");
+                let written = self.checkpointer.as_mut().map(|it| it.completed(&self.graph, batch));
+                if let Some(Err(cause)) = written {
+                    self.fail(batch, cause);
+                }
+                let inputs_from =
+                    self.checkpointer.as_ref().map_or(batch, |it| it.oldest_needed(&self.graph));
+                self.graph.clear_metadata(batch, inputs_from);
                 self.termination.completed(batch);
+            }
+            Event::Savepoint(directory, asked_by) => {
+                // Sent in vain if whoever asked is gone.
+                let _ = asked_by.send(self.savepoint(&directory));
             }
             Event::Stop => {}
         }
@@ -153,16 +197,54 @@ impl Work {
         if self.failed || self.scheduler.is_halted() {
             return;
         }
-        self.graph.receivers.allocate_blocks_to_batch(time);
+        if let Err(cause) = self.graph.receivers.allocate_blocks_to_batch(time) {
+            return self.fail(time, cause);
+        }
         let id = BatchId { time_ms: time.as_millis().unsigned_abs(), output: None };
         let jobs = catch_unwind(AssertUnwindSafe(|| with_batch(id, || self.jobs(time))));
-        match jobs.unwrap_or_else(|panic| Err(Error::panicked(&*panic))) {
-            Ok(jobs) => self.scheduler.submit(time, self.graph.take_inputs(time), jobs),
-            Err(cause) => {
-                self.failed = true;
-                self.termination.fail(Error::Generate { batch: time, cause: Box::new(cause) });
+        let jobs = jobs.unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
+        let jobs = jobs.and_then(|jobs| {
+            let written = self.checkpointer.as_mut().map(|it| it.generated(&self.graph, time));
+            written.unwrap_or(Ok(())).map(|()| jobs)
+        });
+        match jobs {
+            Ok(jobs) => {
+                failpoint::reach("batch-before-submit");
+                self.scheduler.submit(time, self.graph.take_inputs(time), jobs);
             }
+            Err(cause) => self.fail(time, cause),
         }
+    }
+
+    fn savepoint(&self, directory: &FsPath) -> Result<Time> {
+        let Some(checkpointer) = &self.checkpointer else {
+            return Err(millstream_core::Error::Argument {
+                operator: "savepoint".into(),
+                problem: "the streams have no checkpoint directory".into(),
+                remedy: "call `checkpoint` before the start".into(),
+            }
+            .into());
+        };
+        checkpointer.savepoint(&self.graph, directory)
+    }
+
+    fn fail(&mut self, batch: Time, cause: Error) {
+        self.failed = true;
+        self.termination.fail(Error::Generate { batch, cause: Box::new(cause) });
+    }
+
+    /// Returns whether a batch that was missed has nothing to do: nothing came in its interval, and what came before it has left
+    /// all windows. With `millstream.streaming.catchUp=perInterval` it is run all the same, and so it is if a stream counts its own batches.
+    fn may_be_skipped(&mut self, time: Time) -> bool {
+        let streams = self.graph.streams();
+        let quiet = streams.iter().all(|stream| stream.is_quiet(time));
+        if !quiet {
+            self.last_input = Some(time);
+        }
+        let longest = streams.iter().map(|stream| stream.remembers()).max().unwrap_or_default();
+        let has_left = self.last_input.is_none_or(|last| time - last >= longest);
+        let grouped = self.graph.context.conf().get(settings::CATCH_UP).is_ok_and(|how| how == "grouped");
+        quiet && has_left && grouped && !streams.iter().any(|stream| stream.is_endless())
     }
 
     fn jobs(&self, time: Time) -> Result<Vec<Job>> {

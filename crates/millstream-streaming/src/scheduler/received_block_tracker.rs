@@ -1,22 +1,55 @@
 //! Which received blocks belong to which batch.
 
+mod recover;
+
 use std::any::type_name;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use millstream_core::Data;
+
+use crate::error::Result;
 use crate::receiver::{Block, ReceivedBlock, StreamId};
+use crate::recovery::block_log::{BlockLog, LoggedBlock};
 use crate::time::Time;
 
 /// Keeps the received blocks and gives them to batches.
 ///
 /// A batch is given all blocks that have come, of all streams at once; so a block belongs to one batch, and a later batch
-/// never has an earlier block of any stream.
+/// never has an earlier block of any stream. With a log, both that a block has come and which batch has it are on disk
+/// before anyone relies on it.
 #[derive(Debug, Default)]
 pub(crate) struct ReceivedBlockTracker {
     state: Mutex<State>,
+    log: OnceLock<Arc<BlockLog>>,
 }
 
-type Blocks = BTreeMap<StreamId, Vec<Arc<dyn Block>>>;
+/// A block that has come.
+#[derive(Debug, Clone)]
+enum Tracked {
+    /// One that lies in memory, and in the log if there is one.
+    Held(Arc<dyn Block>, Option<LoggedBlock>),
+    /// One of before a restart: it lies in the log.
+    Logged(LoggedBlock),
+}
+
+impl Tracked {
+    fn num_records(&self) -> u64 {
+        match self {
+            Tracked::Held(block, _) => block.num_records() as u64,
+            Tracked::Logged(block) => block.records,
+        }
+    }
+
+    fn logged(&self) -> Option<&LoggedBlock> {
+        match self {
+            Tracked::Held(_, logged) => logged.as_ref(),
+            Tracked::Logged(logged) => Some(logged),
+        }
+    }
+}
+
+type Blocks = BTreeMap<StreamId, Vec<Tracked>>;
 
 #[derive(Debug, Default)]
 struct State {
@@ -24,43 +57,87 @@ struct State {
     unallocated: Blocks,
     allocated: BTreeMap<Time, Blocks>,
     last_allocated: Option<Time>,
+    /// When the oldest block of a batch was logged.
+    logged_since: BTreeMap<Time, Time>,
+    /// Why a block could not be logged: nothing more is given to a batch.
+    failure: Option<crate::error::Error>,
 }
 
 impl ReceivedBlockTracker {
-    /// Adds a block that no batch has.
-    pub(crate) fn add_block(&self, block: Arc<dyn Block>) {
-        self.state().unallocated.entry(block.id().stream).or_default().push(block);
+    /// Adds a block that no batch has; returns when it is in the log, if there is one.
+    ///
+    /// # Errors
+    /// If it can not be logged; it is kept nevertheless, but no batch is given anything any more.
+    pub(crate) fn add_block(&self, block: Arc<dyn Block>) -> Result<()> {
+        let logged = self.log.get().map(|log| log.add(&*block)).transpose();
+        let mut state = self.state();
+        let stream = block.id().stream;
+        let (logged, result) = match logged {
+            Ok(logged) => (logged, Ok(())),
+            Err(error) => {
+                state.failure.get_or_insert_with(|| error.clone());
+                (None, Err(error))
+            }
+        };
+        state.unallocated.entry(stream).or_default().push(Tracked::Held(block, logged));
+        result
     }
 
     /// Gives all blocks that no batch has to the batch of `time`; does nothing for a batch that is not later than the
     /// last one, so that a batch that is generated again keeps its blocks.
-    pub(crate) fn allocate_blocks_to_batch(&self, time: Time) {
-        let mut state = self.state();
-        if state.last_allocated.is_none_or(|last| time > last) {
-            let blocks = std::mem::take(&mut state.unallocated);
-            state.allocated.insert(time, blocks);
+    ///
+    /// # Errors
+    /// If a block, or that the batch has its blocks, can not be logged.
+    pub(crate) fn allocate_blocks_to_batch(&self, time: Time) -> Result<()> {
+        let blocks = {
+            let mut state = self.state();
+            if let Some(failure) = &state.failure {
+                return Err(failure.clone());
+            }
+            if state.last_allocated.is_some_and(|last| time <= last) {
+                return Ok(());
+            }
             state.last_allocated = Some(time);
+            std::mem::take(&mut state.unallocated)
+        };
+        if let Some(log) = self.log.get() {
+            let place = |block: &Tracked| block.logged().map(|logged| logged.at.clone());
+            let places =
+                blocks.iter().map(|(stream, blocks)| (*stream, blocks.iter().filter_map(place).collect()));
+            // Whoever asks for the blocks of the batch asks after this: it is the thread that generates the batch.
+            log.allocate(time, places.collect())?;
         }
+        self.state().allocate(time, blocks);
+        Ok(())
     }
 
     /// Returns a stream's blocks of a batch, in the order in which they came.
-    pub(crate) fn blocks_of_batch<T: Send + Sync + 'static>(
+    ///
+    /// # Errors
+    /// If one of before a restart can not be read from the log.
+    pub(crate) fn blocks_of_batch<T: Data>(
         &self,
         time: Time,
         stream: StreamId,
-    ) -> Vec<Arc<ReceivedBlock<T>>> {
-        let blocks = self.erased_blocks(time, stream);
-        let all = blocks.len();
-        let typed: Vec<_> = blocks.into_iter().filter_map(|block| block.into_any().downcast().ok()).collect();
-        debug_assert_eq!(typed.len(), all, "stream {stream} does not receive {}", type_name::<T>());
-        typed
+    ) -> Result<Vec<Arc<ReceivedBlock<T>>>> {
+        let mut typed = Vec::new();
+        for block in self.tracked(time, stream) {
+            match block {
+                Tracked::Held(block, _) => match block.into_any().downcast() {
+                    Ok(block) => typed.push(block),
+                    Err(_) => debug_assert!(false, "stream {stream} does not receive {}", type_name::<T>()),
+                },
+                Tracked::Logged(logged) => typed.push(Arc::new(self.read(&logged)?)),
+            }
+        }
+        Ok(typed)
     }
 
     /// Returns how many records a stream gave to a batch.
     pub(crate) fn num_records_of_batch(&self, time: Time, stream: StreamId) -> u64 {
         let state = self.state();
         let blocks = state.allocated.get(&time).and_then(|blocks| blocks.get(&stream));
-        blocks.into_iter().flatten().map(|block| block.num_records() as u64).sum()
+        blocks.into_iter().flatten().map(Tracked::num_records).sum()
     }
 
     /// Returns whether there are blocks that no batch has.
@@ -72,7 +149,11 @@ impl ReceivedBlockTracker {
     pub(crate) fn batch_processed(&self, time: Time) {
         let state = self.state();
         let blocks = state.allocated.get(&time).into_iter().flat_map(BTreeMap::values).flatten();
-        blocks.for_each(|block| block.processed());
+        for block in blocks {
+            if let Tracked::Held(block, _) = block {
+                block.processed();
+            }
+        }
     }
 
     /// Forgets the batches before `threshold`, and with them their blocks.
@@ -86,7 +167,7 @@ impl ReceivedBlockTracker {
         drop(old);
     }
 
-    fn erased_blocks(&self, time: Time, stream: StreamId) -> Vec<Arc<dyn Block>> {
+    fn tracked(&self, time: Time, stream: StreamId) -> Vec<Tracked> {
         let state = self.state();
         let blocks = state.allocated.get(&time).and_then(|blocks| blocks.get(&stream));
         blocks.cloned().unwrap_or_default()
@@ -94,6 +175,17 @@ impl ReceivedBlockTracker {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn allocate(&mut self, batch: Time, blocks: Blocks) {
+        let logged = blocks.values().flatten().filter_map(Tracked::logged).map(|logged| logged.time);
+        if let Some(oldest) = logged.min() {
+            self.logged_since.insert(batch, oldest);
+        }
+        self.allocated.insert(batch, blocks);
+        self.last_allocated = self.last_allocated.max(Some(batch));
     }
 }
 
@@ -110,7 +202,7 @@ mod tests {
     }
 
     fn numbers(tracker: &ReceivedBlockTracker, time: i64, stream: StreamId) -> Vec<i64> {
-        let blocks = tracker.blocks_of_batch::<i64>(at(time), stream);
+        let blocks = tracker.blocks_of_batch::<i64>(at(time), stream).unwrap();
         blocks.iter().map(|block| block.id().number).collect()
     }
 
@@ -119,18 +211,18 @@ mod tests {
         let tracker = ReceivedBlockTracker::default();
         assert!(!tracker.has_unallocated_received_blocks());
         for number in 0..5 {
-            tracker.add_block(test_block(A, number, vec![number; 10]));
+            tracker.add_block(test_block(A, number, vec![number; 10])).unwrap();
         }
-        tracker.add_block(test_block(B, 0, vec![0_i64]));
+        tracker.add_block(test_block(B, 0, vec![0_i64])).unwrap();
         assert!(tracker.has_unallocated_received_blocks());
 
-        tracker.allocate_blocks_to_batch(at(1));
+        tracker.allocate_blocks_to_batch(at(1)).unwrap();
         assert_eq!(numbers(&tracker, 1, A), [0, 1, 2, 3, 4]);
         assert_eq!(numbers(&tracker, 1, B), [0]);
         assert_eq!(tracker.num_records_of_batch(at(1), A), 50);
         assert!(!tracker.has_unallocated_received_blocks());
 
-        tracker.allocate_blocks_to_batch(at(2));
+        tracker.allocate_blocks_to_batch(at(2)).unwrap();
         assert_eq!(numbers(&tracker, 2, A), [0; 0]);
         assert_eq!(tracker.num_records_of_batch(at(2), A), 0);
     }
@@ -138,17 +230,17 @@ mod tests {
     #[test]
     fn a_batch_that_is_generated_again_keeps_its_blocks() {
         let tracker = ReceivedBlockTracker::default();
-        tracker.add_block(test_block(A, 0, vec![7_i64]));
-        tracker.allocate_blocks_to_batch(at(1));
-        tracker.allocate_blocks_to_batch(at(2));
-        tracker.add_block(test_block(A, 1, vec![8_i64]));
+        tracker.add_block(test_block(A, 0, vec![7_i64])).unwrap();
+        tracker.allocate_blocks_to_batch(at(1)).unwrap();
+        tracker.allocate_blocks_to_batch(at(2)).unwrap();
+        tracker.add_block(test_block(A, 1, vec![8_i64])).unwrap();
         for time in [1, 2] {
-            tracker.allocate_blocks_to_batch(at(time));
+            tracker.allocate_blocks_to_batch(at(time)).unwrap();
         }
         assert_eq!(numbers(&tracker, 1, A), [0]);
         assert_eq!(numbers(&tracker, 2, A), [0; 0]);
         assert!(tracker.has_unallocated_received_blocks());
-        tracker.allocate_blocks_to_batch(at(3));
+        tracker.allocate_blocks_to_batch(at(3)).unwrap();
         assert_eq!(numbers(&tracker, 3, A), [1]);
     }
 
@@ -159,8 +251,8 @@ mod tests {
         for time in 1..=3 {
             let block = test_block(A, time, vec![time]);
             blocks.push(Arc::downgrade(&block));
-            tracker.add_block(block);
-            tracker.allocate_blocks_to_batch(at(time));
+            tracker.add_block(block).unwrap();
+            tracker.allocate_blocks_to_batch(at(time)).unwrap();
         }
         tracker.clean_up_old_batches(at(2));
         assert_eq!(numbers(&tracker, 1, A), [0; 0]);
@@ -177,15 +269,15 @@ mod tests {
                 let tracker = &tracker;
                 scope.spawn(move || {
                     for number in 0..5000 {
-                        tracker.add_block(test_block(StreamId(stream), number, vec![number]));
+                        tracker.add_block(test_block(StreamId(stream), number, vec![number])).unwrap();
                     }
                 });
             }
             for time in 0..100 {
-                tracker.allocate_blocks_to_batch(at(time));
+                tracker.allocate_blocks_to_batch(at(time)).unwrap();
             }
         });
-        tracker.allocate_blocks_to_batch(at(100));
+        tracker.allocate_blocks_to_batch(at(100)).unwrap();
         for stream in 0..4 {
             let all: Vec<_> = (0..=100).flat_map(|time| numbers(&tracker, time, StreamId(stream))).collect();
             assert_eq!(all, (0..5000).collect::<Vec<_>>());

@@ -121,15 +121,24 @@ impl ReceiverTracker {
     /// Gives all that was received so far to the batch of `time`.
     ///
     /// The block that is due at `time` is in it: what was stored before the call and before that time is not late.
-    pub(crate) fn allocate_blocks_to_batch(&self, time: Time) {
+    ///
+    /// # Errors
+    /// If what was received can not be logged.
+    pub(crate) fn allocate_blocks_to_batch(&self, time: Time) -> Result<()> {
         // Copied, so that a stop of the receivers does not wait for a block that is being pushed.
         let supervisors = lock(&self.supervisors).clone();
         for supervisor in &supervisors {
             supervisor.generator().cut_till(time);
         }
         if !self.registry.receivers().is_empty() {
-            self.registry.blocks.allocate_blocks_to_batch(time);
+            self.registry.blocks.allocate_blocks_to_batch(time)?;
         }
+        Ok(())
+    }
+
+    /// Returns what keeps the blocks.
+    pub(crate) fn blocks(&self) -> &ReceivedBlockTracker {
+        &self.registry.blocks
     }
 
     /// Returns a stream's blocks of a batch, in the order in which they came.
@@ -137,7 +146,7 @@ impl ReceiverTracker {
         &self,
         time: Time,
         stream: StreamId,
-    ) -> Vec<Arc<ReceivedBlock<T>>> {
+    ) -> Result<Vec<Arc<ReceivedBlock<T>>>> {
         self.registry.blocks.blocks_of_batch(time, stream)
     }
 
@@ -230,7 +239,10 @@ impl ReceiverEvents for Registry {
     }
 
     fn add_block(&self, block: Arc<dyn Block>) {
-        self.blocks.add_block(block);
+        let stream = block.id().stream;
+        if let Err(error) = self.blocks.add_block(block) {
+            self.receiver_error(stream, "What was received can not be logged", &error.to_string());
+        }
     }
 }
 

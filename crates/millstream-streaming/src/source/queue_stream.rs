@@ -148,4 +148,11 @@ impl<T: Data> Source<T> for Queue<T> {
         };
         Ok((rdd, None))
     }
+
+    fn refuses_checkpoints(&self) -> Option<&'static str> {
+        Some(
+            "a queue is lost with the program, so it can not be recovered; take another source, or run without a checkpoint \
+             directory",
+        )
+    }
 }

@@ -4,6 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use millstream_core::{Chunk, Data, Rdd, settings};
+use serde_json::Value;
 
 use super::{Source, stream};
 use crate::context::StreamingContext;
@@ -93,12 +94,36 @@ struct Received {
 
 impl<T: Data> Source<T> for Received {
     fn batch(&self, batch: Time) -> Result<(Rdd<T>, Option<u64>)> {
-        let blocks = self.graph.receivers.blocks_of_batch::<T>(batch, self.id);
+        let blocks = self.graph.receivers.blocks_of_batch::<T>(batch, self.id)?;
         let partitions = blocks.iter().map(|block| {
             let whole = |records: &Arc<Vec<T>>| Chunk::shared(Arc::clone(records), 0..records.len());
             block.chunks().iter().map(whole).collect()
         });
         let rdd = self.graph.context.from_chunks(partitions);
         Ok((rdd, Some(self.graph.receivers.num_records_of_batch(batch, self.id))))
+    }
+
+    /// With a log the blocks of the batch are found in it; without, how many records are lost is all that can be kept.
+    fn take_saved(&self, batch: Time) -> Option<Value> {
+        let receivers = &self.graph.receivers;
+        let lost = || receivers.num_records_of_batch(batch, self.id).into();
+        (!receivers.blocks().is_logged()).then(lost)
+    }
+
+    fn batch_again(&self, batch: Time, saved: &Value) -> Result<(Rdd<T>, Option<u64>)> {
+        let lost = saved.as_u64().unwrap_or_default();
+        if lost > 0 {
+            tracing::warn!(
+                "stream {}: {lost} records of batch {batch} are lost, because they were received without a log; set \
+                 spark.streaming.receiver.writeAheadLog.enable=true",
+                self.id
+            );
+            self.graph.recovery.count_lost(lost);
+        }
+        Ok((self.graph.context.empty_rdd(), Some(0)))
+    }
+
+    fn is_quiet(&self, batch: Time) -> bool {
+        !self.graph.receivers.blocks().has_blocks(batch)
     }
 }

@@ -23,6 +23,8 @@ mod memory;
 mod operators;
 mod output_failures;
 mod outputs;
+mod recovery;
+mod recovery_of_receivers;
 mod server;
 #[cfg(unix)]
 mod signals;

@@ -116,12 +116,7 @@ impl Lease {
         }
     }
 
-    fn claim(
-        system: &Arc<dyn FileSystem>,
-        directory: &FsPath,
-        path: FsPath,
-        holder: Holder,
-    ) -> Result<Self> {
+    fn claim(system: &Arc<dyn FileSystem>, directory: &FsPath, path: FsPath, holder: Holder) -> Result<Self> {
         if let Some(other) = read(&**system, &path)? {
             let age = Duration::from_millis(holder.since_ms.saturating_sub(other.renewed_ms));
             if age < EXPIRES {

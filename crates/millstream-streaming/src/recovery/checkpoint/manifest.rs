@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::recovery::write_ahead_log::LogPosition;
+use crate::state::Fingerprint;
 use crate::time::Time;
 
 /// The version of the format; a manifest of a later one is refused.
@@ -33,6 +34,8 @@ pub(crate) struct Manifest {
     pub(crate) settings: BTreeMap<String, String>,
     /// The operators that keep something.
     pub(crate) operators: Vec<SavedOperator>,
+    /// The oldest batch that may still be asked for.
+    pub(crate) oldest_needed: Time,
     /// The batches that were generated and not completed.
     pub(crate) pending: BTreeSet<Time>,
     /// By batch and source: what the batch was made of. Of all batches that windows and states may still ask for.
@@ -57,8 +60,8 @@ pub(crate) struct SavedOperator {
     pub(crate) name: String,
     /// The place of its call.
     pub(crate) place: String,
-    /// The types it keeps; none for a source.
-    pub(crate) schema: Option<String>,
+    /// The types it keeps.
+    pub(crate) schema: Fingerprint,
     /// The batch whose state the files hold; none while nothing was saved.
     pub(crate) version: Option<Time>,
     /// A snapshot and the changes since, in order.
@@ -79,13 +82,6 @@ struct Checksum {
 }
 
 impl Manifest {
-    /// Returns the oldest batch that is needed to go on from here.
-    pub(crate) fn oldest_needed(&self) -> Time {
-        let first_input = self.inputs.keys().next().copied();
-        let first_pending = self.pending.first().copied();
-        [first_input, first_pending].into_iter().flatten().min().unwrap_or(self.time)
-    }
-
     /// Writes the manifest as a file holds it.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut bytes = serde_json::to_vec(self)?;
@@ -101,8 +97,8 @@ impl Manifest {
         let text = bytes.strip_suffix(b"\n").ok_or("it was not written to the end")?;
         let end = text.iter().position(|byte| *byte == b'\n').ok_or("it was not written to the end")?;
         let (manifest, checksum) = (&text[..end], &text[end + 1..]);
-        let checksum: Checksum =
-            serde_json::from_slice(checksum).map_err(|error| format!("its checksum can not be read: {error}"))?;
+        let checksum: Checksum = serde_json::from_slice(checksum)
+            .map_err(|error| format!("its checksum can not be read: {error}"))?;
         if crc32fast::hash(manifest) != checksum.crc32 {
             return Err("its checksum is wrong".into());
         }
@@ -133,6 +129,7 @@ impl Manifest {
             batch_interval_ms: 1000,
             settings: BTreeMap::new(),
             operators: Vec::new(),
+            oldest_needed: Time::from_millis(time),
             pending: BTreeSet::new(),
             inputs: BTreeMap::new(),
             block_log: None,
@@ -151,13 +148,17 @@ mod tests {
         let mut manifest = Manifest::of(2, 7, 5000);
         manifest.settings.insert("spark.app.name".into(), "test".into());
         manifest.pending.extend([at(4000), at(5000)]);
-        manifest.inputs.entry(at(3000)).or_default().insert("file_stream".into(), serde_json::json!(["a", 1]));
+        manifest
+            .inputs
+            .entry(at(3000))
+            .or_default()
+            .insert("file_stream".into(), serde_json::json!(["a", 1]));
         manifest.broadcasts.insert("words".into(), vec![1, 2, 255]);
         manifest.operators.push(SavedOperator {
             id: "file_stream/map_with_state".into(),
             name: "map_with_state".into(),
             place: "src/main.rs:1:2".into(),
-            schema: Some("(String, u64)".into()),
+            schema: Fingerprint::of::<String, u64>(),
             version: Some(at(3000)),
             files: vec![SavedFile { name: "state/1".into(), bytes: 3, crc32: 9 }],
         });
@@ -168,8 +169,6 @@ mod tests {
     fn is_read_as_it_was_written() {
         let manifest = sample();
         assert_eq!(Manifest::from_bytes(&manifest.to_bytes().unwrap()), Ok(manifest.clone()));
-        assert_eq!(manifest.oldest_needed(), Time::from_millis(3000));
-        assert_eq!(Manifest::of(1, 1, 5000).oldest_needed(), Time::from_millis(5000));
     }
 
     #[test]

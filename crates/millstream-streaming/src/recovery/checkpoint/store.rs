@@ -67,7 +67,10 @@ impl Found {
         match newest {
             Some(newest) => {
                 for (path, problem) in &self.broken {
-                    tracing::warn!("{path} is passed over: {problem}; recovering from that of {}", newest.time);
+                    tracing::warn!(
+                        "{path} is passed over: {problem}; recovering from that of {}",
+                        newest.time
+                    );
                 }
             }
             None if !self.broken.is_empty() => {
@@ -119,7 +122,7 @@ impl Kept {
     fn new(path: FsPath, manifest: &Manifest) -> Self {
         let files = manifest.operators.iter().flat_map(|operator| &operator.files);
         let files = files.map(|file| file.name.clone()).collect();
-        Kept { path, oldest_needed: manifest.oldest_needed(), files }
+        Kept { path, oldest_needed: manifest.oldest_needed, files }
     }
 }
 
@@ -200,7 +203,8 @@ impl CheckpointStore {
             let Some(old) = self.own.pop_front() else { return };
             failpoint::reach("checkpoint-before-clean");
             let needed = |file: &String| self.own.iter().any(|kept| kept.files.contains(file));
-            let unneeded = old.files.iter().filter(|file| !needed(file)).map(|file| self.directory.join(file));
+            let unneeded =
+                old.files.iter().filter(|file| !needed(file)).map(|file| self.directory.join(file));
             // The manifest first: one whose data is gone must not be found.
             for path in [old.path.clone()].into_iter().chain(unneeded) {
                 if let Err(error) = self.system.delete(&path) {
@@ -326,7 +330,7 @@ mod tests {
             id: "a".into(),
             name: "a".into(),
             place: "here".into(),
-            schema: None,
+            schema: crate::state::Fingerprint::of::<u8, u8>(),
             version: None,
             files: vec![file],
         };

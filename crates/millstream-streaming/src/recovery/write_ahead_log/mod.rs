@@ -26,7 +26,7 @@ use crate::error::Result;
 use crate::time::Time;
 
 /// Where a record lies in its log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct LogPosition {
     /// The name of the segment, without its directory, so that a log may be moved.
     pub(crate) segment: String,
@@ -98,6 +98,7 @@ impl WriteAheadLog {
     }
 
     /// Closes the current segment; the next record begins another.
+    #[cfg(test)]
     pub(crate) fn close(&self) {
         *self.open() = None;
     }

@@ -49,7 +49,9 @@ impl WriteAheadLog {
                     Frame::End => break,
                     Frame::Torn => {
                         let lost = rest.len();
-                        tracing::info!("{path}: the last {lost} bytes were not written to the end; passed over");
+                        tracing::info!(
+                            "{path}: the last {lost} bytes were not written to the end; passed over"
+                        );
                         break;
                     }
                     Frame::Broken(problem) => return Err(damaged(&path, offset as u64, problem)),

@@ -55,7 +55,9 @@ impl WriteAheadLog {
     /// If it could not be written as often as it may be tried.
     pub(crate) fn write(&self, record: Vec<u8>, time: Time) -> Result<LogPosition> {
         if u32::try_from(record.len()).is_err() {
-            let error = io::Error::other("a record of more than 4 GiB can not be logged; store fewer records at once");
+            let error = io::Error::other(
+                "a record of more than 4 GiB can not be logged; store fewer records at once",
+            );
             return Err(failed("logging to", &self.directory, error).into());
         }
         let mut queue = self.queue();
@@ -162,11 +164,8 @@ impl WriteAheadLog {
             (open.name, begin)
         };
         failpoint::reach("log-after-fsync");
-        let position = |(offset, length)| LogPosition {
-            segment: name.to_string(),
-            offset: begin + offset,
-            length,
-        };
+        let position =
+            |(offset, length)| LogPosition { segment: name.to_string(), offset: begin + offset, length };
         Ok(places.into_iter().map(position).collect())
     }
 
@@ -199,7 +198,8 @@ impl WriteAheadLog {
         for name in self.names(time) {
             let path = self.directory.join(&name.to_string());
             let mut writer = self.system.create(&path)?;
-            let written = writer.write_all(&head(self.config.generation)).and_then(|()| writer.write_all(frames));
+            let written =
+                writer.write_all(&head(self.config.generation)).and_then(|()| writer.write_all(frames));
             written.map_err(|error| failed("writing", &path, error))?;
             failpoint::reach("log-after-write");
             if writer.publish_new()? {

@@ -69,7 +69,7 @@ fn config() -> ReceiverConfig {
 }
 
 fn records(tracker: &ReceiverTracker, time: i64, stream: usize) -> Vec<u64> {
-    let blocks = tracker.blocks_of_batch::<u64>(Time::from_millis(time), StreamId(stream));
+    let blocks = tracker.blocks_of_batch::<u64>(Time::from_millis(time), StreamId(stream)).unwrap();
     blocks.iter().flat_map(|block| block.chunks().iter().flat_map(|chunk| chunk.to_vec())).collect()
 }
 
@@ -89,7 +89,7 @@ fn each_batch_has_what_was_stored_before_it() {
             (0..stream.0 as u64 + 1).for_each(|record| store(batch as u64 * 10 + record));
         }
         let time = clock.advance(BATCH);
-        tracker.allocate_blocks_to_batch(time);
+        tracker.allocate_blocks_to_batch(time).unwrap();
         assert_eq!(records(&tracker, time.as_millis(), 0), [batch as u64 * 10]);
         assert_eq!(records(&tracker, time.as_millis(), 1), [batch as u64 * 10, batch as u64 * 10 + 1]);
         assert_eq!(tracker.num_records_of_batch(time, StreamId(1)), 2);
@@ -105,7 +105,7 @@ fn each_batch_has_what_was_stored_before_it() {
     assert!(tracker.stop(LONG));
     assert!(tracker.has_unallocated_received_blocks());
     let time = clock.advance(BATCH);
-    tracker.allocate_blocks_to_batch(time);
+    tracker.allocate_blocks_to_batch(time).unwrap();
     assert_eq!(records(&tracker, time.as_millis(), 1), [7]);
 }
 
@@ -125,8 +125,8 @@ fn listeners_and_the_tracker_know_how_receivers_are() {
     assert_eq!((info.last_error.as_str(), info.last_error_time), ("", None));
     assert_eq!(tracker.receivers(), [info]);
     let time = clock.advance(BATCH);
-    tracker.allocate_blocks_to_batch(time);
-    let blocks = tracker.blocks_of_batch::<String>(time, StreamId(3));
+    tracker.allocate_blocks_to_batch(time).unwrap();
+    let blocks = tracker.blocks_of_batch::<String>(time, StreamId(3)).unwrap();
     assert_eq!(*blocks[0].chunks()[0], ["hello", "world"]);
     assert_eq!(blocks.len(), 1);
     assert!(tracker.stop(LONG));
@@ -242,7 +242,7 @@ impl StreamingListener for Seen {
 fn without_receivers_there_is_nothing_to_keep() {
     let tracker = ReceiverTracker::new(Arc::new(ManualClock::new(0)), Arc::default());
     tracker.start().unwrap();
-    tracker.allocate_blocks_to_batch(Time::from_millis(1));
+    tracker.allocate_blocks_to_batch(Time::from_millis(1)).unwrap();
     assert!(!tracker.has_unallocated_received_blocks());
     assert!(tracker.stop(Duration::ZERO));
 }

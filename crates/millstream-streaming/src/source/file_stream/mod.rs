@@ -1,17 +1,21 @@
 //! `file_stream`, `text_file_stream`, `binary_records_stream`: the files that appear in a directory.
 
 mod choice;
+mod saved;
 mod selection;
 
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use millstream_core::fs::{FileStatus, FixedFormat, FsPath, InputFormat, TextFormat};
 use millstream_core::operator::user_code;
 use millstream_core::{Rdd, ReadCounts, settings};
+use serde_json::Value;
 
 pub use self::choice::{FileChoice, FileChoices};
+use self::saved::SavedFiles;
 use self::selection::Selection;
 use super::{Source, stream};
 use crate::context::StreamingContext;
@@ -239,10 +243,38 @@ struct Files<F> {
 
 impl<F: InputFormat> Source<F::Record> for Files<F> {
     fn batch(&self, batch: Time) -> Result<(Rdd<F::Record>, Option<u64>)> {
+        let systems = self.graph.context.file_systems();
+        let files = self.selection().map_or_else(Vec::new, |mut selection| selection.select(&systems, batch));
+        Ok((self.read(batch, files), None))
+    }
+
+    fn take_saved(&self, batch: Time) -> Option<Value> {
+        self.selection().and_then(|selection| selection.saved(batch))
+    }
+
+    fn batch_again(&self, batch: Time, saved: &Value) -> Result<(Rdd<F::Record>, Option<u64>)> {
+        Ok((self.read(batch, SavedFiles::of(saved)?.files), None))
+    }
+
+    fn restore(&self, zero: Time, saved: &BTreeMap<Time, Value>) -> Result<()> {
+        self.selection().map_or(Ok(()), |mut selection| selection.restore(zero, saved))
+    }
+
+    fn is_quiet(&self, batch: Time) -> bool {
+        let systems = self.graph.context.file_systems();
+        let interval = self.graph.batch_interval;
+        self.selection().is_none_or(|mut selection| selection.is_quiet(&systems, batch, interval))
+    }
+}
+
+impl<F: InputFormat> Files<F> {
+    fn selection(&self) -> Option<MutexGuard<'_, Selection>> {
+        self.selection.as_ref().map(|selection| selection.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Describes the RDD of the files of a batch, and reports them.
+    fn read(&self, batch: Time, files: Vec<FileStatus>) -> Rdd<F::Record> {
         let context = &self.graph.context;
-        let files: Vec<FileStatus> = self.selection.as_ref().map_or_else(Vec::new, |selection| {
-            selection.lock().unwrap_or_else(PoisonError::into_inner).select(&context.file_systems(), batch)
-        });
         let names: Vec<String> = files.iter().map(|file| file.path.to_string()).collect();
         let counts = context.register(ReadCounts::default(), None);
         let mut info = StreamInputInfo::new(self.id, 0);
@@ -254,13 +286,12 @@ impl<F: InputFormat> Source<F::Record> for Files<F> {
         });
         self.graph.report_input(batch, info, counter);
         // As if the program had made it: another process sees other files, and is to read these.
-        let rdd = user_code(|| {
+        user_code(|| {
             if files.is_empty() {
                 context.empty_rdd()
             } else {
                 context.read_files_of(files, self.format.clone(), 1).counting_reads(&counts)
             }
-        });
-        Ok((rdd, None))
+        })
     }
 }

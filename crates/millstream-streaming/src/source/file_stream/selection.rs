@@ -1,6 +1,6 @@
 //! Which files belong to a batch: the rules of Spark's `FileInputDStream`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use millstream_core::fs::{FileStatus, FileSystem, FileSystems, FsPath, is_not_found};
@@ -9,16 +9,20 @@ use super::{FileChoice, FileStreamOptions};
 use crate::time::Time;
 
 pub(super) struct Selection {
-    directory: FsPath,
+    pub(super) directory: FsPath,
     /// How long a file may be changed before its batch, and how long it is remembered that it was taken.
     remember: Duration,
     /// How long a file that was written in its place must be left alone.
     settle: Duration,
     /// Files must be changed after this; nothing for the first batch of a stream that takes what exists.
-    start: Option<Time>,
+    pub(super) start: Option<Time>,
     options: FileStreamOptions,
     /// The files that were taken, by path, and the time as of which they grow old.
-    taken: BTreeMap<String, Time>,
+    pub(super) taken: BTreeMap<String, Time>,
+    /// The batch that was selected last, and its files.
+    pub(super) last: Option<(Time, Vec<FileStatus>)>,
+    /// When the files that were there after a restart had been changed, once someone has asked.
+    pub(super) while_away: Option<BTreeSet<Time>>,
     /// Whether the directory could be read last time: what goes on failing is said once.
     readable: bool,
 }
@@ -32,7 +36,17 @@ impl Selection {
     ) -> Self {
         let start = if options.new_files_only { now } else { Time::from_millis(0) };
         let start = (!options.existing).then_some(start);
-        Selection { directory, remember, settle, start, options, taken: BTreeMap::new(), readable: true }
+        Selection {
+            directory,
+            remember,
+            settle,
+            start,
+            options,
+            taken: BTreeMap::new(),
+            last: None,
+            while_away: None,
+            readable: true,
+        }
     }
 
     /// Returns the files of a batch, the oldest first.
@@ -73,6 +87,7 @@ impl Selection {
         }
         self.options.choices.set(choices);
         files.sort_by(|one, other| (one.modified, one.path.path()).cmp(&(other.modified, other.path.path())));
+        self.last = Some((batch, files.clone()));
         files
     }
 
@@ -105,7 +120,7 @@ impl Selection {
     }
 
     /// Returns what lies in the directories that the path names.
-    fn list(&self, system: &dyn FileSystem) -> millstream_core::Result<Vec<FileStatus>> {
+    pub(super) fn list(&self, system: &dyn FileSystem) -> millstream_core::Result<Vec<FileStatus>> {
         let named = system.glob(&self.directory)?;
         if named.is_empty() {
             // So that the error names what is missing.
@@ -138,7 +153,7 @@ struct Since {
     threshold: Time,
 }
 
-fn modified(file: &FileStatus) -> Time {
+pub(super) fn modified(file: &FileStatus) -> Time {
     let since = file.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

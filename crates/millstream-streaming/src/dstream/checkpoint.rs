@@ -1,0 +1,27 @@
+//! `checkpoint`: how often the state of a stream is saved.
+
+use std::time::Duration;
+
+use millstream_core::Data;
+
+use super::DStream;
+
+impl<T: Data> DStream<T> {
+    /// Sets how often the state behind this stream is saved in the checkpoint directory: a multiple of its slide.
+    ///
+    /// By default that is the smallest multiple of the slide that is at least ten seconds. In between, a restart makes the state
+    /// again of the inputs since; so a longer interval costs a longer restart and more inputs that are kept. Only what has
+    /// changed is written. A stream without state has nothing to save, and the call nothing to do.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::testing::{batches, check};
+    /// check(batches![[1], [2]], |s| s.map(|n| n + 1).checkpoint(Duration::from_secs(2)), batches![[2], [3]]);
+    /// ```
+    pub fn checkpoint(&self, interval: Duration) -> DStream<T> {
+        let id = self.any().operator().id.clone().unwrap_or_default();
+        self.graph().recovery.set_interval(id, interval);
+        self.clone()
+    }
+}

@@ -1,0 +1,181 @@
+//! The log of received blocks: their records under `receivedData/<stream>/`, what became of them under
+//! `receivedBlockMetadata/`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use millstream_core::fs::{FileSystem, FsPath};
+use millstream_core::{Conf, Error as CoreError, settings};
+use serde::{Deserialize, Serialize};
+
+use super::write_ahead_log::{LogConfig, LogPosition, WriteAheadLog};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::receiver::{Block, BlockId, StreamId};
+use crate::time::Time;
+
+const DATA: &str = "receivedData";
+const METADATA: &str = "receivedBlockMetadata";
+
+/// A block that is in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LoggedBlock {
+    pub(crate) id: BlockId,
+    pub(crate) records: u64,
+    /// Where its records are, in the log of its stream.
+    pub(crate) at: LogPosition,
+    /// When it was logged.
+    pub(crate) time: Time,
+}
+
+/// The blocks that a batch is given, by stream and in order; their places name them.
+pub(crate) type Allocation = BTreeMap<StreamId, Vec<LogPosition>>;
+
+/// What the log of metadata says, in the order in which it happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum BlockEvent {
+    /// A block was received, and no batch has it.
+    Added(LoggedBlock),
+    /// A batch was given blocks.
+    Allocated { batch: Time, blocks: Allocation },
+}
+
+/// Logs received blocks, and which batch has which.
+pub(crate) struct BlockLog {
+    clock: Arc<dyn Clock>,
+    system: Arc<dyn FileSystem>,
+    directory: FsPath,
+    data_config: LogConfig,
+    data: Mutex<BTreeMap<StreamId, Arc<WriteAheadLog>>>,
+    metadata: WriteAheadLog,
+    last: Mutex<Option<LogPosition>>,
+}
+
+impl BlockLog {
+    /// Makes the logs of a generation in a checkpoint directory.
+    ///
+    /// # Errors
+    /// If a setting can not be used.
+    pub(crate) fn new(
+        conf: &Conf,
+        clock: Arc<dyn Clock>,
+        system: Arc<dyn FileSystem>,
+        directory: FsPath,
+        generation: u64,
+    ) -> Result<Self> {
+        let data_config = LogConfig {
+            generation,
+            rolling_interval: conf.get(settings::RECEIVER_LOG_ROLLING_INTERVAL)?,
+            close_file_after_write: conf.get(settings::RECEIVER_LOG_CLOSE_FILE_AFTER_WRITE)?,
+            max_failures: conf.get(settings::RECEIVER_LOG_MAX_FAILURES)?,
+            group_commit: true,
+        };
+        let metadata_config = LogConfig {
+            generation,
+            rolling_interval: conf.get(settings::DRIVER_LOG_ROLLING_INTERVAL)?,
+            close_file_after_write: conf.get(settings::DRIVER_LOG_CLOSE_FILE_AFTER_WRITE)?,
+            max_failures: conf.get(settings::DRIVER_LOG_MAX_FAILURES)?,
+            group_commit: conf.get(settings::DRIVER_LOG_ALLOW_BATCHING)?,
+        };
+        let metadata = WriteAheadLog::new(Arc::clone(&system), directory.join(METADATA), metadata_config);
+        let (data, last) = (Mutex::default(), Mutex::default());
+        Ok(BlockLog { clock, system, directory, data_config, data, metadata, last })
+    }
+
+    /// Logs a block; when this returns it is on disk, and no batch has it.
+    ///
+    /// # Errors
+    /// If it can not be written.
+    pub(crate) fn add(&self, block: &dyn Block) -> Result<LoggedBlock> {
+        let time = self.clock.now();
+        let at = self.data(block.id().stream).write(block.encode()?, time)?;
+        let logged = LoggedBlock { id: block.id(), records: block.num_records() as u64, at, time };
+        self.log(&BlockEvent::Added(logged.clone()), time)?;
+        Ok(logged)
+    }
+
+    /// Logs that a batch is given blocks; when this returns it has them for good.
+    ///
+    /// # Errors
+    /// If it can not be written.
+    pub(crate) fn allocate(&self, batch: Time, blocks: Allocation) -> Result<()> {
+        self.log(&BlockEvent::Allocated { batch, blocks }, self.clock.now())
+    }
+
+    /// Reads the records of a block, encoded as [`Block::encode`] did.
+    ///
+    /// # Errors
+    /// If they are gone or damaged.
+    pub(crate) fn read(&self, block: &LoggedBlock) -> Result<Vec<u8>> {
+        self.data(block.id.stream).read(&block.at)
+    }
+
+    /// Reads what happened; `last` is what a checkpoint knows to be in the log.
+    ///
+    /// # Errors
+    /// If the log is damaged, or lacks what the checkpoint knows.
+    pub(crate) fn replay(&self, last: Option<&LogPosition>, mut each: impl FnMut(BlockEvent)) -> Result<()> {
+        if let Some(last) = last {
+            self.metadata.read(last)?;
+        }
+        self.metadata.read_all(|_, record| {
+            each(postcard::from_bytes(record).map_err(|error| broken("reading", &error))?);
+            Ok(())
+        })?;
+        *self.last() = last.cloned();
+        Ok(())
+    }
+
+    /// Returns the last event's place, for a checkpoint.
+    pub(crate) fn last_position(&self) -> Option<LogPosition> {
+        self.last().clone()
+    }
+
+    /// Deletes what was logged before `threshold`; what can not be deleted costs room only.
+    pub(crate) fn clean(&self, threshold: Time) {
+        let data: Vec<_> = lock(&self.data).values().cloned().collect();
+        for log in data.iter().map(|log| &**log).chain([&self.metadata]) {
+            if let Err(error) = log.clean(threshold) {
+                tracing::warn!("an old segment of a log is left over: {error}");
+            }
+        }
+    }
+
+    fn log(&self, event: &BlockEvent, time: Time) -> Result<()> {
+        let record = postcard::to_stdvec(event).map_err(|error| broken("writing", &error))?;
+        let at = self.metadata.write(record, time)?;
+        // Of several that were written at the same time any will do, as long as none that lies before is noted after it.
+        let mut last = self.last();
+        if last.as_ref().is_none_or(|last| last.segment != at.segment || last.offset < at.offset) {
+            *last = Some(at);
+        }
+        Ok(())
+    }
+
+    fn data(&self, stream: StreamId) -> Arc<WriteAheadLog> {
+        let make = || {
+            let directory = self.directory.join(&format!("{DATA}/{stream}"));
+            Arc::new(WriteAheadLog::new(Arc::clone(&self.system), directory, self.data_config.clone()))
+        };
+        Arc::clone(lock(&self.data).entry(stream).or_insert_with(make))
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<LogPosition>> {
+        lock(&self.last)
+    }
+}
+
+impl std::fmt::Debug for BlockLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlockLog").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn broken(doing: &str, error: &postcard::Error) -> Error {
+    let what = format!("{doing} the log of received blocks");
+    CoreError::Codec { what, problem: error.to_string() }.into()
+}

@@ -1,0 +1,169 @@
+//! Writes the checkpoints of running streams: when a batch was generated and when it was completed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use millstream_core::settings;
+
+use super::bind;
+use super::block_log::BlockLog;
+use super::checkpoint::manifest::{FORMAT, Inputs};
+use super::checkpoint::store::Found;
+use super::checkpoint::{CheckpointStore, Lease, Manifest};
+use super::plan::Recovered;
+use super::savepoint;
+use super::states::States;
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::time::Time;
+
+/// Writes the checkpoints of running streams; belongs to the thread that generates batches.
+pub(crate) struct Checkpointer {
+    store: CheckpointStore,
+    lease: Lease,
+    /// The last batch that was generated.
+    time: Time,
+    pending: BTreeSet<Time>,
+    /// The last batch that this run has completed together with all before it.
+    completed: Option<Time>,
+    states: States,
+    /// Up to when the logs were cleaned.
+    cleaned: Time,
+}
+
+impl Checkpointer {
+    /// Opens the checkpoint directory of a graph that is about to be started, and gives the graph back what was saved of an earlier
+    /// run; nothing if there is no directory.
+    ///
+    /// # Errors
+    /// If the directory can not be used, is in use, or what was saved does not fit the graph.
+    pub(crate) fn open(graph: &Arc<Graph>) -> Result<Option<Self>> {
+        let recovered = graph.recovery.recovered();
+        if let Some(recovered) = recovered {
+            bind::restore(graph, recovered)?;
+        }
+        let Some(directory) = graph.recovery.directory() else { return Ok(None) };
+        let system = graph.context.file_systems().of(&directory)?;
+        let goes_on = recovered.filter(|recovered| !recovered.is_savepoint);
+        let held = goes_on.and_then(bind::take_lease);
+        let lease = match held {
+            Some(lease) => lease,
+            None => Lease::take(&system, &directory, &graph.program())?,
+        };
+        let found = Found::look(&*system, &directory)?;
+        let manifest = goes_on.map(|recovered| &recovered.manifest);
+        let store = CheckpointStore::new(Arc::clone(&system), directory.clone(), &found, manifest);
+        let operators = match recovered {
+            Some(Recovered { directory: from, manifest, is_savepoint: true, .. }) => {
+                let its_system = graph.context.file_systems().of(from)?;
+                let (from, to) = ((&*its_system, from), (&*system, &directory));
+                savepoint::adopt(from, to, store.generation, &manifest.operators)?
+            }
+            _ => manifest.map(|manifest| manifest.operators.clone()).unwrap_or_default(),
+        };
+        let states = States::new(Arc::clone(&system), directory.clone(), store.generation, &operators);
+        let conf = graph.context.conf();
+        let last_logged = manifest.and_then(|manifest| manifest.block_log.as_ref());
+        // A log that was written is read, and goes on, whatever the setting says now: it may hold what no batch has.
+        if conf.get(settings::RECEIVER_LOG_ENABLE)? || last_logged.is_some() {
+            let log = BlockLog::new(conf, Arc::clone(&graph.clock), system, directory, store.generation)?;
+            graph.receivers.blocks().recover(Arc::new(log), last_logged)?;
+        }
+        let before = recovered.map(|recovered| &recovered.manifest);
+        Ok(Some(Checkpointer {
+            store,
+            lease,
+            time: before.map_or_else(Time::default, |manifest| manifest.time),
+            pending: before.map(|manifest| manifest.pending.clone()).unwrap_or_default(),
+            completed: None,
+            states,
+            cleaned: Time::default(),
+        }))
+    }
+
+    /// Claims the generation before anything is received.
+    ///
+    /// # Errors
+    /// If it can not be written.
+    pub(crate) fn started(&mut self, graph: &Graph) -> Result<()> {
+        if graph.recovery.recovered().is_none() {
+            self.time = graph.zero().unwrap_or_default();
+        }
+        self.publish(graph)
+    }
+
+    /// Writes that a batch was generated, before its jobs are run: so that it is run again with the same inputs if they are not
+    /// all run.
+    ///
+    /// # Errors
+    /// If it can not be written.
+    pub(crate) fn generated(&mut self, graph: &Graph, batch: Time) -> Result<()> {
+        self.time = self.time.max(batch);
+        self.pending.insert(batch);
+        self.publish(graph)
+    }
+
+    /// Writes that a batch, and all before it, were completed.
+    ///
+    /// # Errors
+    /// If it can not be written.
+    pub(crate) fn completed(&mut self, graph: &Graph, batch: Time) -> Result<()> {
+        self.pending.remove(&batch);
+        self.completed = self.completed.max(Some(batch));
+        self.states.save(graph, batch)?;
+        self.publish(graph)?;
+        self.lease.renew()?;
+        let oldest_needed = self.store.oldest_needed();
+        if oldest_needed > self.cleaned {
+            self.cleaned = oldest_needed;
+            graph.receivers.blocks().clean_log(oldest_needed);
+        }
+        Ok(())
+    }
+
+    /// Returns the oldest batch whose inputs are needed to go on from what was written.
+    pub(crate) fn oldest_needed(&self, graph: &Graph) -> Time {
+        let first = self.pending.first().copied().unwrap_or(self.time);
+        let of_windows = first - graph.longest_memory();
+        self.states.oldest(graph).map_or(of_windows, |oldest| oldest.min(of_windows))
+    }
+
+    /// Returns the last batch that this run has completed together with all before it.
+    pub(super) fn last_completed(&self) -> Option<Time> {
+        self.completed
+    }
+
+    fn publish(&mut self, graph: &Graph) -> Result<()> {
+        self.states.look()?;
+        let manifest = self.manifest(graph, &self.states);
+        self.store.publish(manifest)
+    }
+
+    /// Returns how far the streams have come, with what was saved of their states.
+    pub(super) fn manifest(&self, graph: &Graph, states: &States) -> Manifest {
+        let mut inputs = Inputs::new();
+        for stream in graph.streams() {
+            let Some(id) = stream.operator().id.clone() else { continue };
+            for (batch, saved) in stream.saved_inputs() {
+                inputs.entry(batch).or_default().insert(id.to_string(), saved);
+            }
+        }
+        Manifest {
+            format: FORMAT,
+            generation: 0, // the store's affair, as is the next
+            sequence: 0,
+            program: graph.program(),
+            time: self.time,
+            zero: graph.zero().unwrap_or_default(),
+            batch_interval_ms: u64::try_from(graph.batch_interval.as_millis()).unwrap_or(u64::MAX),
+            settings: graph.context.conf().all().into_iter().collect(),
+            operators: states.operators(graph),
+            oldest_needed: self.oldest_needed(graph),
+            pending: self.pending.clone(),
+            inputs,
+            block_log: graph.receivers.blocks().last_logged(),
+            accumulators: Default::default(),
+            broadcasts: Default::default(),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Which batches are run after a restart before the clock goes on.
+
+use std::time::Duration;
+
+use super::checkpoint::Manifest;
+use crate::time::Time;
+
+/// The batches of a restart.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Restart {
+    /// Those that were generated and not completed: they run again, with exactly their inputs.
+    pub(crate) pending: Vec<Time>,
+    /// Those that were due while the program was away.
+    pub(crate) missed: Vec<Time>,
+    /// The first batch of the clock.
+    pub(crate) first: Time,
+    /// The first batch time of the streams less the interval.
+    pub(crate) zero: Time,
+}
+
+impl Restart {
+    /// Decides for a program that goes on from a manifest at `now`, with a batch each `interval`.
+    pub(crate) fn new(manifest: &Manifest, interval: Duration, now: Time) -> Self {
+        let kept = Duration::from_millis(manifest.batch_interval_ms) == interval;
+        // Batches of another interval begin anew at multiples of it, as those of a first start do.
+        let zero = if kept { manifest.zero } else { manifest.time.floor(interval) };
+        let next = if kept { manifest.time } else { zero } + interval;
+        // The clock may have been put back.
+        let first = next.max(now.floor_from(interval, zero) + interval);
+        Restart {
+            pending: manifest.pending.iter().copied().collect(),
+            missed: next.until(first, interval).collect(),
+            first,
+            zero,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn restart(pending: &[i64], interval: u64, now: i64) -> (Vec<i64>, Vec<i64>, i64) {
+        let mut manifest = Manifest::of(1, 1, 5000);
+        manifest.pending.extend(pending.iter().map(|millis| Time::from_millis(*millis)));
+        let restart = Restart::new(&manifest, Duration::from_millis(interval), Time::from_millis(now));
+        let millis = |times: Vec<Time>| times.into_iter().map(Time::as_millis).collect();
+        (millis(restart.pending), millis(restart.missed), restart.first.as_millis())
+    }
+
+    #[test]
+    fn first_what_was_not_completed_then_what_was_missed_then_the_clock() {
+        assert_eq!(restart(&[4000, 5000], 1000, 8500), (vec![4000, 5000], vec![6000, 7000, 8000], 9000));
+        assert_eq!(restart(&[5000], 1000, 5500), (vec![5000], vec![], 6000));
+        assert_eq!(restart(&[], 1000, 6000), (vec![], vec![6000], 7000));
+    }
+
+    #[test]
+    fn a_clock_that_was_put_back_does_not_run_a_batch_twice() {
+        assert_eq!(restart(&[], 1000, 0), (vec![], vec![], 6000));
+    }
+
+    #[test]
+    fn batches_of_another_interval_follow_those_of_the_old_one() {
+        assert_eq!(restart(&[5000], 2000, 8500), (vec![5000], vec![6000, 8000], 10_000));
+        assert_eq!(restart(&[5000], 400, 5700), (vec![5000], vec![5200, 5600], 6000));
+    }
+}

@@ -1,0 +1,137 @@
+//! `savepoint`: a checkpoint that is asked for, kept for good, and can be started from by several programs.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use millstream_core::fs::{FileSystem, FsPath};
+
+use super::checkpoint::manifest::SavedOperator;
+use super::checkpoint::store::{Found, STATE};
+use super::checkpoint::{CheckpointStore, data_file};
+use super::checkpointer::Checkpointer;
+use super::plan::Recovered;
+use super::states::States;
+use crate::context::StreamingContext;
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::running::RunningContext;
+use crate::time::Time;
+
+impl RunningContext {
+    /// Writes all that a program needs to go on from here into a directory, and returns the last batch that is in it.
+    ///
+    /// Other than a checkpoint it is whole, never deleted, and no one's: any number of programs may begin with it, by
+    /// [`StreamingContext::from_savepoint`]. Batches go on meanwhile. What receivers have received and no batch has completed is
+    /// not part of it: stop the streams gracefully for that, and take their checkpoint directory.
+    ///
+    /// # Errors
+    /// If there is no checkpoint directory, no batch was completed yet, the streams are stopped, or the files can not be written.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_streaming::StreamingContext;
+    /// use millstream_streaming::testing::{Driver, batches};
+    ///
+    /// # let place = std::env::temp_dir().join(format!("savepoint-{}", std::process::id()));
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// driver.input(batches![[1], [2]]).print();
+    /// driver.streaming().checkpoint(place.join("checkpoints"));
+    /// let steps = driver.start()?;
+    /// let batch = steps.step()?;
+    /// assert_eq!(steps.running.savepoint(place.join("mine"))?, batch);
+    ///
+    /// let create = || StreamingContext::new(Conf::empty(), Duration::from_secs(1));
+    /// let other = StreamingContext::from_savepoint(place.join("mine"), create)?;
+    /// assert_eq!(other.recovered_from(), Some(batch));
+    /// # std::fs::remove_dir_all(&place).unwrap();
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    pub fn savepoint(&self, directory: impl AsRef<Path>) -> Result<Time> {
+        self.ask_for_savepoint(FsPath::from_path(directory)?)
+    }
+}
+
+impl StreamingContext {
+    /// Begins with a savepoint, which is only read; checkpoints are written where `create` says, in a generation of their own.
+    ///
+    /// # Errors
+    /// [`Error::NoCheckpoint`] if there is none, and as `create` does.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_streaming::StreamingContext;
+    ///
+    /// let create = || StreamingContext::new(Conf::empty(), Duration::from_secs(1));
+    /// assert!(StreamingContext::from_savepoint("/no/such/savepoint", create).is_err());
+    /// ```
+    pub fn from_savepoint<E: From<Error>>(
+        directory: impl AsRef<Path>,
+        create: impl FnOnce() -> Result<StreamingContext, E>,
+    ) -> Result<StreamingContext, E> {
+        let streaming = create()?;
+        streaming.find_savepoint(directory.as_ref())?;
+        Ok(streaming)
+    }
+
+    fn find_savepoint(&self, directory: &Path) -> Result<()> {
+        let graph = self.graph();
+        let path = FsPath::from_path(directory)?;
+        let system = graph.context.file_systems().of(&path)?;
+        let found = Found::look(&*system, &path)?;
+        let Some(manifest) = found.newest(&path)?.cloned() else {
+            return Err(Error::NoCheckpoint { directory: directory.display().to_string() });
+        };
+        let lease = Mutex::new(None);
+        graph.recovery.recover(Recovered { directory: path, manifest, lease, is_savepoint: true });
+        Ok(())
+    }
+}
+
+impl Checkpointer {
+    /// Writes a savepoint of what was completed, and of what the batches after it were made of.
+    ///
+    /// # Errors
+    /// If the files can not be written.
+    pub(crate) fn savepoint(&self, graph: &Graph, directory: &FsPath) -> Result<Time> {
+        let Some(completed) = self.last_completed() else {
+            return Err(millstream_core::Error::Argument {
+                operator: "savepoint".into(),
+                problem: "no batch was completed yet".into(),
+                remedy: "wait for the first one, with `await_batch`".into(),
+            }
+            .into());
+        };
+        let system = graph.context.file_systems().of(directory)?;
+        let found = Found::look(&*system, directory)?;
+        let mut store = CheckpointStore::new(Arc::clone(&system), directory.clone(), &found, None);
+        let mut states = States::new(system, directory.clone(), store.generation, &[]);
+        states.save_all(graph, completed)?;
+        let manifest = self.manifest(graph, &states);
+        let time = manifest.time;
+        store.publish(manifest)?;
+        Ok(time)
+    }
+}
+
+/// Copies the data files of a savepoint into a checkpoint directory.
+///
+/// # Errors
+/// If one can not be read or written.
+pub(crate) fn adopt(
+    from: (&dyn FileSystem, &FsPath),
+    to: (&dyn FileSystem, &FsPath),
+    generation: u64,
+    operators: &[SavedOperator],
+) -> Result<Vec<SavedOperator>> {
+    let mut adopted = operators.to_vec();
+    let files = adopted.iter_mut().flat_map(|operator| &mut operator.files);
+    for (number, file) in files.enumerate() {
+        let content = data_file::read(from.0, from.1, file)?;
+        *file = data_file::write(to.0, to.1, &format!("{STATE}/{generation}/savepoint-{number}"), &content)?;
+    }
+    Ok(adopted)
+}

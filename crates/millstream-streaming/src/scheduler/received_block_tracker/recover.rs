@@ -1,0 +1,95 @@
+//! Blocks of before a restart: each that no batch had goes to one batch, those of a batch stay in it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use millstream_core::Data;
+
+use super::{Blocks, ReceivedBlockTracker, Tracked};
+use crate::error::{Error, Result};
+use crate::receiver::{ReceivedBlock, StreamId};
+use crate::recovery::block_log::{BlockEvent, BlockLog, LoggedBlock};
+use crate::recovery::write_ahead_log::LogPosition;
+use crate::time::Time;
+
+impl ReceivedBlockTracker {
+    /// Logs from now on, before the first block has come; takes over what an earlier run has logged.
+    ///
+    /// # Errors
+    /// If the log can not be read, is damaged, or lacks `last`, which a checkpoint knows to be in it.
+    pub(crate) fn recover(&self, log: Arc<BlockLog>, last: Option<&LogPosition>) -> Result<()> {
+        let mut waiting: HashMap<(StreamId, LogPosition), usize> = HashMap::new();
+        let mut added: Vec<Option<LoggedBlock>> = Vec::new();
+        let mut allocated: Vec<(Time, Blocks)> = Vec::new();
+        log.replay(last, |event| match event {
+            BlockEvent::Added(block) => {
+                // Written twice if the first time seemed to have failed.
+                waiting.entry((block.id.stream, block.at.clone())).or_insert_with(|| {
+                    added.push(Some(block));
+                    added.len() - 1
+                });
+            }
+            BlockEvent::Allocated { batch, blocks } => {
+                let mut of_batch = Blocks::new();
+                for (stream, places) in blocks {
+                    let take =
+                        |place| waiting.get(&(stream, place)).and_then(|at| added.get_mut(*at)?.take());
+                    // One that is not there was cleaned, with all batches that have it.
+                    let taken = places.into_iter().filter_map(take).map(Tracked::Logged);
+                    of_batch.insert(stream, taken.collect());
+                }
+                allocated.push((batch, of_batch));
+            }
+        })?;
+        let mut state = self.state();
+        for (batch, blocks) in allocated {
+            if state.last_allocated.is_none_or(|last| batch > last) {
+                state.allocate(batch, blocks);
+            }
+        }
+        for block in added.into_iter().flatten() {
+            state.unallocated.entry(block.id.stream).or_default().push(Tracked::Logged(block));
+        }
+        drop(state);
+        // Called once, by the one start there is.
+        let _ = self.log.set(log);
+        Ok(())
+    }
+
+    /// Returns whether a batch has blocks, or would be given some.
+    pub(crate) fn has_blocks(&self, batch: Time) -> bool {
+        let state = self.state();
+        let some = |blocks: &Blocks| blocks.values().any(|blocks| !blocks.is_empty());
+        state.allocated.get(&batch).is_some_and(some)
+            || (state.last_allocated.is_none_or(|last| batch > last) && some(&state.unallocated))
+    }
+
+    /// Returns whether blocks are logged.
+    pub(crate) fn is_logged(&self) -> bool {
+        self.log.get().is_some()
+    }
+
+    /// Returns the place of what was logged last, for a checkpoint.
+    pub(crate) fn last_logged(&self) -> Option<LogPosition> {
+        self.log.get().and_then(|log| log.last_position())
+    }
+
+    /// Deletes from the log what no batch from `oldest_needed` on, and none to come, has.
+    pub(crate) fn clean_log(&self, oldest_needed: Time) {
+        let Some(log) = self.log.get() else { return };
+        let threshold = {
+            let mut state = self.state();
+            state.logged_since = state.logged_since.split_off(&oldest_needed);
+            let waiting = state.unallocated.values().flatten().filter_map(Tracked::logged);
+            let needed = waiting.map(|logged| logged.time).chain(state.logged_since.values().copied());
+            needed.min().unwrap_or(oldest_needed).min(oldest_needed)
+        };
+        log.clean(threshold);
+    }
+
+    /// Reads a block of before a restart.
+    pub(super) fn read<T: Data>(&self, logged: &LoggedBlock) -> Result<ReceivedBlock<T>> {
+        let log = self.log.get().ok_or(Error::ReceiverStopped { stream: logged.id.stream })?;
+        ReceivedBlock::decode(logged.id, &log.read(logged)?)
+    }
+}

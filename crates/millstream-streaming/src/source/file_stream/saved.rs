@@ -1,0 +1,71 @@
+//! What a checkpoint keeps of a file stream: which files each batch has taken.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use millstream_core::fs::{FileStatus, FileSystems};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::selection::{Selection, modified};
+use crate::error::{Error, Result};
+use crate::time::Time;
+
+/// The files of a batch.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SavedFiles {
+    /// As of when the stream takes files; nothing if its first batch has not said yet.
+    pub(super) start: Option<Time>,
+    pub(super) files: Vec<FileStatus>,
+}
+
+impl SavedFiles {
+    /// Reads what a checkpoint says.
+    pub(super) fn of(saved: &Value) -> Result<Self> {
+        serde_json::from_value(saved.clone()).map_err(|error| Error::Damaged {
+            file: "the checkpoint".into(),
+            problem: format!("the files of a batch can not be read from it: {error}"),
+            remedy: "recover with the version of Millstream that wrote it".into(),
+        })
+    }
+}
+
+impl Selection {
+    /// Returns what is to be kept of the batch that was selected last.
+    pub(super) fn saved(&self, batch: Time) -> Option<Value> {
+        let (selected, files) = self.last.as_ref()?;
+        if *selected != batch {
+            return None;
+        }
+        serde_json::to_value(SavedFiles { start: self.start, files: files.clone() }).ok()
+    }
+
+    /// Goes on where a stream that was begun at `zero` has ended.
+    pub(super) fn restore(&mut self, zero: Time, saved: &BTreeMap<Time, Value>) -> Result<()> {
+        if self.start.is_some_and(|start| start > zero) {
+            self.start = Some(zero);
+        }
+        for (batch, saved) in saved {
+            let SavedFiles { start, files } = SavedFiles::of(saved)?;
+            self.start = start.or(self.start);
+            for file in files {
+                self.taken.insert(file.path.to_string(), modified(&file).max(*batch));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether no file was changed in the interval of a batch that was missed.
+    ///
+    /// The directory is read once: the interval is over, and what appears in it now is looked for by the batches to come.
+    pub(super) fn is_quiet(&mut self, systems: &FileSystems, batch: Time, interval: Duration) -> bool {
+        if self.while_away.is_none() {
+            let listed = systems.of(&self.directory).and_then(|system| self.list(&*system));
+            let files = listed.unwrap_or_default().into_iter().filter(|file| !file.is_dir);
+            self.while_away = Some(files.map(|file| modified(&file)).collect());
+        }
+        let within =
+            |times: &std::collections::BTreeSet<Time>| times.range(batch - interval..=batch).next().is_some();
+        !self.while_away.as_ref().is_some_and(within)
+    }
+}

@@ -1,0 +1,166 @@
+//! What receivers have stored survives if there is a log, and is counted if there is none.
+
+use millstream_core::Conf;
+use millstream_streaming::ReceiverHandle;
+use millstream_streaming::testing::{Collected, Driver, Steps};
+
+use crate::fed::fed_stream;
+use crate::recovery::{Directory, SECOND, at, conf, times};
+
+fn with_log() -> Conf {
+    conf().set("spark.streaming.receiver.writeAheadLog.enable", "true")
+}
+
+fn start(
+    conf: Conf,
+    directory: &Directory,
+    now: i64,
+    fails_at: Option<i64>,
+) -> (Steps, ReceiverHandle<u64>, Collected<u64>) {
+    let driver = Driver::at(conf, SECOND, at(now)).unwrap();
+    let (numbers, feed) = fed_stream::<u64>(driver.streaming());
+    numbers.foreach_rdd_with(move |_, time| {
+        if fails_at.is_some_and(|fails| time == at(fails)) {
+            return Err(millstream_core::Error::user("the sink is gone"));
+        }
+        Ok(())
+    });
+    let collected = driver.collect(&numbers);
+    let steps = driver.get_or_create(&directory.0).unwrap().start().unwrap();
+    (steps, feed.handle(), collected)
+}
+
+fn files(directory: &Directory, under: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(directory.0.join(under)).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn blocks_of_an_unfinished_batch_stay_in_it_and_others_go_to_the_next() {
+    let directory = Directory::new();
+    let (steps, handle, collected) = start(with_log(), &directory, 0, Some(2000));
+    handle.store_many(vec![1, 2]).unwrap();
+    steps.step().unwrap();
+    assert_eq!(collected.batches(), [vec![1, 2]]);
+    handle.store_many(vec![3]).unwrap();
+    steps.step().unwrap_err();
+    // Logged when it is cut, at the end of the receiver at the latest; no batch has it.
+    handle.store_many(vec![4, 5]).unwrap();
+    drop(handle);
+    drop(steps);
+    assert_eq!(files(&directory, "receivedData"), ["0"]);
+    assert!(files(&directory, "receivedBlockMetadata").iter().all(|name| name.starts_with("log-")));
+
+    let (steps, handle, collected) = start(with_log(), &directory, 2100, None);
+    handle.store_many(vec![6]).unwrap();
+    steps.step().unwrap();
+    assert_eq!(times(&collected), [2000, 3000]);
+    assert_eq!(collected.batches(), [vec![3], vec![4, 5, 6]]);
+    drop(handle);
+    drop(steps);
+
+    let (steps, _handle, collected) = start(with_log(), &directory, 3100, None);
+    steps.step().unwrap();
+    assert_eq!(collected.batches(), [vec![0_u64; 0]]);
+}
+
+#[test]
+fn windows_hold_what_was_received_before_the_restart() {
+    let directory = Directory::new();
+    let start = |now| {
+        let driver = Driver::at(with_log(), SECOND, at(now)).unwrap();
+        let (numbers, feed) = fed_stream::<u64>(driver.streaming());
+        let collected = driver.collect(&numbers.window(3 * SECOND, None));
+        let steps = driver.get_or_create(&directory.0).unwrap().start().unwrap();
+        (steps, feed.handle(), collected)
+    };
+    let (steps, handle, _) = start(0);
+    for n in 1..=3 {
+        handle.store_many(vec![n]).unwrap();
+        steps.step().unwrap();
+    }
+    drop(handle);
+    drop(steps);
+    let (steps, handle, collected) = start(3100);
+    handle.store_many(vec![4]).unwrap();
+    steps.step().unwrap();
+    assert_eq!(collected.batches(), [vec![2, 3, 4]]);
+}
+
+#[test]
+fn without_a_log_what_is_lost_is_counted() {
+    let directory = Directory::new();
+    let (steps, handle, _) = start(conf(), &directory, 0, Some(1000));
+    handle.store_many(vec![1, 2, 3]).unwrap();
+    steps.step().unwrap_err();
+    drop(handle);
+    drop(steps);
+    let (steps, handle, collected) = start(conf(), &directory, 1100, None);
+    handle.store_many(vec![4]).unwrap();
+    steps.step().unwrap();
+    assert_eq!(collected.batches(), [vec![], vec![4]]);
+    assert_eq!(steps.running.lost_records(), 3);
+}
+
+#[test]
+fn old_segments_are_deleted_while_the_streams_run() {
+    let directory = Directory::new();
+    let conf = with_log()
+        .set("spark.streaming.receiver.writeAheadLog.rollingIntervalSecs", "1")
+        .set("spark.streaming.driver.writeAheadLog.rollingIntervalSecs", "1");
+    let (steps, handle, collected) = start(conf, &directory, 0, None);
+    for n in 0..30 {
+        handle.store_many(vec![n]).unwrap();
+        steps.step().unwrap();
+    }
+    assert_eq!(collected.batches().concat(), (0..30).collect::<Vec<_>>());
+    // Ten checkpoints, two a batch, may still be gone back to.
+    for under in ["receivedData/0", "receivedBlockMetadata"] {
+        let left = files(&directory, under);
+        assert!(left.len() <= 10, "{left:?}");
+    }
+}
+
+#[test]
+fn a_log_that_can_not_be_written_stops_the_streams() {
+    let directory = Directory::new();
+    std::fs::write(directory.0.join("receivedData"), "a file in the place of a directory").unwrap();
+    let (steps, handle, collected) = start(with_log(), &directory, 0, None);
+    handle.store_many(vec![1]).unwrap();
+    let error = steps.step().unwrap_err().to_string();
+    assert!(error.contains("receivedData"), "{error}");
+    assert_eq!(collected.batches(), [[0_u64; 0]; 0]);
+    drop(steps);
+}
+
+#[test]
+fn a_log_that_was_changed_is_refused() {
+    let directory = Directory::new();
+    let (steps, handle, _) = start(with_log(), &directory, 0, Some(1000));
+    handle.store_many(vec![1, 2, 3]).unwrap();
+    steps.step().unwrap_err();
+    drop(handle);
+    drop(steps);
+    for under in ["receivedData/0", "receivedBlockMetadata"] {
+        let path = directory.0.join(under).join(&files(&directory, under)[0]);
+        let bytes = std::fs::read(&path).unwrap();
+        for (at_byte, truncated) in [(25, false), (bytes.len() - 1, false), (0, true)] {
+            let mut changed = bytes.clone();
+            if truncated {
+                changed.truncate(bytes.len() - 1);
+            } else {
+                changed[at_byte] ^= 1;
+            }
+            std::fs::write(&path, &changed).unwrap();
+            let driver = Driver::at(with_log(), SECOND, at(1100)).unwrap();
+            let (numbers, _feed) = fed_stream::<u64>(driver.streaming());
+            driver.collect(&numbers);
+            let refused = driver.get_or_create(&directory.0).unwrap().start().and_then(|steps| steps.step());
+            let refused = refused.unwrap_err().to_string();
+            assert!(refused.contains(under), "{under} {at_byte} {truncated}: {refused}");
+        }
+        std::fs::write(&path, &bytes).unwrap();
+    }
+}
