@@ -62,6 +62,16 @@ impl<T: Clone> Chunk<T> {
         }
     }
 
+    /// Returns the records as a slice, unless they are picked out of others.
+    #[must_use]
+    pub fn as_slice(&self) -> Option<&[T]> {
+        match &self.0 {
+            Repr::Owned(records) => Some(records),
+            Repr::Shared(records, range) => Some(&records[range.clone()]),
+            Repr::Selected(..) => None,
+        }
+    }
+
     /// Calls `f` with each record in order.
     pub fn for_each(&self, mut f: impl FnMut(&T)) {
         match &self.0 {

@@ -3,18 +3,21 @@
 mod job_groups;
 mod job_tags;
 mod local_properties;
+mod persisted_rdds;
+mod set_checkpoint_dir;
 
 pub use local_properties::LocalProperties;
 
 use std::cell::Cell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::conf::Conf;
 use crate::error::Result;
-use crate::fs::FileSystems;
+use crate::fs::{FileSystems, FsPath};
 use crate::ids::{RddId, ShuffleId};
 use crate::master::Master;
+use crate::rdd::checkpoint;
 use crate::scheduler::action::{AnyAction, Value};
 use crate::scheduler::allocation::{self, Mode};
 use crate::scheduler::engine::Engine;
@@ -23,6 +26,7 @@ use crate::scheduler::local::LocalExecutor;
 use crate::settings;
 use crate::storage::disk::Disk;
 use crate::storage::memory::Memory;
+use crate::storage::persisted::Persisted;
 use crate::task::BatchId;
 use crate::variables::named::NamedVariables;
 use crate::variables::{self, VariableId};
@@ -53,6 +57,10 @@ struct Inner {
     files: FileSystems,
     memory: Memory,
     disk: Disk,
+    persisted: Persisted,
+    checkpoint_dir: Mutex<Option<FsPath>>,
+    /// Whether a checkpoint was ever asked for: only then jobs look whether one is due.
+    any_checkpoints: AtomicBool,
     default_parallelism: usize,
     strict_closures: bool,
     /// No other context has it, in any process.
@@ -129,6 +137,9 @@ impl Context {
             files,
             memory,
             disk,
+            persisted: Persisted::default(),
+            checkpoint_dir: Mutex::default(),
+            any_checkpoints: AtomicBool::new(false),
             default_parallelism,
             strict_closures,
             number: variables::unique(),
@@ -186,6 +197,14 @@ impl Context {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    pub(crate) fn persisted(&self) -> &Persisted {
+        &self.0.persisted
+    }
+
+    pub(crate) fn any_checkpoints(&self) -> &AtomicBool {
+        &self.0.any_checkpoints
+    }
+
     pub(crate) fn strict_closures(&self) -> bool {
         self.0.strict_closures
     }
@@ -221,6 +240,9 @@ impl Context {
 
     /// Runs a job for the batch and with the local properties of this thread; waits for its end.
     pub(crate) fn run_job(&self, action: Arc<dyn AnyAction>, partitions: Vec<usize>) -> Result<Vec<Value>> {
-        self.0.engine.run(action, partitions, batch(), &self.local_properties())
+        let rdd = action.rdd();
+        let result = self.0.engine.run(action, partitions, batch(), &self.local_properties())?;
+        checkpoint::after_job(self, &rdd)?;
+        Ok(result)
     }
 }

@@ -3,6 +3,8 @@
 pub use std::time::Duration;
 
 pub use millstream_core::text::{Text, java_split, words};
-pub use millstream_core::{Conf, Context, Data, Key, Partitioner, Rdd, Show, TaskContext, WorkerPool};
+pub use millstream_core::{
+    Conf, Context, Data, Key, Partitioner, Rdd, Show, StorageLevel, TaskContext, WorkerPool,
+};
 pub use millstream_streaming::listener::StreamingListener;
 pub use millstream_streaming::{DStream, Error, RddQueue, Result, RunningContext, StreamingContext, Time};

@@ -12,7 +12,9 @@ use super::format::{Cut, FileSplit, InputFormat, OutputFormat};
 use super::{FileStatus, FileSystems, FsPath, failed, write_failed};
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::storage::frame::{BLOCK, BlockWriter, Broken, Compression, read_block, read_u32, type_name};
+use crate::storage::frame::{
+    BLOCK, BlockWriter, Broken, Compression, push_chunk, read_block, read_u32, type_name,
+};
 use crate::stream::{self, ChunkStream};
 
 /// The last byte is the version of the format.
@@ -41,15 +43,7 @@ impl<T: Data> OutputFormat<T> for ObjectFormat<T> {
         to.write_all(&(name.len() as u32).to_le_bytes()).map_err(write_failed)?;
         to.write_all(name.as_bytes()).map_err(write_failed)?;
         let mut blocks = BlockWriter::new(COMPRESSION);
-        stream::drain(records, |chunk| {
-            let mut pushed = Ok(());
-            chunk.for_each(|record| {
-                if pushed.is_ok() {
-                    pushed = blocks.push(record, to);
-                }
-            });
-            pushed
-        })?;
+        stream::drain(records, |chunk| push_chunk(&mut blocks, &chunk, to))?;
         blocks.flush(to)?;
         // A block of no bytes is the end.
         let total = blocks.records().to_le_bytes();

@@ -7,9 +7,10 @@ use crate::stream::ChunkStream;
 use crate::task::TaskContext;
 
 impl<T: Data> Rdd<T> {
-    /// Keeps each partition in memory once it has been computed, and forgets what the RDD is computed from once all are.
+    /// Keeps each partition once it has been computed, and forgets what the RDD is computed from once all are.
     ///
-    /// For RDDs that are made of their predecessors without end, whose lineage would grow for ever. After
+    /// Nothing that is kept is dropped: what memory has no room for goes to disk, whatever level the RDD is persisted at
+    /// ([`StorageLevel::MEMORY_AND_DISK`](crate::StorageLevel::MEMORY_AND_DISK) if at none). For RDDs that are made of their predecessors without end, whose lineage would grow for ever. After
     /// [`unpersist`](Rdd::unpersist) such an RDD can not be read any more.
     ///
     /// # Examples
@@ -24,7 +25,8 @@ impl<T: Data> Rdd<T> {
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     pub fn local_checkpoint(&self) -> Rdd<T> {
-        self.cache_of().cut_lineage();
+        self.cache_of().cut_lineage(&self.0.info);
+        self.context().persisted().enter(&self.any(), self.get_storage_level());
         self.clone()
     }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod actions;
 mod cartesian;
+pub(crate) mod checkpoint;
 mod coalesce;
 mod compute;
 mod counting_reads;
@@ -40,6 +41,7 @@ mod zip_with_index;
 
 use std::any::Any;
 use std::panic::Location;
+use std::rc::Rc;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use actions::Existing;
@@ -55,7 +57,8 @@ use crate::error::{Error, Result};
 use crate::ids::RddId;
 use crate::operator::{self, Operator, Origin};
 use crate::shuffle::partitioner::PartitionedBy;
-use crate::storage::cache::Cache;
+use crate::storage::cache::{Cache, Sizes, Trust};
+use crate::storage::{Again, StorageLevel};
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
 
@@ -91,18 +94,35 @@ pub trait RddNode: Send + Sync + 'static {
     fn partitions(&self) -> usize;
     /// Returns the RDDs and shuffles it is computed from.
     fn dependencies(&self) -> Arc<[Dependency]>;
-    /// Returns whether every partition lies in memory, so that its parents are not needed.
-    fn is_cached(&self) -> bool;
+    /// Returns whether every partition is kept, so that its parents are not needed.
+    fn is_cached(&self) -> bool {
+        self.is_kept(Trust::AsItLies)
+    }
+    /// Returns whether every partition is kept and can be relied on that far.
+    #[doc(hidden)]
+    fn is_kept(&self, trust: Trust) -> bool;
+    /// Returns where partitions are kept.
+    fn storage_level(&self) -> StorageLevel;
+    /// Returns what of it lies where.
+    #[doc(hidden)]
+    fn sizes(&self) -> Sizes;
+    /// Returns how far its checkpoint has come, if there is to be one.
+    #[doc(hidden)]
+    fn checkpoint_stage(&self) -> Option<checkpoint::Stage>;
+    /// Writes it to the checkpoint directory and has it read from there.
+    #[doc(hidden)]
+    fn write_checkpoint(self: Arc<Self>) -> Result<()>;
     /// Returns which partitions of its narrow parents a partition reads, by the parent's place.
     fn reads(&self, partition: usize) -> Vec<(usize, Vec<usize>)>;
-    /// Returns how another process makes this RDD, if it can; one that is cached is sent as it lies in memory.
+    /// Returns how another process makes this RDD, if it can; one that is `kept` is sent as it lies.
     #[doc(hidden)]
-    fn recipe(&self) -> Option<Recipe>;
+    fn recipe(&self, kept: bool) -> Option<Recipe>;
     /// Returns what a task must be given to read one partition of a source in another process.
     ///
     /// # Errors
-    /// If the partition can not be read or written as bytes.
-    fn split(&self, partition: usize) -> Result<Vec<u8>>;
+    /// If the partition can not be read or written as bytes, or is no longer `kept`.
+    #[doc(hidden)]
+    fn split(&self, partition: usize, kept: bool) -> Result<Vec<u8>>;
     /// Returns itself as what it is.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
@@ -143,6 +163,7 @@ pub(crate) struct Node<T: Data> {
     /// Replaced once, by nothing to compute from, when the lineage is cut.
     source: RwLock<Source<T>>,
     cache: Cache<T>,
+    checkpoint: checkpoint::Progress,
 }
 
 /// How an RDD is computed, and from what.
@@ -163,22 +184,27 @@ impl<T: Data> Node<T> {
         Arc::clone(&self.source.read().unwrap_or_else(PoisonError::into_inner).compute)
     }
 
-    /// Forgets what the RDD is computed from, once all of it lies in memory.
+    /// Forgets what the RDD is computed from, if it is to and all of it is kept.
     fn cut_lineage(&self) {
-        if self.cache.is_complete(self.partitions) {
-            self.cache.lineage_is_cut();
-            let cut = Source::new(Arc::new(local_checkpoint::Cut { partitions: self.partitions }));
-            let origin = &mut *self.info.origin.write().unwrap_or_else(PoisonError::into_inner);
-            let origin = std::mem::replace(origin, Origin::Call);
-            let source = &mut *self.source.write().unwrap_or_else(PoisonError::into_inner);
-            let source = std::mem::replace(source, cut);
-            lineage::drop_flat((source, origin)); // outside of the locks: a long lineage may go with it
+        if self.cache.cut_if_complete(self.partitions) {
+            self.compute_from(Arc::new(local_checkpoint::Cut { partitions: self.partitions }));
         }
+    }
+
+    /// Forgets what the RDD is computed from, and computes it from something else.
+    fn compute_from(&self, compute: Arc<dyn Compute<T>>) {
+        let from = Source::new(compute);
+        let origin = &mut *self.info.origin.write().unwrap_or_else(PoisonError::into_inner);
+        let origin = std::mem::replace(origin, Origin::Call);
+        let source = &mut *self.source.write().unwrap_or_else(PoisonError::into_inner);
+        let source = std::mem::replace(source, from);
+        lineage::drop_flat((source, origin)); // outside of the locks: a long lineage may go with it
     }
 }
 
 impl<T: Data> Drop for Node<T> {
     fn drop(&mut self) {
+        self.info.context.persisted().forget(self.info.id, self.cache.is_on());
         let source = self.source.get_mut().unwrap_or_else(PoisonError::into_inner);
         let source = std::mem::replace(source, Source::new(Arc::new(source::Empty)));
         let origin = self.info.origin.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -199,23 +225,47 @@ impl<T: Data> RddNode for Node<T> {
         Arc::clone(&self.source.read().unwrap_or_else(PoisonError::into_inner).dependencies)
     }
 
-    fn is_cached(&self) -> bool {
-        self.cache.is_complete(self.partitions)
+    fn is_kept(&self, trust: Trust) -> bool {
+        self.cache.is_complete(self.partitions, trust)
+    }
+
+    fn storage_level(&self) -> StorageLevel {
+        self.cache.level()
+    }
+
+    fn sizes(&self) -> Sizes {
+        self.cache.sizes()
+    }
+
+    fn checkpoint_stage(&self) -> Option<checkpoint::Stage> {
+        self.checkpoint.stage()
+    }
+
+    fn write_checkpoint(self: Arc<Self>) -> Result<()> {
+        Rdd(self).write_checkpoint()
     }
 
     fn reads(&self, partition: usize) -> Vec<(usize, Vec<usize>)> {
         self.compute().reads(partition)
     }
 
-    fn recipe(&self) -> Option<Recipe> {
-        if self.is_cached() { Some(source::parallelize::recipe::<T>()) } else { self.compute().recipe() }
+    fn recipe(&self, kept: bool) -> Option<Recipe> {
+        if kept { Some(source::parallelize::recipe::<T>()) } else { self.compute().recipe() }
     }
 
-    fn split(&self, partition: usize) -> Result<Vec<u8>> {
-        match self.cache.get(partition) {
-            Some(chunks) => source::parallelize::encode_chunks(&chunks),
-            None => self.compute().split(partition),
+    fn split(&self, partition: usize, kept: bool) -> Result<Vec<u8>> {
+        if !kept {
+            return self.compute().split(partition);
         }
+        let freed: Again<T> = Rc::new(|| Err(Error::Freed));
+        let stream =
+            self.cache.kept().and_then(|kept| kept.find(partition, &freed)).ok_or(Error::Freed)??;
+        let mut chunks = Vec::new();
+        stream::drain(stream, |chunk| {
+            chunks.push(chunk);
+            Ok(())
+        })?;
+        source::parallelize::encode_chunks(&chunks)
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
@@ -265,6 +315,7 @@ impl<T: Data> Rdd<T> {
             partitioned_by: compute.partitioned_by(),
             source: RwLock::new(Source::new(compute)),
             cache: Cache::default(),
+            checkpoint: checkpoint::Progress::default(),
         }));
         operator::made(&rdd.any());
         rdd
@@ -307,25 +358,24 @@ impl<T: Data> Rdd<T> {
         })
     }
 
-    /// Reads one partition, from memory if it lies there.
+    /// Reads one partition, from where it is kept if it is.
     ///
     /// # Errors
     /// If a source can not be read or a closure fails.
     pub fn stream(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<T>> {
-        let node = &self.0;
-        let compute = || {
-            let compute = || lineage::deeper(&node.info.operator, || node.compute().compute(partition, task));
-            let stream = task.within(&node.info.operator, compute)?;
-            Ok(tracked(stream, Arc::clone(&node.info.operator), task.clone()))
-        };
-        if !node.cache.is_on() {
-            return compute();
-        }
-        let stream = node.cache.read(partition, compute)?;
-        if node.cache.cuts_lineage() {
-            node.cut_lineage();
-        }
+        let Some(kept) = self.0.cache.kept() else { return self.computed(partition, task) };
+        let (rdd, task) = (self.clone(), task.clone());
+        let again: Again<T> = Rc::new(move || rdd.computed(partition, &task));
+        let stream = kept.read(partition, &again)?;
+        self.0.cut_lineage();
         Ok(stream)
+    }
+
+    fn computed(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<T>> {
+        let node = &self.0;
+        let compute = || lineage::deeper(&node.info.operator, || node.compute().compute(partition, task));
+        let stream = task.within(&node.info.operator, compute)?;
+        Ok(tracked(stream, Arc::clone(&node.info.operator), task.clone()))
     }
 
     pub(crate) fn cache_of(&self) -> &Cache<T> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::executor::Ended;
 use super::properties::LocalProperties;
-use super::stage::{PartitionsRead, ReadShuffle, partitions_read, shuffles_read_by};
+use super::stage::{KeptRdds, PartitionsRead, ReadShuffle, partitions_read, shuffles_read_by};
 use super::task::{Made, Output, Task, TaskFailure, Work};
 use crate::accumulator::updates::{SentUpdate, Updates};
 pub use crate::broadcast::travel::Peer;
@@ -20,6 +20,7 @@ use crate::function::{self, CodeAddress};
 use crate::ids::{RddId, TaskId};
 use crate::operator::{Application, Operator, Origin};
 use crate::rdd::{AnyRdd, Dependency};
+use crate::storage::cache::Trust;
 use crate::task::BatchId;
 use crate::variables::VariableId;
 
@@ -110,8 +111,18 @@ impl Task {
     }
 
     fn description(&self) -> Result<Vec<u8>> {
+        match self.description_around(Trust::AsItLies) {
+            // A kept partition was freed while it was described.
+            Err(Error::Freed) => self.description_around(Trust::Never),
+            described => described,
+        }
+    }
+
+    fn description_around(&self, trust: Trust) -> Result<Vec<u8>> {
+        let kept = KeptRdds::new(trust);
         let mut describer = Describer {
-            read: partitions_read(&self.work.rdd(), self.id.partition),
+            read: partitions_read(&self.work.rdd(), self.id.partition, &kept),
+            kept: &kept,
             nodes: Vec::new(),
             by_rdd: HashMap::new(),
         };
@@ -132,7 +143,7 @@ impl Task {
             },
         };
         let mut inputs = Vec::new();
-        for ReadShuffle { reader, shuffle, .. } in shuffles_read_by(&self.work.rdd())? {
+        for ReadShuffle { reader, shuffle, .. } in shuffles_read_by(&self.work.rdd(), &kept)? {
             let (_, made) = self.inputs.iter().find(|(id, _)| *id == shuffle.id()).ok_or(Error::Freed)?;
             let reducers = describer.read.get(&reader.info().id).into_iter().flatten();
             let buckets = reducers.map(|&reducer| {
@@ -203,24 +214,26 @@ impl Sent {
     }
 }
 
-struct Describer {
+struct Describer<'a> {
+    kept: &'a KeptRdds,
     read: PartitionsRead,
     nodes: Vec<NodeSpec>,
     by_rdd: HashMap<RddId, usize>,
 }
 
-impl Describer {
+impl Describer<'_> {
     /// Describes an RDD after everything it is made of; returns its place.
     fn node(&mut self, rdd: &AnyRdd) -> Result<usize> {
         if let Some(&at) = self.by_rdd.get(&rdd.info().id) {
             return Ok(at);
         }
-        let is_source = rdd.is_cached() || rdd.dependencies().is_empty();
+        let kept = self.kept.have(rdd);
+        let is_source = kept || rdd.dependencies().is_empty();
         let spec = match &rdd.info().origin() {
-            Origin::Application(application, ordinal) if !(is_source && rdd.recipe().is_some()) => {
+            Origin::Application(application, ordinal) if !(is_source && rdd.recipe(kept).is_some()) => {
                 self.operator(application, *ordinal)?
             }
-            _ => self.code(rdd, is_source)?,
+            _ => self.code(rdd, is_source, kept)?,
         };
         self.nodes.push(spec);
         let at = self.nodes.len() - 1;
@@ -235,9 +248,9 @@ impl Describer {
         Ok(NodeSpec::Operator { operator, ordinal, inputs })
     }
 
-    fn code(&mut self, rdd: &AnyRdd, is_source: bool) -> Result<NodeSpec> {
+    fn code(&mut self, rdd: &AnyRdd, is_source: bool, kept: bool) -> Result<NodeSpec> {
         let operator = Operator::clone(&rdd.info().operator);
-        let recipe = rdd.recipe().ok_or_else(|| Error::Argument {
+        let recipe = rdd.recipe(kept).ok_or_else(|| Error::Argument {
             operator: operator.to_string(),
             problem: "this operator can not be used in another process when it is called on an RDD".into(),
             remedy: "call it on the DStream, outside of `transform` and `foreach_rdd`".into(),
@@ -246,7 +259,7 @@ impl Describer {
         let mut splits = Vec::new();
         if is_source {
             for &partition in self.read.get(&rdd.info().id).into_iter().flatten() {
-                splits.push((partition, rdd.split(partition)?));
+                splits.push((partition, rdd.split(partition, kept)?));
             }
         } else {
             for dependency in rdd.dependencies().iter() {

@@ -20,6 +20,7 @@ use crate::accumulator::counted::Counted;
 use crate::accumulator::updates::Updates;
 use crate::error::{Error, Result};
 use crate::ids::JobId;
+use crate::storage::cache::Trust;
 use crate::task::{BatchId, TaskContext};
 
 /// How often a job is planned again because a cached partition it was planned around was freed.
@@ -83,7 +84,13 @@ impl Engine {
         let counted = Counted::default();
         let mut tries = 0;
         loop {
-            let plan = stage::plan(Arc::clone(&action), partitions.clone(), counted.clone())?;
+            // Each time less is taken for granted; in the end only what can not be computed again.
+            let trust = match tries {
+                0 => Trust::AsItLies,
+                1 => Trust::OnDisk,
+                _ => Trust::Never,
+            };
+            let plan = stage::plan(Arc::clone(&action), partitions.clone(), counted.clone(), trust)?;
             let result = self.run_once(plan, batch, properties.clone());
             match &result {
                 Err(Error::JobFailed(failure))

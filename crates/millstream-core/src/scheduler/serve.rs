@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::action::RebuildAction;
 use super::description::{Buckets, Description, Message, NodeSpec, Reply, WorkSpec};
-use super::stage::{ReadShuffle, shuffles_read_by};
+use super::stage::{KeptRdds, ReadShuffle, shuffles_read_by};
 use super::task::{Made, Output, Task, Work};
 use crate::broadcast::travel;
 pub use crate::broadcast::travel::values_kept;
@@ -16,6 +16,7 @@ use crate::function::{self, build_id};
 use crate::operator::{self, Operator};
 use crate::rdd::{AnyRdd, Dependency, Rebuild, Rebuilding};
 use crate::shuffle::{Bucket, ShuffleOutputs};
+use crate::storage::cache::Trust;
 use crate::task::BatchId;
 
 /// The operators of this process's graph, by their ids.
@@ -126,7 +127,9 @@ fn run(context: &Context, operators: &dyn Operators, bytes: &[u8]) -> Result<Rep
     }
     let work = work(&description.work, &rdds)?;
     let mut inputs = Vec::new();
-    for (read, given) in shuffles_read_by(&work.rdd())?.into_iter().zip(&description.inputs) {
+    for (read, given) in
+        shuffles_read_by(&work.rdd(), &KeptRdds::new(Trust::Never))?.into_iter().zip(&description.inputs)
+    {
         inputs.push((read.shuffle.id(), input(&read, given)?));
     }
     let task = Task {

@@ -1,5 +1,6 @@
 //! A job's lineage, cut into stages at its shuffles.
 
+use std::cell::RefCell;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::error::Result;
 use crate::ids::{RddId, ShuffleId};
 use crate::rdd::{AnyRdd, Dependency};
 use crate::shuffle::{AnyShuffle, Reuse};
+use crate::storage::cache::Trust;
 
 /// The stages of a job, parents before children; the last one ends in the action.
 pub(crate) struct Plan {
@@ -40,12 +42,17 @@ pub(crate) struct Parent {
     pub(crate) reducers: Vec<Vec<usize>>,
 }
 
-/// Cuts the lineage of an action's RDD into stages.
+/// Cuts the lineage of an action's RDD into stages; `trust` says which kept RDDs they are planned around.
 ///
 /// # Errors
 /// The defect of an RDD in it that could not be described.
-pub(crate) fn plan(action: Arc<dyn AnyAction>, partitions: Vec<usize>, counted: Counted) -> Result<Plan> {
-    let mut planner = Planner { stages: Vec::new(), by_shuffle: HashMap::new() };
+pub(crate) fn plan(
+    action: Arc<dyn AnyAction>,
+    partitions: Vec<usize>,
+    counted: Counted,
+    trust: Trust,
+) -> Result<Plan> {
+    let mut planner = Planner { stages: Vec::new(), by_shuffle: HashMap::new(), kept: KeptRdds::new(trust) };
     let parents = planner.parents_of(&action.rdd(), &partitions)?;
     let work = Work::Action(action);
     planner.stages.push(PlannedStage { work, partitions, parents, reuse: None, counted, shared: false });
@@ -55,16 +62,37 @@ pub(crate) fn plan(action: Arc<dyn AnyAction>, partitions: Vec<usize>, counted: 
 struct Planner {
     stages: Vec<PlannedStage>,
     by_shuffle: HashMap<ShuffleId, usize>,
+    kept: KeptRdds,
+}
+
+/// The RDDs that stages are planned around, since all of them is kept.
+///
+/// What was kept once stays so here: partitions may be freed meanwhile, and all that is planned must fit together.
+pub(crate) struct KeptRdds {
+    trust: Trust,
+    known: RefCell<HashSet<RddId>>,
+}
+
+impl KeptRdds {
+    pub(crate) fn new(trust: Trust) -> Self {
+        KeptRdds { trust, known: RefCell::default() }
+    }
+
+    pub(crate) fn have(&self, rdd: &AnyRdd) -> bool {
+        let mut known = self.known.borrow_mut();
+        known.contains(&rdd.info().id) || rdd.is_kept(self.trust) && known.insert(rdd.info().id)
+    }
 }
 
 impl Planner {
     /// Returns the stages an RDD's stage begins with, having planned them.
     fn parents_of(&mut self, rdd: &AnyRdd, partitions: &[usize]) -> Result<Vec<Parent>> {
-        let shuffles = shuffles_read_by(rdd)?;
+        let shuffles = shuffles_read_by(rdd, &self.kept)?;
         if shuffles.is_empty() {
             return Ok(Vec::new());
         }
-        let read: Vec<_> = partitions.iter().map(|&partition| partitions_read(rdd, partition)).collect();
+        let read: Vec<_> =
+            partitions.iter().map(|&partition| partitions_read(rdd, partition, &self.kept)).collect();
         let mut parents = Vec::new();
         for ReadShuffle { reader, shuffle, again } in shuffles {
             let of_reader =
@@ -107,10 +135,10 @@ pub(crate) struct ReadShuffle {
 }
 
 /// Returns the shuffles that a stage ending in `rdd` begins with, each once, in the order in which they are met.
-pub(crate) fn shuffles_read_by(rdd: &AnyRdd) -> Result<Vec<ReadShuffle>> {
+pub(crate) fn shuffles_read_by(rdd: &AnyRdd, kept: &KeptRdds) -> Result<Vec<ReadShuffle>> {
     let mut found: Vec<ReadShuffle> = Vec::new();
     walk(rdd, &mut |node| {
-        if node.is_cached() {
+        if kept.have(node) {
             return false;
         }
         for dependency in node.dependencies().iter() {
@@ -122,19 +150,19 @@ pub(crate) fn shuffles_read_by(rdd: &AnyRdd) -> Result<Vec<ReadShuffle>> {
         true
     })?;
     if !found.is_empty() {
-        let again = met_again(rdd);
+        let again = met_again(rdd, kept);
         found.iter_mut().for_each(|read| read.again = again.contains(&read.reader.info().id));
     }
     Ok(found)
 }
 
 /// Returns the RDDs of a stage to which more than one way leads from its end.
-fn met_again(rdd: &AnyRdd) -> HashSet<RddId> {
+fn met_again(rdd: &AnyRdd, kept: &KeptRdds) -> HashSet<RddId> {
     let mut again = HashSet::new();
     // An RDD is made after those it is made of: in falling order of numbers, every way to an RDD is known before it.
     let mut open = BTreeMap::from([(rdd.info().id, Arc::clone(rdd))]);
     while let Some((id, node)) = open.pop_last() {
-        if node.is_cached() {
+        if kept.have(&node) {
             continue;
         }
         for dependency in node.dependencies().iter() {
@@ -157,11 +185,11 @@ fn met_again(rdd: &AnyRdd) -> HashSet<RddId> {
 pub(crate) type PartitionsRead = HashMap<RddId, BTreeSet<usize>>;
 
 /// Returns which partitions of which RDDs the task of a partition reads.
-pub(crate) fn partitions_read(root: &AnyRdd, partition: usize) -> PartitionsRead {
+pub(crate) fn partitions_read(root: &AnyRdd, partition: usize, kept: &KeptRdds) -> PartitionsRead {
     let mut read = PartitionsRead::new();
     let mut open = vec![(Arc::clone(root), partition)];
     while let Some((rdd, partition)) = open.pop() {
-        if !read.entry(rdd.info().id).or_default().insert(partition) || rdd.is_cached() {
+        if !read.entry(rdd.info().id).or_default().insert(partition) || kept.have(&rdd) {
             continue;
         }
         for (at, partitions) in rdd.reads(partition) {

@@ -1,106 +1,315 @@
-//! The partitions of one RDD that are kept in memory.
+//! The partitions of one RDD that are kept.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::chunk::Chunk;
+use super::StorageLevel;
+use super::block::Block;
+use super::disk::Disk;
+use super::memory::{Memory, Owner};
+use super::unroll::{Again, Partial, Unrolled, unroll};
 use crate::data::Data;
 use crate::error::Result;
-use crate::stream::{self, ChunkStream};
+use crate::ids::RddId;
+use crate::rdd::Info;
+use crate::stream::ChunkStream;
 
-/// The kept partitions of an RDD; it belongs to the RDD and goes with it.
-pub(crate) struct Cache<T> {
+/// The kept partitions of an RDD; it belongs to the RDD and goes with it. It is nothing until the RDD is persisted.
+pub(crate) struct Cache<T: Data>(OnceLock<Arc<Kept<T>>>);
+
+impl<T: Data> Default for Cache<T> {
+    fn default() -> Self {
+        Cache(OnceLock::new())
+    }
+}
+
+/// How far it is to be relied on that kept partitions are still there when they are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// What lies there now will.
+    AsItLies,
+    /// What others can not push out will.
+    OnDisk,
+    /// Only what can not be computed again.
+    Never,
+}
+
+pub(crate) struct Kept<T: Data> {
     on: AtomicBool,
     /// Whether the RDD is to forget what it is computed from, once all partitions are here.
     cuts_lineage: AtomicBool,
-    /// By partition; all chunks are shared ones, so that handing them out copies nothing.
-    partitions: Mutex<Vec<Option<Vec<Chunk<T>>>>>,
+    rdd: RddId,
+    memory: Memory,
+    disk: Disk,
+    state: Mutex<State<T>>,
 }
 
-impl<T> Default for Cache<T> {
-    fn default() -> Self {
-        Cache {
-            on: AtomicBool::new(false),
-            cuts_lineage: AtomicBool::new(false),
-            partitions: Mutex::default(),
-        }
-    }
+struct State<T: Data> {
+    level: StorageLevel,
+    /// The RDD has forgotten what it is computed from: nothing may be dropped.
+    lineage_is_cut: bool,
+    /// By partition.
+    blocks: Vec<Option<Arc<Block<T>>>>,
+}
+
+/// What lies where, of the partitions that are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    pub(crate) partitions: usize,
+    pub(crate) memory: u64,
+    pub(crate) disk: u64,
 }
 
 impl<T: Data> Cache<T> {
     pub(crate) fn is_on(&self) -> bool {
-        self.on.load(Ordering::Acquire)
+        self.0.get().is_some_and(|kept| kept.is_on())
     }
 
-    pub(crate) fn switch_on(&self) {
-        self.on.store(true, Ordering::Release);
+    /// Returns what is kept, if the RDD is persisted.
+    pub(crate) fn kept(&self) -> Option<&Arc<Kept<T>>> {
+        self.0.get().filter(|kept| kept.is_on())
     }
 
-    pub(crate) fn cut_lineage(&self) {
-        self.cuts_lineage.store(true, Ordering::Release);
-        self.switch_on();
+    pub(crate) fn lineage_is_cut(&self) -> bool {
+        self.kept().is_some_and(|kept| kept.lineage_is_cut())
     }
 
-    pub(crate) fn cuts_lineage(&self) -> bool {
-        self.cuts_lineage.load(Ordering::Acquire)
+    pub(crate) fn level(&self) -> StorageLevel {
+        self.kept().map_or(StorageLevel::NONE, |kept| kept.lock().level)
     }
 
-    /// Takes note that what the RDD was computed from is forgotten.
-    pub(crate) fn lineage_is_cut(&self) {
-        self.cuts_lineage.store(false, Ordering::Release);
+    /// Keeps partitions from now on; fails with the level that holds if it is another.
+    pub(crate) fn switch_on(&self, info: &Info, level: StorageLevel) -> Result<(), StorageLevel> {
+        let kept = self.made(info);
+        let mut state = kept.lock();
+        // What must not be dropped has a level that may be changed, but never to one that drops.
+        let local = kept.cuts_lineage() || state.lineage_is_cut;
+        let level = if local { level.or_disk() } else { level };
+        if kept.is_on() && !local && state.level != level {
+            return Err(state.level);
+        }
+        state.level = level;
+        kept.on.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Keeps partitions from now on, none of which is dropped, and has the lineage cut when all are there.
+    pub(crate) fn cut_lineage(&self, info: &Info) {
+        let kept = self.made(info);
+        let mut state = kept.lock();
+        state.level = if kept.is_on() { state.level.or_disk() } else { StorageLevel::MEMORY_AND_DISK };
+        kept.cuts_lineage.store(true, Ordering::Release);
+        kept.on.store(true, Ordering::Release);
+    }
+
+    fn made(&self, info: &Info) -> &Arc<Kept<T>> {
+        self.0.get_or_init(|| {
+            Arc::new(Kept {
+                on: AtomicBool::new(false),
+                cuts_lineage: AtomicBool::new(false),
+                rdd: info.id,
+                memory: info.context.memory().clone(),
+                disk: info.context.disk().clone(),
+                state: Mutex::new(State {
+                    level: StorageLevel::NONE,
+                    lineage_is_cut: false,
+                    blocks: Vec::new(),
+                }),
+            })
+        })
+    }
+
+    /// Takes note that the lineage is cut now, if it is to be and every partition is here; returns whether it is so.
+    pub(crate) fn cut_if_complete(&self, partitions: usize) -> bool {
+        let Some(kept) = self.kept().filter(|kept| kept.cuts_lineage()) else { return false };
+        let mut state = kept.lock();
+        let cuts = state.is_complete(partitions) && kept.cuts_lineage.swap(false, Ordering::AcqRel);
+        state.lineage_is_cut |= cuts;
+        cuts
     }
 
     pub(crate) fn switch_off(&self) {
-        self.on.store(false, Ordering::Release);
-        self.cuts_lineage.store(false, Ordering::Release);
-        let freed = std::mem::take(&mut *self.lock());
+        let Some(kept) = self.0.get() else { return };
+        let mut state = kept.lock();
+        kept.on.store(false, Ordering::Release);
+        kept.cuts_lineage.store(false, Ordering::Release);
+        let freed = std::mem::take(&mut state.blocks);
+        drop(state);
         drop(freed); // after the lock: records may be many
     }
 
-    pub(crate) fn is_complete(&self, partitions: usize) -> bool {
-        if !self.is_on() {
-            return false;
-        }
-        let kept = self.lock();
-        kept.len() == partitions && kept.iter().all(Option::is_some)
+    /// Returns whether every partition is here, and can be relied on that far.
+    pub(crate) fn is_complete(&self, partitions: usize, trust: Trust) -> bool {
+        let Some(kept) = self.kept() else { return false };
+        let state = kept.lock();
+        let stays = match trust {
+            Trust::AsItLies => true,
+            Trust::OnDisk => state.lineage_is_cut || state.level.use_disk(),
+            Trust::Never => state.lineage_is_cut,
+        };
+        stays && state.is_complete(partitions)
     }
 
-    /// Returns a partition if it is kept.
-    pub(crate) fn get(&self, partition: usize) -> Option<Vec<Chunk<T>>> {
-        self.lock().get(partition).cloned().flatten()
+    pub(crate) fn sizes(&self) -> Sizes {
+        let Some(kept) = self.kept() else { return Sizes::default() };
+        let blocks: Vec<_> = kept.lock().blocks.iter().flatten().cloned().collect();
+        blocks.iter().map(|block| block.sizes()).fold(Sizes::default(), |sum, (memory, disk)| Sizes {
+            partitions: sum.partitions + 1,
+            memory: sum.memory + memory,
+            disk: sum.disk + disk,
+        })
+    }
+}
+
+impl<T: Data> State<T> {
+    fn is_complete(&self, partitions: usize) -> bool {
+        self.blocks.len() == partitions && self.blocks.iter().all(Option::is_some)
+    }
+}
+
+impl<T: Data> Kept<T> {
+    fn is_on(&self) -> bool {
+        self.on.load(Ordering::Acquire)
+    }
+
+    fn cuts_lineage(&self) -> bool {
+        self.cuts_lineage.load(Ordering::Acquire)
+    }
+
+    fn lineage_is_cut(&self) -> bool {
+        self.lock().lineage_is_cut
+    }
+
+    pub(super) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    pub(super) fn level(&self) -> StorageLevel {
+        self.lock().level
+    }
+
+    fn block(&self, partition: usize) -> Option<Arc<Block<T>>> {
+        self.lock().blocks.get(partition).cloned().flatten()
+    }
+
+    /// Reads a partition as it lies here; `again` computes it if it turns out to be broken.
+    pub(crate) fn find(&self, partition: usize, again: &Again<T>) -> Option<Result<ChunkStream<T>>> {
+        self.block(partition)?.open(again)
     }
 
     /// Reads a partition, computing and keeping it if it is not there.
-    pub(crate) fn read(
-        &self,
-        partition: usize,
-        compute: impl FnOnce() -> Result<ChunkStream<T>>,
-    ) -> Result<ChunkStream<T>> {
-        if let Some(chunks) = self.get(partition) {
-            return Ok(stream::from_chunks(chunks));
+    pub(crate) fn read(self: &Arc<Self>, partition: usize, again: &Again<T>) -> Result<ChunkStream<T>> {
+        if let Some(block) = self.block(partition)
+            && let Some(stream) = block.open(again)
+        {
+            let level = self.level();
+            if !level.use_memory() || block.is_in_memory() {
+                return stream;
+            }
+            // There may be room again for what had to leave.
+            return match unroll(stream?, level.deserialized(), &self.memory, self.owner(), &self.disk)? {
+                Unrolled::Fits(held) => {
+                    let held = Arc::new(held);
+                    block.hold(&held);
+                    Ok(held.stream())
+                }
+                Unrolled::Over(partial) => Ok(partial.into_stream()),
+            };
         }
-        // Computed without the lock: two tasks that want the same partition at once may both compute it.
-        let mut chunks = Vec::new();
-        stream::drain(compute()?, |chunk| {
-            if !chunk.is_empty() {
-                chunks.push(chunk.into_shared());
+        // Computed without a lock: two tasks that want the same partition at once may both compute it.
+        let level = self.level();
+        if !level.is_valid() {
+            return again();
+        }
+        if !level.use_memory() {
+            return self.to_disk(partition, Partial::begin(again()?), again);
+        }
+        match unroll(again()?, level.deserialized(), &self.memory, self.owner(), &self.disk)? {
+            Unrolled::Fits(held) => {
+                let held = Arc::new(held);
+                let block = Arc::new(Block::in_memory(self, partition, Arc::clone(&held)));
+                self.put(&block);
+                block.may_leave(&held);
+                Ok(held.stream())
             }
-            Ok(())
-        })?;
-        let mut kept = self.lock();
-        if self.is_on() {
-            if kept.len() <= partition {
-                kept.resize_with(partition + 1, || None);
-            }
-            if let Some(slot) = kept.get_mut(partition) {
-                *slot = Some(chunks.clone());
+            Unrolled::Over(partial) if level.use_disk() => self.to_disk(partition, partial, again),
+            Unrolled::Over(partial) => {
+                tracing::debug!("{} does not fit into memory: it is not kept", self.name(partition));
+                Ok(partial.into_stream())
             }
         }
-        Ok(stream::from_chunks(chunks))
     }
 
-    /// A panic can not leave the vector half changed: each change is one assignment.
-    fn lock(&self) -> MutexGuard<'_, Vec<Option<Vec<Chunk<T>>>>> {
-        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Writes a partition to disk while it is computed, and reads it from there.
+    fn to_disk(
+        self: &Arc<Self>,
+        partition: usize,
+        partial: Partial<T>,
+        again: &Again<T>,
+    ) -> Result<ChunkStream<T>> {
+        let mut writer = match self.disk.create_kept(self.name(partition)) {
+            Ok(writer) => writer,
+            Err(error) => {
+                tracing::warn!("{error}; the partition is not kept");
+                return Ok(partial.into_stream());
+            }
+        };
+        if let Err(error) = partial.write(&mut writer) {
+            if !writer.disk_failed() {
+                return Err(error);
+            }
+            // What was computed so far is gone.
+            tracing::warn!("{error}; the partition is not kept and computed again");
+            drop(writer);
+            return again();
+        }
+        let block = Arc::new(Block::on_disk(self, partition, writer.finish()?));
+        self.put(&block);
+        block.open(again).unwrap_or_else(|| again())
+    }
+
+    /// Enters a block, unless the RDD is no longer persisted.
+    fn put(&self, block: &Arc<Block<T>>) {
+        let partition = block.partition();
+        let mut state = self.lock();
+        let mut old = None;
+        if self.is_on() {
+            if state.blocks.len() <= partition {
+                state.blocks.resize_with(partition + 1, || None);
+            }
+            if let Some(slot) = state.blocks.get_mut(partition) {
+                old = slot.replace(Arc::clone(block));
+            }
+        }
+        drop(state);
+        drop(old);
+    }
+
+    /// Forgets a block, unless it can not be computed again; returns whether it is forgotten.
+    pub(super) fn forget(&self, block: &Block<T>) -> bool {
+        let mut state = self.lock();
+        if state.lineage_is_cut {
+            return false;
+        }
+        let slot = state.blocks.get_mut(block.partition());
+        let is_it = |there: &mut Arc<Block<T>>| std::ptr::eq(&raw const **there, block);
+        let gone = slot.and_then(|slot| slot.take_if(is_it));
+        drop(state);
+        drop(gone);
+        true
+    }
+
+    /// Returns what a partition is called in messages.
+    pub(super) fn name(&self, partition: usize) -> String {
+        format!("kept partition {partition} of RDD {}", self.rdd)
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Rdd(self.rdd)
+    }
+
+    /// A panic can not leave the state half changed: no code but ours runs under the lock.
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

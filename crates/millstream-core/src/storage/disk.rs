@@ -40,6 +40,8 @@ struct Inner {
     folders: Arc<Folders>,
     /// Of what tasks write out.
     spills: Compression,
+    /// Of the partitions that are kept as bytes.
+    kept: Compression,
     next: AtomicU64,
 }
 
@@ -66,6 +68,7 @@ impl Disk {
         Ok(Disk(Arc::new(Inner {
             folders: Arc::new(Folders::new(roots)),
             spills: if_set(conf.get(settings::SHUFFLE_SPILL_COMPRESS)?),
+            kept: if_set(conf.get(settings::RDD_COMPRESS)?),
             next: AtomicU64::new(0),
         })))
     }
@@ -75,11 +78,25 @@ impl Disk {
     /// # Errors
     /// If no directory of `spark.local.dir` can be written to; the error names one and says what can be done.
     pub fn create(&self, what: impl Into<String>) -> Result<SpillWriter> {
+        self.create_with(what, self.0.spills)
+    }
+
+    /// Begins a file of a kept partition.
+    pub(crate) fn create_kept(&self, what: impl Into<String>) -> Result<SpillWriter> {
+        self.create_with(what, self.0.kept)
+    }
+
+    /// Returns how partitions that are kept as bytes are compressed.
+    pub(crate) fn kept_compression(&self) -> Compression {
+        self.0.kept
+    }
+
+    fn create_with(&self, what: impl Into<String>, compression: Compression) -> Result<SpillWriter> {
         let what = what.into();
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let (path, file) =
             self.0.folders.create(number).map_err(|(path, error)| unwritable(&what, &path, error))?;
-        Ok(SpillWriter::new(what, path, file, self.0.spills, Arc::clone(&self.0.folders)))
+        Ok(SpillWriter::new(what, path, file, compression, Arc::clone(&self.0.folders)))
     }
 
     /// Returns the directories that scratch files lie in, as far as there are any yet.

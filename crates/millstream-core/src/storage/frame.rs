@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use serde::Serialize;
 
+use crate::chunk::Chunk;
 use crate::conf::Conf;
 use crate::data::Data;
 use crate::error::{Error, Result};
@@ -125,6 +126,21 @@ impl BlockWriter {
         self.count = 0;
         Ok(())
     }
+}
+
+/// Adds the records of a chunk to the blocks of a writer.
+pub(crate) fn push_chunk<T: Data>(
+    blocks: &mut BlockWriter,
+    chunk: &Chunk<T>,
+    to: &mut dyn Write,
+) -> Result<()> {
+    let mut pushed = Ok(());
+    chunk.for_each(|record| {
+        if pushed.is_ok() {
+            pushed = blocks.push(record, to);
+        }
+    });
+    pushed
 }
 
 fn sum(len: u32, count: u32, compressed: &[u8]) -> u32 {

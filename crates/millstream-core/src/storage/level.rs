@@ -158,6 +158,11 @@ impl StorageLevel {
         (self.use_memory || self.use_disk) && self.replication > 0
     }
 
+    /// Returns the level with the disk as well, so that nothing is dropped.
+    pub(crate) const fn or_disk(self) -> Self {
+        StorageLevel { use_disk: true, ..self }
+    }
+
     /// Returns the level in words, as Spark's web page and REST interface have it.
     #[must_use]
     pub fn description(self) -> String {

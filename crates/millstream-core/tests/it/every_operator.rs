@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use millstream_core::fs::{Codec, TextFormat};
 use millstream_core::rdd::Existing;
 use millstream_core::sink::FileSink;
-use millstream_core::{Broadcast, Context, LongAccumulator, Partitioner, Rdd, Result};
+use millstream_core::{Broadcast, Context, LongAccumulator, Partitioner, Rdd, Result, StorageLevel};
 
 use crate::directory::Directory;
 use crate::processes::elsewhere;
@@ -157,6 +157,18 @@ fn of_records() {
         group_by_with => numbers(c).group_by_with(|n| n % 3, 2).glom().collect();
         group_by_env => with_env(c, |env| numbers(c).group_by_env(env, |env, n| of_all(env, *n) % 3).collect());
         persist => { let kept = numbers(c).map(|n| n + 1).persist(); kept.count().and_then(|_| kept.map(|n| n * 2).collect()) };
+        persist_with => {
+            let kept = numbers(c).map(|n| n + 1).persist_with(StorageLevel::MEMORY_AND_DISK_SER)?;
+            kept.count().and_then(|_| kept.map(|n| n * 2).collect())
+        };
+        checkpoint => {
+            let directory = Directory::new("checkpoint-elsewhere");
+            c.set_checkpoint_dir(&directory.0)?;
+            let written = pairs(c).reduce_by_key(|a, b| a + b);
+            written.checkpoint()?;
+            written.count()?;
+            written.map_values(|n| n + 1).collect().map(|read| (read, written.is_checkpointed()))
+        };
         cache => { let kept = pairs(c).reduce_by_key(|a, b| a + b).cache(); kept.count().and_then(|_| kept.collect()) };
         unpersist => { let kept = numbers(c).cache(); kept.count()?; kept.unpersist().map(|n| n + 1).collect() };
         local_checkpoint => {

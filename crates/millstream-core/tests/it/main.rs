@@ -31,6 +31,7 @@ mod processes;
 mod saving;
 mod sorting;
 mod sources;
+mod storage;
 mod variables;
 mod worker_pools;
 

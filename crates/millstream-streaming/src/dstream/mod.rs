@@ -29,13 +29,12 @@ pub(crate) mod windows;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use millstream_core::operator::{self, Operator};
 use millstream_core::rdd::AnyRdd;
-use millstream_core::{Context, Data, Rdd};
+use millstream_core::{Context, Data, Rdd, StorageLevel};
 use serde_json::Value;
 
 pub use self::join_side::JoinSide;
@@ -63,8 +62,17 @@ struct Stream<T: Data> {
     renamed: OnceLock<Arc<Operator>>,
     node: Box<dyn Node<T>>,
     slide: Duration,
-    persisted: AtomicBool,
+    persisted: Mutex<Persisted>,
     memory: Mutex<Memory<T>>,
+}
+
+/// Where the batches of a stream are kept once they have been computed.
+#[derive(Default)]
+struct Persisted {
+    /// What the program has said.
+    asked: Option<StorageLevel>,
+    /// Whether something reads a batch more than once.
+    needed: bool,
 }
 
 /// The batches a stream remembers, and for how long.
@@ -98,7 +106,7 @@ impl<T: Data> DStream<T> {
             slide: node.slide(),
             graph: Arc::clone(graph),
             node: Box::new(node),
-            persisted: AtomicBool::new(false),
+            persisted: Mutex::default(),
             memory: Mutex::new(Memory {
                 generated: BTreeMap::new(),
                 duration: Duration::ZERO,
@@ -130,9 +138,12 @@ impl<T: Data> DStream<T> {
         Arc::clone(&self.0) as AnyDStream
     }
 
-    /// Keeps the RDDs of this stream in memory once they have been computed, as windows do with what they read.
+    /// Keeps the RDDs of this stream once they have been computed, as windows do with what they read.
+    ///
+    /// What memory has no room for goes to disk, unless the program has said otherwise: a window would have to compute all
+    /// its batches again.
     pub(crate) fn keep(&self) {
-        self.0.persisted.store(true, Ordering::Relaxed);
+        self.0.persisted().needed = true;
     }
 
     /// Returns the RDD of a batch, described now if that has not been done yet; nothing if none is due.
@@ -145,9 +156,10 @@ impl<T: Data> DStream<T> {
         }
         let Some(inputs) = self.0.node.inputs(self, batch)? else { return Ok(None) };
         let rdd = self.0.make(inputs, batch)?;
-        let kept = self.0.persisted.load(Ordering::Relaxed) && !rdd.is_persisted();
-        if kept {
-            rdd.persist();
+        let level = self.0.persisted().level().filter(|level| level.is_valid() && !rdd.is_persisted());
+        let kept = level.is_some();
+        if let Some(level) = level {
+            rdd.persist_with(level)?;
         }
         self.0.memory().generated.insert(batch, Generated { rdd: rdd.clone(), kept });
         Ok(Some(rdd))
@@ -181,6 +193,12 @@ impl<T: Data> DStream<T> {
     }
 }
 
+impl Persisted {
+    fn level(&self) -> Option<StorageLevel> {
+        self.asked.or(self.needed.then_some(StorageLevel::MEMORY_AND_DISK))
+    }
+}
+
 impl<T: Data> Stream<T> {
     /// Makes the RDD of a batch; an error or a panic of the user's code in it is named after the operator.
     fn make(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Rdd<T>> {
@@ -205,6 +223,10 @@ impl<T: Data> Stream<T> {
             self.memory().inputs.insert(batch, saved);
         }
         Ok(rdd)
+    }
+
+    fn persisted(&self) -> MutexGuard<'_, Persisted> {
+        self.persisted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory<T>> {

@@ -14,7 +14,8 @@ fn spread(context: &Context) -> Rdd<(i32, i32)> {
 
 /// What is planned of each stage but the last.
 fn planned(rdd: &AnyRdd) -> Result<Planner> {
-    let mut planner = Planner { stages: Vec::new(), by_shuffle: HashMap::new() };
+    let mut planner =
+        Planner { stages: Vec::new(), by_shuffle: HashMap::new(), kept: KeptRdds::new(Trust::AsItLies) };
     let partitions: Vec<usize> = (0..rdd.partitions()).collect();
     let parents = planner.parents_of(rdd, &partitions)?;
     let (work, reuse) = (Work::Shuffle(Arc::new(NoShuffle(Arc::clone(rdd))), Arc::clone(rdd)), None);

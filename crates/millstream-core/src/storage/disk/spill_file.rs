@@ -9,10 +9,9 @@ use serde::Serialize;
 
 use super::folder::Folders;
 use super::{Counted, unwritable};
-use crate::chunk::Chunk;
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::storage::frame::{BLOCK, BlockWriter, Broken, Compression, read_block};
+use crate::storage::frame::{BLOCK, BlockWriter, Broken, Compression, push_chunk, read_block};
 use crate::stream::{self, ChunkStream};
 
 /// Writes records to a scratch file; what is dropped without `finish` leaves nothing behind.
@@ -21,6 +20,7 @@ pub struct SpillWriter {
     compression: Compression,
     /// Why nothing more can be written: the file ends in the middle of a block.
     broken: Option<Error>,
+    disk_failed: bool,
     file: Scratch,
 }
 
@@ -74,7 +74,13 @@ impl SpillWriter {
         folders: Arc<Folders>,
     ) -> Self {
         let file_there = Scratch { what, path, _folders: folders };
-        SpillWriter { to: Counted { file, written: 0 }, compression, broken: None, file: file_there }
+        SpillWriter {
+            to: Counted { file, written: 0 },
+            compression,
+            broken: None,
+            disk_failed: false,
+            file: file_there,
+        }
     }
 
     /// Writes records as a segment of their own; many make several blocks, so that they are never read all at once.
@@ -93,6 +99,16 @@ impl SpillWriter {
         self.segment(|blocks, to| stream::drain(records, |chunk| push_chunk(blocks, &chunk, to)))
     }
 
+    /// Writes blocks that are bytes already, compressed as this file's are.
+    pub(crate) fn write_blocks(&mut self, blocks: &[u8]) -> Result<()> {
+        self.segment(|_, to| to.write_all(blocks).map_err(crate::fs::write_failed)).map(drop)
+    }
+
+    /// Returns whether it was the disk that could not take what was written.
+    pub(crate) fn disk_failed(&self) -> bool {
+        self.disk_failed
+    }
+
     fn segment(
         &mut self,
         write: impl FnOnce(&mut BlockWriter, &mut dyn Write) -> Result<()>,
@@ -106,6 +122,7 @@ impl SpillWriter {
         let written = write(&mut blocks, &mut to).and_then(|()| blocks.flush(&mut to));
         let failure = to.failure.take();
         if let Err(error) = written {
+            self.disk_failed = failure.is_some();
             let error = match failure {
                 Some(failure) => unwritable(&self.file.what, &self.file.path, failure),
                 None => error,
@@ -126,21 +143,6 @@ impl SpillWriter {
         }
         Ok(Arc::new(SpillFile { bytes: self.to.written, compression: self.compression, file: self.file }))
     }
-}
-
-/// Adds the records of a chunk to a block.
-pub(crate) fn push_chunk<T: Data>(
-    blocks: &mut BlockWriter,
-    chunk: &Chunk<T>,
-    to: &mut dyn Write,
-) -> Result<()> {
-    let mut pushed = Ok(());
-    chunk.for_each(|record| {
-        if pushed.is_ok() {
-            pushed = blocks.push(record, to);
-        }
-    });
-    pushed
 }
 
 /// Remembers what the disk answered, so that the error can be told from those of the records.
