@@ -21,7 +21,8 @@ Settings, anywhere among the arguments:
 
 /// Runs an example: reads its settings and its arguments from the command line, and tells what went wrong.
 ///
-/// Wrong arguments end it with their usage and the exit code 2, a failure with the exit code 1.
+/// Wrong arguments end it with their usage and the exit code 2, a failure with the exit code 1, or
+/// 3 if the program does not fit its checkpoint.
 pub fn run<A: Parser>(example: impl FnOnce(Conf, A) -> Result<()>) -> ExitCode {
     millstream::log_to_stderr();
     let program = std::env::args().next().unwrap_or_default();
@@ -36,7 +37,7 @@ pub fn run<A: Parser>(example: impl FnOnce(Conf, A) -> Result<()>) -> ExitCode {
             let program =
                 std::path::Path::new(&program).file_name().unwrap_or_default().display().to_string();
             complain(&format!("{program}: {error}"));
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_code())
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The examples, on real input.
 
 mod joins;
+mod recovery;
 mod sinks;
 
 use crate::programs::{Ending, Program, free_port, release_program, root};

@@ -50,6 +50,11 @@ mod state;
 pub mod testing;
 pub mod time;
 
+/// Checkpoint directories, looked at from outside.
+pub mod checkpoints {
+    pub use crate::recovery::{Verified, explain, verify};
+}
+
 pub use context::{IntoContext, StreamingContext};
 pub use dstream::transform::IntoRdd;
 pub use dstream::windows::WindowKeys;

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use millstream_core::fs::{FileSystem, FsPath};
 use millstream_core::settings;
 use serde_json::Value;
 
 use super::checkpoint::manifest::SavedOperator;
 use super::checkpoint::{Lease, Manifest};
 use super::plan::{OldGrid, Recovered};
-use super::states;
+use super::{states, variables};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::time::Time;
@@ -92,6 +93,21 @@ fn restore_states(graph: &Arc<Graph>, recovered: &Recovered) -> Result<Vec<Strin
         )
     }));
     Ok(differences)
+}
+
+impl Graph {
+    /// Gives the named variables, which the program has not asked for yet, their saved values.
+    pub(super) fn restore_variables(
+        &self,
+        system: &dyn FileSystem,
+        directory: &FsPath,
+        manifest: &Manifest,
+    ) -> Result<()> {
+        if let Some(file) = &manifest.variables {
+            self.context.restore_variables(variables::read(system, directory, file)?);
+        }
+        Ok(())
+    }
 }
 
 /// Takes the lease of a directory that was found by this context.

@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::receiver::{Block, BlockId, StreamId};
 use crate::time::Time;
 
-const DATA: &str = "receivedData";
-const METADATA: &str = "receivedBlockMetadata";
+pub(super) const DATA: &str = "receivedData";
+pub(super) const METADATA: &str = "receivedBlockMetadata";
 
 /// A block that is in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

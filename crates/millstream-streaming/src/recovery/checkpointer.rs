@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use millstream_core::settings;
+use millstream_core::fs::{FileSystem, FsPath};
+use millstream_core::{SavedVariable, settings};
 
 use super::bind;
 use super::block_log::BlockLog;
@@ -13,6 +14,7 @@ use super::checkpoint::{CheckpointStore, Lease, Manifest};
 use super::plan::Recovered;
 use super::savepoint;
 use super::states::States;
+use super::variables::{self, Variables};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::time::Time;
@@ -27,6 +29,9 @@ pub(crate) struct Checkpointer {
     /// The last batch that this run has completed together with all before it.
     completed: Option<Time>,
     states: States,
+    variables: Variables,
+    system: Arc<dyn FileSystem>,
+    directory: FsPath,
     /// Up to when the logs were cleaned.
     cleaned: Time,
 }
@@ -66,9 +71,14 @@ impl Checkpointer {
         let last_logged = manifest.and_then(|manifest| manifest.block_log.as_ref());
         // A log that was written is read, and goes on, whatever the setting says now: it may hold what no batch has.
         if conf.get(settings::RECEIVER_LOG_ENABLE)? || last_logged.is_some() {
-            let log = BlockLog::new(conf, Arc::clone(&graph.clock), system, directory, store.generation)?;
+            let clock = Arc::clone(&graph.clock);
+            let log = BlockLog::new(conf, clock, Arc::clone(&system), directory.clone(), store.generation)?;
             graph.receivers.blocks().recover(Arc::new(log), last_logged)?;
         }
+        let variables = match recovered {
+            Some(recovered) => adopt_variables(graph, recovered, (&*system, &directory), store.generation)?,
+            None => Variables::default(),
+        };
         let before = recovered.map(|recovered| &recovered.manifest);
         Ok(Some(Checkpointer {
             store,
@@ -77,6 +87,9 @@ impl Checkpointer {
             pending: before.map(|manifest| manifest.pending.clone()).unwrap_or_default(),
             completed: None,
             states,
+            variables,
+            system,
+            directory,
             cleaned: Time::default(),
         }))
     }
@@ -107,10 +120,17 @@ impl Checkpointer {
     ///
     /// # Errors
     /// If it can not be written.
-    pub(crate) fn completed(&mut self, graph: &Graph, batch: Time) -> Result<()> {
+    pub(crate) fn completed(
+        &mut self,
+        graph: &Graph,
+        batch: Time,
+        variables: Vec<SavedVariable>,
+    ) -> Result<()> {
         self.pending.remove(&batch);
         self.completed = self.completed.max(Some(batch));
         self.states.save(graph, batch)?;
+        let generation = self.store.generation;
+        self.variables.save(&self.system, &self.directory, generation, batch, variables)?;
         self.publish(graph)?;
         self.lease.renew()?;
         let oldest_needed = self.store.oldest_needed();
@@ -126,6 +146,11 @@ impl Checkpointer {
         let first = self.pending.first().copied().unwrap_or(self.time);
         let of_windows = first - graph.longest_memory();
         self.states.oldest(graph).map_or(of_windows, |oldest| oldest.min(of_windows))
+    }
+
+    /// Returns where the checkpoints are written.
+    pub(super) fn place(&self) -> (&dyn FileSystem, &FsPath) {
+        (&*self.system, &self.directory)
     }
 
     /// Returns the last batch that this run has completed together with all before it.
@@ -162,8 +187,24 @@ impl Checkpointer {
             pending: self.pending.clone(),
             inputs,
             block_log: graph.receivers.blocks().last_logged(),
-            accumulators: Default::default(),
-            broadcasts: Default::default(),
+            variables: self.variables.file(),
         }
     }
+}
+
+/// Takes over the named variables of an earlier run.
+fn adopt_variables(
+    graph: &Graph,
+    recovered: &Recovered,
+    to: (&dyn FileSystem, &FsPath),
+    generation: u64,
+) -> Result<Variables> {
+    let Some(file) = &recovered.manifest.variables else { return Ok(Variables::default()) };
+    let system = graph.context.file_systems().of(&recovered.directory)?;
+    let values = variables::read(&*system, &recovered.directory, file)?;
+    let file = match recovered.is_savepoint {
+        true => savepoint::copy((&*system, &recovered.directory), to, file, generation, "variables")?,
+        false => file.clone(),
+    };
+    Ok(Variables::new(Some((values, file))))
 }

@@ -44,7 +44,9 @@ impl StreamingContext {
     ///
     /// Other than in Spark, `create` is called in both cases: no code is stored, and what was saved is bound to the operators
     /// that it describes by their ids. So its side effects happen at each start; settings, listeners and
-    /// [`remember`](StreamingContext::remember) may be given to the context that is returned. Settings of the new run win over those of
+    /// [`remember`](StreamingContext::remember) may be given to the context that is returned, and named variables
+    /// ([`Context::broadcast_named`](millstream_core::Context::broadcast_named)) have their saved values if they are asked for in the
+    /// outputs, not in `create`. Settings of the new run win over those of
     /// the old one. The batches that were not completed run again with exactly their inputs, then those that were missed meanwhile, then the
     /// clock goes on.
     ///
@@ -140,6 +142,7 @@ impl StreamingContext {
         let lease = Lease::take(&system, &directory, &graph.program())?;
         let found = Found::look(&*system, &directory)?;
         let Some(newest) = found.newest(&directory)?.cloned() else { return Ok(false) };
+        graph.restore_variables(&*system, &directory, &newest)?;
         graph.recovery.recover(Recovered {
             directory,
             manifest: newest,

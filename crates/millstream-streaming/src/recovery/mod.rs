@@ -9,6 +9,8 @@
 //! | `restart.rs` | which batches are run before the clock goes on |
 //! | `checkpointer.rs` | writes a manifest when a batch was generated and when it was completed |
 //! | `states.rs` | what stateful operators hold, saved while batches go on |
+//! | `variables.rs` | named broadcasts and accumulators, as of a completed batch |
+//! | `explain.rs`, `verify.rs` | what a directory holds, and whether it is whole |
 //! | `checkpoint/` | the directory: manifests, data files, the lease |
 //! | `block_log.rs`, `write_ahead_log/` | received blocks and what became of them |
 //! | `failpoint.rs` | places where a test lets the program die |
@@ -18,13 +20,19 @@ pub(crate) mod block_log;
 pub(crate) mod checkpoint;
 mod checkpointer;
 pub(crate) mod checks;
+mod explain;
 pub(crate) mod failpoint;
 mod get_or_create;
 mod plan;
 mod restart;
 mod savepoint;
 pub(crate) mod states;
+pub(crate) mod variables;
+mod verify;
 pub(crate) mod write_ahead_log;
+
+pub use explain::explain;
+pub use verify::{Verified, verify};
 
 pub(crate) use checkpointer::Checkpointer;
 pub(crate) use plan::Plan;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use millstream_core::fs::{FileSystem, FsPath};
 
-use super::checkpoint::manifest::SavedOperator;
+use super::checkpoint::manifest::{SavedFile, SavedOperator};
 use super::checkpoint::store::{Found, STATE};
 use super::checkpoint::{CheckpointStore, data_file};
 use super::checkpointer::Checkpointer;
@@ -85,6 +85,7 @@ impl StreamingContext {
         let Some(manifest) = found.newest(&path)?.cloned() else {
             return Err(Error::NoCheckpoint { directory: directory.display().to_string() });
         };
+        graph.restore_variables(&*system, &path, &manifest)?;
         let lease = Mutex::new(None);
         graph.recovery.recover(Recovered { directory: path, manifest, lease, is_savepoint: true });
         Ok(())
@@ -108,13 +109,32 @@ impl Checkpointer {
         let system = graph.context.file_systems().of(directory)?;
         let found = Found::look(&*system, directory)?;
         let mut store = CheckpointStore::new(Arc::clone(&system), directory.clone(), &found, None);
-        let mut states = States::new(system, directory.clone(), store.generation, &[]);
+        let mut states = States::new(Arc::clone(&system), directory.clone(), store.generation, &[]);
         states.save_all(graph, completed)?;
-        let manifest = self.manifest(graph, &states);
+        let mut manifest = self.manifest(graph, &states);
+        if let Some(file) = &manifest.variables {
+            let to = (&*system, directory);
+            manifest.variables = Some(copy(self.place(), to, file, store.generation, "variables")?);
+        }
         let time = manifest.time;
         store.publish(manifest)?;
         Ok(time)
     }
+}
+
+/// Copies a data file of a savepoint into a checkpoint directory.
+///
+/// # Errors
+/// If it can not be read or written.
+pub(crate) fn copy(
+    from: (&dyn FileSystem, &FsPath),
+    to: (&dyn FileSystem, &FsPath),
+    file: &SavedFile,
+    generation: u64,
+    name: &str,
+) -> Result<SavedFile> {
+    let content = data_file::read(from.0, from.1, file)?;
+    data_file::write(to.0, to.1, &format!("{STATE}/{generation}/savepoint-{name}"), &content)
 }
 
 /// Copies the data files of a savepoint into a checkpoint directory.
@@ -130,8 +150,7 @@ pub(crate) fn adopt(
     let mut adopted = operators.to_vec();
     let files = adopted.iter_mut().flat_map(|operator| &mut operator.files);
     for (number, file) in files.enumerate() {
-        let content = data_file::read(from.0, from.1, file)?;
-        *file = data_file::write(to.0, to.1, &format!("{STATE}/{generation}/savepoint-{number}"), &content)?;
+        *file = copy(from, to, file, generation, &number.to_string())?;
     }
     Ok(adopted)
 }

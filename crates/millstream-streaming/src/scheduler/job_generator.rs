@@ -8,13 +8,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use millstream_core::fs::FsPath;
-use millstream_core::{BatchId, settings, with_batch};
+use millstream_core::{BatchId, SavedVariable, settings, with_batch};
 
 use super::job_scheduler::{Job, inherited};
 use super::{JobScheduler, Termination, mark_engine_thread};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::recovery::{Checkpointer, Restart, failpoint};
+use crate::recovery::{Checkpointer, Restart, failpoint, variables};
 use crate::recurring_timer::RecurringTimer;
 use crate::time::Time;
 
@@ -25,7 +25,7 @@ enum Event {
     /// The batch was due while the program was away.
     GenerateMissed(Time),
     /// The batch and all before it were completed.
-    ClearMetadata(Time),
+    ClearMetadata(Time, Vec<SavedVariable>),
     /// A savepoint is asked for.
     Savepoint(FsPath, Sender<Result<Time>>),
     Stop,
@@ -62,6 +62,7 @@ impl JobGenerator {
     ) -> Result<(Self, Arc<JobScheduler>)> {
         let (events, received) = mpsc::channel();
         let to_me = events.clone();
+        let of_batch = checkpointer.is_some().then(|| graph.context.clone());
         let scheduler = JobScheduler::start(
             &graph.context,
             Arc::clone(&graph.clock),
@@ -69,7 +70,11 @@ impl JobGenerator {
             Arc::clone(termination),
             concurrent_jobs,
             // After the stop there is no one left who would need the metadata to be cleared.
-            Box::new(move |batch| drop(to_me.send(Event::ClearMetadata(batch)))),
+            Box::new(move |batch| {
+                // Here and now: the next batch, which may add to them, has not begun.
+                let variables = of_batch.as_ref().map(variables::of).unwrap_or_default();
+                drop(to_me.send(Event::ClearMetadata(batch, variables)));
+            }),
         )?;
         let mut work = Work {
             graph: Arc::clone(graph),
@@ -173,9 +178,10 @@ impl Work {
                     self.generate_jobs(time);
                 }
             }
-            Event::ClearMetadata(batch) => {
+            Event::ClearMetadata(batch, variables) => {
                 failpoint::reach("batch-after-jobs");
-                let written = self.checkpointer.as_mut().map(|it| it.completed(&self.graph, batch));
+                let written =
+                    self.checkpointer.as_mut().map(|it| it.completed(&self.graph, batch, variables));
                 if let Some(Err(cause)) = written {
                     self.fail(batch, cause);
                 }

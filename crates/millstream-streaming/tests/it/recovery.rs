@@ -359,3 +359,78 @@ fn a_directory_that_can_not_be_written_stops_the_streams() {
     // Its job was not run: it could not be run again with the same inputs.
     assert_eq!(*ran.lock().unwrap(), [at(1000)]);
 }
+
+#[test]
+fn named_variables_are_as_of_the_last_completed_batch() {
+    let directory = Directory::new();
+    let start = |now, fails_at: i64| {
+        let driver = Driver::at(conf(), SECOND, at(now)).unwrap();
+        let context = driver.context().clone();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let values = Arc::clone(&seen);
+        driver.input(batches![[1, 2], [3], [4]]).foreach_rdd_with(move |rdd, time| {
+            let sum = context.long_accumulator_named("sum")?;
+            rdd.foreach_env(sum.clone(), |sum, n| sum.add(n))?;
+            let first = context.broadcast_named("first", || time.as_millis())?;
+            if time == at(fails_at) {
+                return Err(millstream_core::Error::user("the sink is gone"));
+            }
+            values.lock().unwrap().push((time.as_millis(), sum.value(), *first));
+            Ok(())
+        });
+        (driver.get_or_create(&directory.0).unwrap().start().unwrap(), seen)
+    };
+    let (steps, seen) = start(0, 2000);
+    steps.step().unwrap();
+    steps.step().unwrap_err();
+    assert_eq!(*seen.lock().unwrap(), [(1000, 3, 1000)]);
+    drop(steps);
+    // Batch 2000 has added its 3 once, though it was run twice.
+    let (steps, seen) = start(2100, 0);
+    steps.step().unwrap();
+    assert_eq!(*seen.lock().unwrap(), [(2000, 6, 1000), (3000, 10, 1000)]);
+}
+
+#[test]
+fn several_programs_begin_with_a_savepoint() {
+    let directory = Directory::new();
+    let input = inputs(&directory);
+    (1..=9).for_each(|n| input.put(&n.to_string(), n * 1000 - 500, &format!("{n}\n")));
+    let driver = || Driver::at(conf(), SECOND, at(0)).unwrap();
+    let first = driver();
+    first.streaming().checkpoint(directory.0.join("checkpoints"));
+    let lines = first.streaming().text_file_stream(&input.0);
+    first.collect(&lines.window(2 * SECOND, None));
+    let steps = first.start().unwrap();
+    let savepoint = directory.0.join("savepoint");
+    assert!(steps.running.savepoint(&savepoint).is_err(), "no batch was completed");
+    crate::tables::step(&steps, 3);
+    assert_eq!(steps.running.savepoint(&savepoint).unwrap(), at(3000));
+    steps.step().unwrap();
+    for copy in ["one", "two"] {
+        let clock = millstream_streaming::clock::ManualClock::new(3200);
+        let mut collected = None;
+        let streaming = StreamingContext::from_savepoint(&savepoint, || {
+            let streaming = StreamingContext::with_clock(conf(), SECOND, Arc::new(clock.clone()))?;
+            streaming.checkpoint(directory.0.join(copy));
+            let lines = streaming.text_file_stream(&input.0).window(2 * SECOND, None);
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let into = Arc::clone(&seen);
+            lines.foreach_rdd(move |rdd| {
+                let mut lines = rdd.collect()?;
+                lines.sort();
+                into.lock().unwrap().push(lines);
+                Ok::<_, millstream_core::Error>(())
+            });
+            collected = Some(seen);
+            Ok::<_, Error>(streaming)
+        })
+        .unwrap();
+        assert_eq!(streaming.recovered_from(), Some(at(3000)));
+        let running = streaming.start().unwrap();
+        clock.advance(SECOND);
+        assert!(running.await_batch(at(4000), Duration::from_secs(60)).unwrap());
+        assert_eq!(*collected.unwrap().lock().unwrap(), [["3", "4"]]);
+        assert!(directory.0.join(copy).join("checkpoint-4000").exists());
+    }
+}

@@ -1,5 +1,6 @@
 //! What the command line says, and who does it.
 
+mod checkpoint;
 mod demo;
 mod nc;
 mod run_example;
@@ -35,6 +36,11 @@ enum Command {
     Nc(nc::Arguments),
     /// Runs an example program, under Spark's name or the file's.
     RunExample(run_example::Arguments),
+    /// Looks at a checkpoint directory.
+    Checkpoint {
+        #[command(subcommand)]
+        what: checkpoint::Arguments,
+    },
     /// Prints the table of settings.
     Settings(settings::Arguments),
 }
@@ -56,6 +62,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Some(Command::Nc(arguments)) => report("nc", nc::run(&arguments)),
         Some(Command::RunExample(arguments)) => report("run-example", run_example::run(&arguments)),
+        Some(Command::Checkpoint { what }) => report("checkpoint", checkpoint::run(&what)),
         Some(Command::Settings(arguments)) => report("settings", settings::run(&arguments)),
     }
 }

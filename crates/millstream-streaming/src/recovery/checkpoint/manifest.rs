@@ -42,10 +42,8 @@ pub(crate) struct Manifest {
     pub(crate) inputs: Inputs,
     /// The last record of the log of received blocks.
     pub(crate) block_log: Option<LogPosition>,
-    /// Named accumulators.
-    pub(crate) accumulators: BTreeMap<String, Value>,
-    /// Named broadcasts, in postcard's encoding.
-    pub(crate) broadcasts: BTreeMap<String, Vec<u8>>,
+    /// The named variables, as they were after the last batch that was completed.
+    pub(crate) variables: Option<SavedFile>,
 }
 
 /// By batch and by the id of the source: what a batch was made of, in words that only the source knows.
@@ -82,6 +80,11 @@ struct Checksum {
 }
 
 impl Manifest {
+    /// Returns the data files that it names.
+    pub(crate) fn data_files(&self) -> impl Iterator<Item = &SavedFile> {
+        self.operators.iter().flat_map(|operator| &operator.files).chain(&self.variables)
+    }
+
     /// Writes the manifest as a file holds it.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut bytes = serde_json::to_vec(self)?;
@@ -133,8 +136,7 @@ impl Manifest {
             pending: BTreeSet::new(),
             inputs: BTreeMap::new(),
             block_log: None,
-            accumulators: BTreeMap::new(),
-            broadcasts: BTreeMap::new(),
+            variables: None,
         }
     }
 }
@@ -153,7 +155,7 @@ mod tests {
             .entry(at(3000))
             .or_default()
             .insert("file_stream".into(), serde_json::json!(["a", 1]));
-        manifest.broadcasts.insert("words".into(), vec![1, 2, 255]);
+        manifest.variables = Some(SavedFile { name: "state/2".into(), bytes: 4, crc32: 8 });
         manifest.operators.push(SavedOperator {
             id: "file_stream/map_with_state".into(),
             name: "map_with_state".into(),

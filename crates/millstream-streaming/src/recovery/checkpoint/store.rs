@@ -120,8 +120,7 @@ struct Kept {
 
 impl Kept {
     fn new(path: FsPath, manifest: &Manifest) -> Self {
-        let files = manifest.operators.iter().flat_map(|operator| &operator.files);
-        let files = files.map(|file| file.name.clone()).collect();
+        let files = manifest.data_files().map(|file| file.name.clone()).collect();
         Kept { path, oldest_needed: manifest.oldest_needed, files }
     }
 }

@@ -21,6 +21,11 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
     ("historic_counts", "streaming.HistoricCounts", "puts counts beside those of a file"),
     ("network_word_count", "streaming.NetworkWordCount", "counts the words a server sends, each second"),
     ("queue_stream", "streaming.QueueStream", "counts numbers by their last digit, from a queue of RDDs"),
+    (
+        "recoverable_network_word_count",
+        "streaming.RecoverableNetworkWordCount",
+        "counts the words a server sends, and goes on after a crash",
+    ),
     ("save_to_files", "streaming.SaveToFiles", "saves the counts of each batch as text"),
     ("stateless_join", "streaming.StatelessJoin", "joins the lines of two servers by their first word"),
     ("transform_blacklist", "streaming.TransformBlacklist", "drops lines by a list that grows while it runs"),

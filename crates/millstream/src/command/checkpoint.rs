@@ -1,0 +1,80 @@
+//! `millstream checkpoint`: what a checkpoint directory holds, and whether it is whole.
+
+use std::io::{self, ErrorKind, Write as _};
+use std::path::PathBuf;
+
+use millstream::prelude::*;
+use millstream::streaming::checkpoints;
+use millstream::streaming::clock::{Clock, SystemClock};
+
+use super::Failure;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Arguments {
+    /// Says what is in a checkpoint directory and what a restart would do.
+    Explain(Directory),
+    /// Reads every file that a restart would read, and tells which are not whole.
+    Verify(Directory),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Directory {
+    /// The directory, on this machine or as a URI.
+    directory: PathBuf,
+}
+
+/// Why nothing good can be said of a directory.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    Failed(Error),
+    NotWhole(usize),
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Trouble::Failed(error) => error.fmt(f),
+            Trouble::NotWhole(1) => f.write_str("1 file is not whole"),
+            Trouble::NotWhole(files) => write!(f, "{files} files are not whole"),
+        }
+    }
+}
+
+impl Failure for Trouble {}
+
+impl<E: Into<Error>> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Trouble::Failed(error.into())
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Trouble> {
+    let files = Context::new(Conf::new().set_if_missing("spark.master", "local[1]"))?.file_systems();
+    match arguments {
+        Arguments::Explain(Directory { directory }) => {
+            print(&checkpoints::explain(&files, directory, SystemClock.now())?)
+        }
+        Arguments::Verify(Directory { directory }) => {
+            let verified = checkpoints::verify(&files, directory)?;
+            let lines: String = verified.problems.iter().map(|problem| format!("{problem}\n")).collect();
+            print(&format!(
+                "{lines}{} checkpoints, {} data files and {} records of logs are whole\n",
+                verified.checkpoints, verified.data_files, verified.log_records
+            ))?;
+            match verified.problems.len() {
+                0 => Ok(()),
+                files => Err(Trouble::NotWhole(files)),
+            }
+        }
+    }
+}
+
+fn print(text: &str) -> Result<(), Trouble> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads, such as `head`, has seen enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(millstream::core::Error::io("writing to stdout", error).into())
+        }
+        _ => Ok(()),
+    }
+}
