@@ -119,11 +119,16 @@ impl BlockLog {
             self.metadata.read(last)?;
         }
         self.metadata.read_all(|_, record| {
-            each(postcard::from_bytes(record).map_err(|error| broken("reading", &error))?);
+            each(Self::event(record)?);
             Ok(())
         })?;
         *self.last() = last.cloned();
         Ok(())
+    }
+
+    /// Reads an event from its record.
+    pub(super) fn event(record: &[u8]) -> Result<BlockEvent> {
+        postcard::from_bytes(record).map_err(|error| broken("reading", &error))
     }
 
     /// Returns the last event's place, for a checkpoint.

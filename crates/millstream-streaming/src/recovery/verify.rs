@@ -1,17 +1,19 @@
 //! `verify`: whether a checkpoint directory can be gone on from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_core::fs::{FileSystems, FsPath};
+use millstream_core::fs::{FileSystem, FileSystems, FsPath};
 
-use super::block_log::{DATA, METADATA};
+use super::block_log::{BlockEvent, BlockLog, DATA, METADATA};
+use super::checkpoint::Manifest;
 use super::checkpoint::data_file;
 use super::checkpoint::store::Found;
-use super::write_ahead_log::{LogConfig, WriteAheadLog};
+use super::write_ahead_log::{LogConfig, LogPosition, WriteAheadLog};
 use crate::error::Result;
+use crate::receiver::StreamId;
 
 /// What was found in a checkpoint directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,49 +65,70 @@ pub fn verify(files: &FileSystems, directory: impl AsRef<Path>) -> Result<Verifi
             }
         }
     }
-    let generations: BTreeSet<u64> = found.intact.iter().map(|(_, manifest)| manifest.generation).collect();
-    let data = directory.join(DATA);
-    let of_streams = if system.exists(&data)? { system.list(&data)? } else { Vec::new() };
-    let logs = of_streams.into_iter().filter(|file| file.is_dir).map(|file| file.path);
-    let logs: Vec<FsPath> = logs.chain([directory.join(METADATA)]).collect();
-    for generation in generations {
-        for path in &logs {
-            let config = LogConfig {
-                generation,
-                rolling_interval: Duration::from_secs(60),
-                close_file_after_write: false,
-                max_failures: 1,
-                group_commit: true,
-            };
-            let log = WriteAheadLog::new(Arc::clone(&system), path.clone(), config);
-            let mut records = 0;
-            let read = log.read_all(|_, _| {
-                records += 1;
-                Ok(())
-            });
-            verified.log_records += records;
-            if let Err(error) = read {
-                let problem = error.to_string();
-                // One without a head belongs to every generation.
-                if !verified.problems.contains(&problem) {
-                    verified.problems.push(problem);
-                }
-            }
+    let logs = Logs { system: &system, directory: &directory };
+    let mut problems = BTreeSet::new();
+    let mut newest = BTreeMap::new();
+    for (path, manifest) in &found.intact {
+        newest.insert(manifest.generation, manifest);
+        if let Some(last) = &manifest.block_log
+            && let Err(error) = logs.of(METADATA, manifest.generation).read(last)
+        {
+            problems.insert(format!("{path} knows of a record that is not in the log: {error}"));
         }
     }
-    for (path, manifest) in &found.intact {
-        let Some(last) = &manifest.block_log else { continue };
+    for manifest in newest.into_values() {
+        verified.log_records += logs.verify(manifest, &mut problems);
+    }
+    verified.problems.extend(problems);
+    Ok(verified)
+}
+
+/// The logs of a checkpoint directory.
+struct Logs<'a> {
+    system: &'a Arc<dyn FileSystem>,
+    directory: &'a FsPath,
+}
+
+impl Logs<'_> {
+    fn of(&self, name: &str, generation: u64) -> WriteAheadLog {
         let config = LogConfig {
-            generation: manifest.generation,
+            generation,
             rolling_interval: Duration::from_secs(60),
             close_file_after_write: false,
             max_failures: 1,
             group_commit: true,
         };
-        let log = WriteAheadLog::new(Arc::clone(&system), directory.join(METADATA), config);
-        if let Err(error) = log.read(last) {
-            verified.problems.push(format!("{path} knows of a record that is not in the log: {error}"));
-        }
+        WriteAheadLog::new(Arc::clone(self.system), self.directory.join(name), config)
     }
-    Ok(verified)
+
+    /// Reads the events of a generation, and the blocks that a restart from its newest manifest would read; returns how many
+    /// records are whole.
+    fn verify(&self, manifest: &Manifest, problems: &mut BTreeSet<String>) -> usize {
+        let mut records = 0;
+        let mut blocks: BTreeMap<(StreamId, String, u64), LogPosition> = BTreeMap::new();
+        let key = |stream, at: &LogPosition| (stream, at.segment.clone(), at.offset);
+        let read = self.of(METADATA, manifest.generation).read_all(|_, record| {
+            records += 1;
+            match BlockLog::event(record)? {
+                BlockEvent::Added(block) => {
+                    blocks.insert(key(block.id.stream, &block.at), block.at);
+                }
+                BlockEvent::Allocated { batch, blocks: given } if batch < manifest.oldest_needed => {
+                    for (stream, places) in given {
+                        places.iter().for_each(|at| drop(blocks.remove(&key(stream, at))));
+                    }
+                }
+                BlockEvent::Allocated { .. } => {}
+            }
+            Ok(())
+        });
+        problems.extend(read.err().map(|error| error.to_string()));
+        for ((stream, ..), at) in blocks {
+            match self.of(&format!("{DATA}/{stream}"), manifest.generation).read(&at) {
+                Ok(_) => records += 1,
+                Err(error) => drop(problems.insert(error.to_string())),
+            }
+        }
+        records
+    }
 }

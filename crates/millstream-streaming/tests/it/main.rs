@@ -11,6 +11,7 @@
 mod batch_times;
 mod child_process;
 mod contexts;
+mod damaged_checkpoints;
 mod decoders;
 mod failures;
 mod fed;
