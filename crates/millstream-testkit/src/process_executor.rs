@@ -13,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use millstream_core::ids::JobId;
 use millstream_core::scheduler::description::{Peer, Sent};
 use millstream_core::scheduler::executor::{Ended, Executor, Report};
 use millstream_core::scheduler::serve;
@@ -48,9 +49,18 @@ struct State {
     tasks: VecDeque<(Task, Report)>,
     /// The process of each thread.
     processes: Vec<Option<u32>>,
+    /// The task each thread waits for.
+    running: Vec<Option<Running>>,
     /// How many tasks were reported as lost.
     lost: usize,
     closed: bool,
+}
+
+/// A task that was sent, and how its process is told that it is no longer wanted.
+struct Running {
+    job: JobId,
+    to: Arc<Mutex<TcpStream>>,
+    cancel: Vec<u8>,
 }
 
 impl ProcessExecutor {
@@ -62,8 +72,10 @@ impl ProcessExecutor {
     /// If a thread can not be started.
     pub fn new(processes: usize, command: impl Fn() -> Command + Send + Sync + 'static) -> Result<Arc<Self>> {
         let processes = processes.max(1);
+        let running = (0..processes).map(|_| None).collect();
+        let processes_of = vec![None; processes];
         let state =
-            State { tasks: VecDeque::new(), processes: vec![None; processes], lost: 0, closed: false };
+            State { tasks: VecDeque::new(), processes: processes_of, running, lost: 0, closed: false };
         let shared = Shared {
             command: Box::new(command),
             state: Mutex::new(state),
@@ -140,6 +152,22 @@ impl Executor for ProcessExecutor {
         self.shared.state().tasks.push_back((task, report));
         self.shared.filled.notify_one();
     }
+
+    fn cancel(&self, job: JobId) {
+        let mut state = self.shared.state();
+        let of_job = |running: &mut Option<Running>| running.take_if(|running| running.job == job);
+        let cancelled: Vec<_> = state.running.iter_mut().filter_map(of_job).collect();
+        drop(state);
+        cancelled.into_iter().for_each(Running::cancel);
+    }
+}
+
+impl Running {
+    fn cancel(self) {
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        // A process that is gone is found to be so by the thread that waits for it.
+        let _ = serve::write_frame(&mut *to, &self.cancel);
+    }
 }
 
 impl Drop for ProcessExecutor {
@@ -173,7 +201,7 @@ impl Shared {
             }
             let ended = match &mut process {
                 Ok(running) => match running.describe(task, &self.values_sent) {
-                    Ok((frames, sent)) => match running.ask(&frames) {
+                    Ok((frames, sent)) => match self.ask(at, running, &frames, &sent) {
                         Ok(reply) => sent.ended(&reply),
                         Err(error) => {
                             process = Err(Error::user("the process died"));
@@ -191,6 +219,21 @@ impl Shared {
             report.ended(id, ended);
         }
         self.state().processes[at] = None;
+    }
+
+    /// Sends a task and waits for the answer.
+    fn ask(&self, at: usize, process: &mut Process, frames: &[Vec<u8>], sent: &Sent) -> Result<Vec<u8>> {
+        let running = Running { job: sent.id().job, to: Arc::clone(&process.to), cancel: sent.cancel()? };
+        let mut to = process.to.lock().unwrap_or_else(PoisonError::into_inner);
+        frames.iter().try_for_each(|frame| serve::write_frame(&mut *to, frame))?;
+        drop(to);
+        // From here on it can be cancelled; if it was meanwhile, nobody else tells the process.
+        self.state().running[at] = Some(running);
+        let late = sent.is_cancelled().then(|| self.state().running[at].take()).flatten();
+        late.into_iter().for_each(Running::cancel);
+        let reply = serve::read_frame(&mut process.from);
+        self.state().running[at] = None;
+        reply?.ok_or_else(|| Error::user("it has closed the connection"))
     }
 
     fn next(&self) -> Option<(Task, Report)> {
@@ -217,7 +260,7 @@ impl Shared {
 /// A child process that is connected.
 struct Process {
     from: BufReader<TcpStream>,
-    to: TcpStream,
+    to: Arc<Mutex<TcpStream>>,
     /// The broadcast values it was sent.
     peer: Peer,
     child: Reaped,
@@ -247,7 +290,7 @@ impl Process {
         let to = accept(&listener, &mut child.0).map_err(failed("waiting for"))?;
         let mut from = BufReader::new(to.try_clone().map_err(failed("talking to"))?);
         serve::read_hello(&mut from)?;
-        Ok(Process { from, to, peer: Peer::default(), child })
+        Ok(Process { from, to: Arc::new(Mutex::new(to)), peer: Peer::default(), child })
     }
 
     fn describe(&mut self, task: Task, values_sent: &AtomicUsize) -> Result<(Vec<Vec<u8>>, Sent)> {
@@ -255,15 +298,6 @@ impl Process {
         let described = task.describe(&mut self.peer);
         values_sent.fetch_add(self.peer.values_sent() - before, Ordering::Relaxed);
         described
-    }
-
-    /// Sends a task and waits for the answer.
-    fn ask(&mut self, frames: &[Vec<u8>]) -> Result<Vec<u8>> {
-        for frame in frames {
-            serve::write_frame(&mut self.to, frame)?;
-        }
-        let reply = serve::read_frame(&mut self.from)?;
-        reply.ok_or_else(|| Error::user("it has closed the connection"))
     }
 }
 

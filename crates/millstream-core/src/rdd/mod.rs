@@ -15,6 +15,7 @@ mod filter;
 mod flat_map;
 mod glom;
 mod group_by;
+mod hyper_log_log;
 mod intersection;
 mod key_by;
 pub(crate) mod lineage;
@@ -50,6 +51,7 @@ pub(crate) use compute::{Rebuild, Rebuilding, Recipe};
 pub use counting_reads::ReadCounts;
 use method::Method;
 pub use pairs::{Grouped, Grouped3, Grouped4};
+pub use pipe::PipeInput;
 
 use crate::context::Context;
 use crate::data::Data;

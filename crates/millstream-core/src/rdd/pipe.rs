@@ -1,11 +1,12 @@
 //! `pipe`: the records through another program.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
 use super::Rdd;
+use super::method::Method;
 use super::narrow::Form;
 use crate::chunk::CHUNK;
 use crate::data::Data;
@@ -51,14 +52,80 @@ impl<T: Data + Show> Rdd<T> {
         let variables: Vec<(String, String)> =
             variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let form = Form { name: "pipe", env: (command, variables), keeps_keys: false };
-        self.per_partition(form, |(command, variables), input, _| piped(command, variables, input))
+        self.per_partition(form, |(command, variables), input, _| {
+            piped(command, variables, input, |_| {}, |record, lines| lines.line(shown(record)))
+        })
     }
 }
 
-fn piped<T: Data + Show>(
+impl<T: Data> Rdd<T> {
+    /// Sends lines of each partition to a program: first those that `before` writes, then those that `each` writes for a
+    /// record, both of values that go along to the workers.
+    ///
+    /// Where nothing goes along, `env` is `()`.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let header = "name;count".to_owned();
+    /// let lines = context.parallelize([("a", 1), ("b", 2)].map(|(name, n)| (name.to_owned(), n)), 1).pipe_env(
+    ///     header,
+    ///     ["cat"],
+    ///     |header, lines| lines.line(header),
+    ///     |_, (name, count), lines| lines.line(format_args!("{name};{count}")),
+    /// );
+    /// assert_eq!(lines.collect()?, ["name;count", "a;1", "b;2"]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn pipe_env<E: Data, S: Into<String>>(
+        &self,
+        env: E,
+        command: impl IntoIterator<Item = S>,
+        before: impl Fn(&E, &mut PipeInput) + Send + Sync + 'static,
+        each: impl Fn(&E, &T, &mut PipeInput) + Send + Sync + 'static,
+    ) -> Rdd<String> {
+        let command: Vec<String> = command.into_iter().map(Into::into).collect();
+        let name = Method::or(
+            "pipe_env",
+            "pipe_env(values, command, |values, lines| .., |values, record, lines| ..)",
+        );
+        let form = Form { name, env: (command, env), keeps_keys: false };
+        self.per_partition(form, move |(command, env), input, _| {
+            piped(command, &[], input, |lines| before(env, lines), |record, lines| each(env, record, lines))
+        })
+    }
+}
+
+/// The lines that a program is given.
+#[derive(Debug, Default)]
+pub struct PipeInput {
+    text: String,
+    failed: bool,
+}
+
+impl PipeInput {
+    /// Adds a line.
+    pub fn line(&mut self, line: impl Display) {
+        self.failed |= writeln!(self.text, "{line}").is_err();
+    }
+
+    fn checked(&self) -> Result<&[u8]> {
+        if self.failed {
+            return Err(Error::user(
+                "a record could not be written as text: it gave an error when it was shown",
+            ));
+        }
+        Ok(self.text.as_bytes())
+    }
+}
+
+fn piped<T: Data>(
     command: &[String],
     variables: &[(String, String)],
     mut input: ChunkStream<T>,
+    before: impl Fn(&mut PipeInput),
+    each: impl Fn(&T, &mut PipeInput),
 ) -> Result<ChunkStream<String>> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(Error::user("`pipe` was given no command; give a program and its arguments"));
@@ -89,16 +156,14 @@ fn piped<T: Data + Show>(
             }
         })
         .map_err(|error| Error::io("starting a thread for `pipe`", error))?;
-    let mut text = String::new();
-    while let Some(chunk) = input.next_chunk()? {
-        text.clear();
-        let mut written = Ok(());
-        chunk.for_each(|record| written = written.and(writeln!(text, "{}", shown(record))));
-        written
-            .map_err(|_| Error::user("a record could not be written as text: its `Show` gave an error"))?;
-        // A program that does not read all of its input is no failure, as in a shell.
-        if stdin.write_all(text.as_bytes()).is_err() {
-            break;
+    let mut given = PipeInput::default();
+    before(&mut given);
+    // A program that does not read all of its input is no failure, as in a shell.
+    while stdin.write_all(given.checked()?).is_ok() {
+        given.text.clear();
+        match input.next_chunk()? {
+            Some(chunk) => chunk.for_each(|record| each(record, &mut given)),
+            None => break,
         }
     }
     drop(stdin);

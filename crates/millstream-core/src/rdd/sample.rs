@@ -1,6 +1,6 @@
 //! `sample`, `random_split`, `take_sample`: some records by chance, the same ones for the same seed.
 
-mod random;
+pub(super) mod random;
 
 use std::collections::HashSet;
 use std::panic::Location;
@@ -134,24 +134,7 @@ impl<T: Data> Rdd<T> {
         if total == 0 || n == 0 {
             return Ok(Vec::new());
         }
-        let mut random = Random::of(seed, 0);
-        let picked = if with_replacement {
-            (0..n).map(|_| random.below(total)).collect()
-        } else {
-            distinct_below(total, n as u64, &mut random)
-        };
-        // The places within each partition, ascending, each with its place in the answer.
-        let mut by_partition: Vec<Vec<(u64, u64)>> = counts.iter().map(|_| Vec::new()).collect();
-        for (answer, mut at) in picked.iter().copied().enumerate() {
-            for (places, count) in by_partition.iter_mut().zip(&counts) {
-                if at < *count {
-                    places.push((at, answer as u64));
-                    break;
-                }
-                at -= count;
-            }
-        }
-        by_partition.iter_mut().for_each(|places| places.sort_unstable());
+        let Picks { by_partition } = Picks::new(&counts, with_replacement, n, &mut Random::of(seed, 0));
         let wanted = (0..counts.len()).filter(|&partition| !by_partition[partition].is_empty()).collect();
         let fetched = self.run("take_sample", wanted, by_partition, |places, input, task| {
             let mut places = places.get(task.partition_id()).into_iter().flatten().peekable();
@@ -170,6 +153,35 @@ impl<T: Data> Rdd<T> {
         let mut fetched: Vec<(u64, T)> = fetched.into_iter().flatten().collect();
         fetched.sort_unstable_by_key(|(answer, _)| *answer);
         Ok(fetched.into_iter().map(|(_, record)| record).collect())
+    }
+}
+
+/// Some records of partitions with these numbers of records, picked by chance.
+pub(super) struct Picks {
+    /// The places within each partition, ascending, each with its place in the answer.
+    pub(super) by_partition: Vec<Vec<(u64, u64)>>,
+}
+
+impl Picks {
+    pub(super) fn new(counts: &[u64], with_replacement: bool, n: usize, random: &mut Random) -> Self {
+        let total: u64 = counts.iter().sum();
+        let picked = if with_replacement && total > 0 {
+            (0..n).map(|_| random.below(total)).collect()
+        } else {
+            distinct_below(total, n as u64, random)
+        };
+        let mut by_partition: Vec<Vec<(u64, u64)>> = counts.iter().map(|_| Vec::new()).collect();
+        for (answer, mut at) in (0..).zip(picked) {
+            for (places, count) in by_partition.iter_mut().zip(counts) {
+                if at < *count {
+                    places.push((at, answer));
+                    break;
+                }
+                at -= count;
+            }
+        }
+        by_partition.iter_mut().for_each(|places| places.sort_unstable());
+        Picks { by_partition }
     }
 }
 

@@ -37,14 +37,15 @@ pub(crate) struct Description {
     pub(crate) inputs: Vec<Vec<Buckets>>,
 }
 
-/// What a process is told: what it need not keep any longer, and what to do.
-///
-/// The values it needs for that and has not got follow, each as bytes of its own.
+/// What a process is told.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Message {
-    pub(crate) forget: Vec<VariableId>,
-    pub(crate) values: Vec<VariableId>,
-    pub(crate) task: Vec<u8>,
+pub(crate) enum Message {
+    /// What it need not keep any longer, and what to do.
+    ///
+    /// The values it needs for that and has not got follow, each as bytes of its own.
+    Run { id: TaskId, forget: Vec<VariableId>, values: Vec<VariableId>, task: Vec<u8> },
+    /// That the answer to a task is no longer wanted; it is given all the same.
+    Cancel(TaskId),
 }
 
 /// What all map tasks of a shuffle have made for one reducer.
@@ -105,7 +106,8 @@ impl Task {
     pub fn describe(self, peer: &mut Peer) -> Result<(Vec<Vec<u8>>, Sent)> {
         let (task, delivery) = peer.deliver(|| self.description())?;
         let (values, bytes): (Vec<_>, Vec<_>) = delivery.values.into_iter().unzip();
-        let message = function::encode("task", &Message { forget: delivery.forget, values, task })?;
+        let message =
+            function::encode("task", &Message::Run { id: self.id, forget: delivery.forget, values, task })?;
         let frames = std::iter::once(message).chain(bytes).collect();
         Ok((frames, Sent { id: self.id, work: self.work, cancelled: self.cancelled }))
     }
@@ -168,6 +170,15 @@ impl Sent {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Returns the frame that tells the other process that the answer is no longer wanted, so that the task stops at its next
+    /// chunk of records.
+    ///
+    /// # Errors
+    /// If it can not be written as bytes.
+    pub fn cancel(&self) -> Result<Vec<u8>> {
+        function::encode("cancelled task", &Message::Cancel(self.id))
     }
 
     /// Reads the other process's answer.

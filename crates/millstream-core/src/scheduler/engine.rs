@@ -163,7 +163,10 @@ impl Engine {
                     });
                     self.executor.launch(task, report);
                 }
-                Action::Forget(job) => drop(job),
+                Action::Forget(id, job) => {
+                    drop(job);
+                    self.executor.cancel(id);
+                }
                 Action::ForgetTasks(tasks) => drop(tasks),
                 Action::Count(_) => added = true,
                 Action::Finish(job, result) => {

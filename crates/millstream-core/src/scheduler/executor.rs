@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::task::{Output, Task, TaskFailure};
-use crate::ids::TaskId;
+use crate::ids::{JobId, TaskId};
 
 /// Runs tasks somewhere and reports how they ended.
 ///
@@ -15,6 +15,12 @@ pub trait Executor: Send + Sync {
 
     /// Runs a task, now or when a slot is free; returns without waiting for it.
     fn launch(&self, task: Task, report: Report);
+
+    /// Is told that the results of a job's tasks are no longer wanted, so that those which run may stop; each is still
+    /// reported.
+    ///
+    /// Tasks of this process see it by themselves: by default it does nothing.
+    fn cancel(&self, _job: JobId) {}
 }
 
 /// How a task ended.
@@ -49,5 +55,9 @@ impl<E: Executor + ?Sized> Executor for Arc<E> {
 
     fn launch(&self, task: Task, report: Report) {
         (**self).launch(task, report);
+    }
+
+    fn cancel(&self, job: JobId) {
+        (**self).cancel(job);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::executor::{Ended, Executor, Report};
 use super::task::Task;
+use crate::ids::JobId;
 use crate::shuffle::hash::pinned_hash;
 
 /// How often which fault happens, each from 0 (never) to 1 (always).
@@ -94,5 +95,9 @@ impl<E: Executor> Executor for FaultyExecutor<E> {
             }
         });
         self.inner.launch(task, faulty);
+    }
+
+    fn cancel(&self, job: JobId) {
+        self.inner.cancel(job);
     }
 }

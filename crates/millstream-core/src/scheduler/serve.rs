@@ -2,7 +2,9 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
 use super::action::RebuildAction;
 use super::description::{Buckets, Description, Message, NodeSpec, Reply, WorkSpec};
@@ -13,14 +15,17 @@ pub use crate::broadcast::travel::values_kept;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::function::{self, build_id};
+use crate::ids::TaskId;
 use crate::operator::{self, Operator};
+use crate::rdd::lineage;
 use crate::rdd::{AnyRdd, Dependency, Rebuild, Rebuilding};
 use crate::shuffle::{Bucket, ShuffleOutputs};
 use crate::storage::cache::Trust;
 use crate::task::BatchId;
+use crate::variables::VariableId;
 
 /// The operators of this process's graph, by their ids.
-pub trait Operators {
+pub trait Operators: Sync {
     /// Returns an operator.
     fn operator(&self, id: &str) -> Option<Arc<Operator>>;
 
@@ -70,7 +75,7 @@ pub fn read_frame(from: &mut impl Read) -> Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Says hello to the driver, then runs the tasks it sends until it closes the connection.
+/// Says hello to the driver, then runs the tasks it sends, one after the other, until it closes the connection.
 ///
 /// # Errors
 /// If the connection breaks.
@@ -78,16 +83,60 @@ pub fn serve(
     context: &Context,
     operators: &dyn Operators,
     from: &mut impl Read,
-    to: &mut impl Write,
+    to: &mut (impl Write + Send),
 ) -> Result<()> {
     write_frame(to, &build_id()?.to_le_bytes())?;
+    let (tasks, received) = mpsc::channel();
+    let work = move || -> Result<()> {
+        lineage::on_large_stack();
+        for Received { task, cancelled } in received {
+            let reply = run(context, operators, &task, cancelled).unwrap_or_else(|error| Reply::Failed {
+                operator: "reading the task".into(),
+                cause: error.to_string(),
+            });
+            write_frame(to, &function::encode("task reply", &reply)?)?;
+        }
+        Ok(())
+    };
+    // Tasks run on a thread of their own, so that this one hears when they are no longer wanted.
+    thread::scope(|scope| {
+        let worker = thread::Builder::new().name("tasks".into()).stack_size(lineage::LARGE_STACK);
+        let worker = worker.spawn_scoped(scope, work);
+        let worker = worker.map_err(|error| Error::io("starting the thread of tasks", error))?;
+        let listened = listen(from, &tasks);
+        drop(tasks);
+        let worked = worker.join().map_err(|_| Error::poisoned("the thread of tasks panicked"))?;
+        listened.and(worked)
+    })
+}
+
+/// A task that has arrived.
+struct Received {
+    task: Vec<u8>,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// Hands tasks on until the connection is closed, and cancels the last one when it is told so.
+fn listen(from: &mut impl Read, tasks: &mpsc::Sender<Received>) -> Result<()> {
+    let mut last: Option<(TaskId, Arc<AtomicBool>)> = None;
     while let Some(bytes) = read_frame(from)? {
-        let task = receive(&bytes, from)?;
-        let reply = match run(context, operators, &task) {
-            Ok(reply) => reply,
-            Err(error) => Reply::Failed { operator: "reading the task".into(), cause: error.to_string() },
-        };
-        write_frame(to, &function::encode("task reply", &reply)?)?;
+        match function::decode("message", &bytes)? {
+            Message::Run { id, forget, values, task } => {
+                receive(&forget, values, from)?;
+                let cancelled = Arc::default();
+                last = Some((id, Arc::clone(&cancelled)));
+                if tasks.send(Received { task, cancelled }).is_err() {
+                    return Ok(()); // the other thread knows why it has ended
+                }
+            }
+            Message::Cancel(id) => {
+                if let Some((running, cancelled)) = &last
+                    && *running == id
+                {
+                    cancelled.store(true, Ordering::Relaxed);
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -108,18 +157,22 @@ pub fn read_hello(from: &mut impl Read) -> Result<()> {
     })
 }
 
-/// Takes the values that come with a task, and frees those that are not needed any longer; returns the task.
-fn receive(message: &[u8], from: &mut impl Read) -> Result<Vec<u8>> {
-    let Message { forget, values, task } = function::decode("task", message)?;
-    travel::forget(&forget);
+/// Takes the values that come with a task, and frees those that are not needed any longer.
+fn receive(forget: &[VariableId], values: Vec<VariableId>, from: &mut impl Read) -> Result<()> {
+    travel::forget(forget);
     for id in values {
         let value = read_frame(from)?;
         travel::keep(id, value.ok_or_else(|| Error::user("the driver is gone"))?);
     }
-    Ok(task)
+    Ok(())
 }
 
-fn run(context: &Context, operators: &dyn Operators, bytes: &[u8]) -> Result<Reply> {
+fn run(
+    context: &Context,
+    operators: &dyn Operators,
+    bytes: &[u8],
+    cancelled: Arc<AtomicBool>,
+) -> Result<Reply> {
     let description: Description = function::decode("task", bytes)?;
     let mut rdds: Vec<AnyRdd> = Vec::new();
     for node in &description.nodes {
@@ -137,7 +190,7 @@ fn run(context: &Context, operators: &dyn Operators, bytes: &[u8]) -> Result<Rep
         work: work.clone(),
         batch: description.batch,
         properties: description.properties,
-        cancelled: Arc::new(AtomicBool::new(false)),
+        cancelled,
         inputs,
     };
     Ok(match (task.run(), work) {

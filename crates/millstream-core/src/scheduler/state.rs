@@ -56,7 +56,7 @@ pub(crate) enum Action {
     ForgetTasks(VecDeque<Task>),
     /// Nothing more is needed of a job: drop it. Not done here, because what goes with it may be large and may hold values
     /// whose `Drop` is the user's code.
-    Forget(Job),
+    Forget(JobId, Job),
     /// The job has ended, with the results in the order of the partitions it asked for.
     Finish(JobId, Result<Vec<Value>>),
 }
@@ -288,7 +288,7 @@ impl Scheduler {
                 actions.push(Action::ForgetTasks(waiting));
             }
         }
-        actions.push(Action::Forget(job));
+        actions.push(Action::Forget(id, job));
     }
 }
 

@@ -83,6 +83,9 @@ fn operators_that_capture_are_refused_with_the_form_to_write() {
     refused("zip_partitions3", records, m.zip_partitions3(&m, &m, move |_, _, _| [n]).count());
     let records = "map_env(values, |values, record| ..).zip_partitions4(..)";
     refused("zip_partitions4", records, m.zip_partitions4(&m, &m, &m, move |_, _, _, _| [n]).count());
+    let pipe = "pipe_env(values, command, |values, lines| .., |values, record, lines| ..)";
+    let piped = m.pipe_env((), ["cat"], move |(), lines| lines.line(n), |(), m, lines| lines.line(m));
+    refused("pipe_env", pipe, piped.count());
     let instead = "parallelize(0..n, n).flat_map_env(values, |values, partition| ..)";
     refused("generate", instead, strict().generate(2, move |partition| [partition as u64 + n]).count());
 }

@@ -139,6 +139,15 @@ fn of_records() {
         random_split => c.union(numbers(c).random_split([1.0, 2.0], 5)).collect();
         pipe => numbers(c).pipe(["sort"]).collect();
         pipe_with => numbers(c).pipe_with(["sh", "-c", "cat; echo $GREETING"], [("GREETING", "hello")]).collect();
+        pipe_env => with_env(c, |env| {
+            let lines = numbers(c).pipe_env(
+                env,
+                ["cat"],
+                |env, lines| lines.line(of_all(env, 7)),
+                |env, n, lines| lines.line(of_all(env, *n)),
+            );
+            lines.collect()
+        });
         repartition => numbers(c).repartition(7).glom().collect();
         coalesce => numbers(c).coalesce(2).glom().collect();
         coalesce_with => numbers(c).coalesce_with(5, true).glom().collect();
@@ -227,6 +236,16 @@ fn of_pairs() {
         full_outer_join_with => pairs(c).full_outer_join_with(&others(c), 2).glom().collect();
         subtract_by_key => pairs(c).subtract_by_key(&others(c)).collect();
         subtract_by_key_with => pairs(c).subtract_by_key_with(&others(c), 2).glom().collect();
+        sample_by_key => {
+            pairs(c).sample_by_key(true, [(0, 0.5), (1, 1.5), (2, 0.0)], 5).collect()
+        };
+        sample_by_key_exact => {
+            pairs(c).sample_by_key_exact(false, [(0, 0.5), (1, 1.0), (2, 0.3)], 5).collect()
+        };
+        count_approx_distinct_by_key => pairs(c).count_approx_distinct_by_key().collect();
+        count_approx_distinct_by_key_with => {
+            pairs(c).count_approx_distinct_by_key_with(0.01, 2).glom().collect()
+        };
         count_by_key => pairs(c).count_by_key().map(BTreeMap::from_iter);
         collect_as_map => pairs(c).collect_as_map().map(BTreeMap::from_iter);
         reduce_by_key_locally => pairs(c).reduce_by_key_locally(|a, b| a + b).map(BTreeMap::from_iter);
@@ -239,6 +258,8 @@ fn actions() {
     alike(&rows! { c;
         collect => numbers(c).collect();
         count => numbers(c).count();
+        count_approx_distinct => numbers(c).count_approx_distinct();
+        count_approx_distinct_with => numbers(c).count_approx_distinct_with(0.001);
         first => numbers(c).first();
         take => numbers(c).take(9);
         top => numbers(c).map(|n| n * 7 % 20).top(4);

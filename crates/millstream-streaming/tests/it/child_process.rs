@@ -22,15 +22,23 @@ use crate::tables::{SECOND, millis, run_on, seconds, sorted, step};
 /// How many child processes run the tasks; as many partitions do reduces have.
 const PROCESSES: usize = 2;
 
-fn local() -> Conf {
+pub(crate) fn local() -> Conf {
     Conf::empty().set_master("local[2]")
 }
 
 /// The context of the test `name`, be it driver or executor.
 fn context(name: &'static str) -> (Context, Option<Arc<ProcessExecutor>>) {
+    context_of("child_process", name)
+}
+
+/// The context of a test of a module, be it driver or executor.
+pub(crate) fn context_of(
+    module: &'static str,
+    name: &'static str,
+) -> (Context, Option<Arc<ProcessExecutor>>) {
     let command = move || {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", &format!("child_process::{name}"), "--nocapture"]).stdout(Stdio::null());
+        command.args(["--exact", &format!("{module}::{name}"), "--nocapture"]).stdout(Stdio::null());
         command
     };
     process_executor::context(local(), PROCESSES, command).unwrap()

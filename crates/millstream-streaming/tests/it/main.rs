@@ -10,6 +10,7 @@
 
 mod batch_times;
 mod child_process;
+mod child_process_rdds;
 mod contexts;
 mod damaged_checkpoints;
 mod decoders;

@@ -7,6 +7,7 @@ mod asynchronous;
 mod collect;
 mod collect_as_map;
 mod count;
+mod count_approx_distinct;
 mod count_by_key;
 mod count_by_value;
 mod first;

@@ -52,9 +52,9 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
 }
 
 /// Each key begins with a copy of the same value.
-struct Aggregate<A, M> {
-    add: A,
-    merge: M,
+pub(super) struct Aggregate<A, M> {
+    pub(super) add: A,
+    pub(super) merge: M,
 }
 
 impl<U, V, A, M> Combiner<U, V, U> for Aggregate<A, M>

@@ -3,11 +3,11 @@
 use crate::shuffle::hash::pinned_hash;
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
-pub(super) struct Random(u64);
+pub(in crate::rdd) struct Random(u64);
 
 impl Random {
     /// Begins the sequence of a partition.
-    pub(super) fn of(seed: u64, partition: usize) -> Self {
+    pub(in crate::rdd) fn of(seed: u64, partition: usize) -> Self {
         Random(pinned_hash(&(seed, partition as u64)))
     }
 
@@ -20,17 +20,17 @@ impl Random {
     }
 
     /// Returns a number from 0 to before 1.
-    pub(super) fn unit(&mut self) -> f64 {
+    pub(in crate::rdd) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Returns a number below `bound`, which must not be 0; the bias is below one in 2^64 / `bound`.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(in crate::rdd) fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 
     /// Returns how often something happens that happens `mean` times on average.
-    pub(super) fn poisson(&mut self, mean: f64) -> usize {
+    pub(in crate::rdd) fn poisson(&mut self, mean: f64) -> usize {
         // Knuth's method, in steps in which e^-mean does not vanish.
         let (mut left, mut times) = (mean, 0);
         while left > 0.0 {

@@ -179,7 +179,7 @@ impl Sim {
         for action in self.scheduler.handle(event) {
             match action {
                 Action::Launch(task) => self.running.push(task),
-                Action::Forget(job) => drop(job),
+                Action::Forget(_, job) => drop(job),
                 Action::ForgetTasks(tasks) => drop(tasks),
                 Action::Count(updates) => self.counted.push(updates),
                 Action::Finish(job, result) => self.finished.push((job.0, result)),
