@@ -91,12 +91,22 @@ pub(crate) fn some_partitions<A: Data>(
     if reducers == 0 && parent.num_partitions() == 0 {
         return Ok(());
     }
-    if reducers <= MOST_PARTITIONS {
-        return at_least_one(reducers, name, place);
+    few_enough(reducers, name, place)?;
+    at_least_one(reducers, name, place)
+}
+
+/// Refuses more partitions than can be.
+pub(crate) fn few_enough(
+    partitions: usize,
+    name: &'static str,
+    place: &'static Location<'static>,
+) -> Result<()> {
+    if partitions <= MOST_PARTITIONS {
+        return Ok(());
     }
     Err(Error::Argument {
         operator: Operator::call(name, place).to_string(),
-        problem: format!("records can not be spread over {reducers} partitions"),
+        problem: format!("records can not be spread over {partitions} partitions"),
         remedy: format!("ask for at most {MOST_PARTITIONS}"),
     })
 }

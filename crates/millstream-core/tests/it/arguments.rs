@@ -1,5 +1,7 @@
 //! Arguments no operator can work with.
 
+use std::ops::RangeInclusive;
+
 use millstream_core::Rdd;
 
 #[test]
@@ -43,4 +45,76 @@ fn wrong_arguments_are_errors_of_the_action() {
     assert_eq!(context.empty_rdd::<i64>().take_sample(true, 5, 1).unwrap(), []);
     assert_eq!(context.empty_rdd::<i64>().zip_with_index().collect().unwrap(), []);
     assert_eq!(context.empty_rdd::<i64>().cartesian(&numbers).collect().unwrap(), []);
+}
+
+#[test]
+fn absurd_numbers_are_errors_or_do_no_harm() {
+    let context = crate::context();
+    let numbers = context.range(0, 10, 1, 2);
+    let too_many = |rdd: Rdd<i64>| {
+        let error = rdd.count().unwrap_err().to_string();
+        assert!(error.contains("arguments.rs:") && error.contains("1048576"), "{error}");
+    };
+    too_many(context.parallelize([1], usize::MAX));
+    too_many(context.range(0, 10, 1, usize::MAX));
+    too_many(context.generate(usize::MAX, |_| [1]));
+    too_many(numbers.repartition(usize::MAX));
+    too_many(numbers.coalesce_with(usize::MAX, true));
+    too_many(numbers.sort_by_with(|n| *n, true, usize::MAX));
+    too_many(numbers.distinct_with(usize::MAX));
+    too_many(numbers.key_by(|n| *n).reduce_by_key_with(|a, b| a + b, usize::MAX).values());
+    too_many(numbers.key_by(|n| *n).join_with(&numbers.key_by(|n| *n), usize::MAX).keys());
+    let none = |rdd: Rdd<i64>| {
+        let error = rdd.count().unwrap_err().to_string();
+        assert!(error.contains("arguments.rs:") && error.contains("0 partitions"), "{error}");
+    };
+    none(numbers.repartition(0));
+    none(numbers.coalesce(0));
+    none(numbers.distinct_with(0));
+    none(numbers.key_by(|n| *n).reduce_by_key_with(|a, b| a + b, 0).values());
+    assert_eq!(context.parallelize([1], 0).num_partitions(), 1);
+    assert_eq!(numbers.coalesce(usize::MAX).num_partitions(), 2);
+    assert_eq!(numbers.take(0).unwrap(), []);
+    assert_eq!(numbers.take(usize::MAX).unwrap().len(), 10);
+    assert_eq!(numbers.top(usize::MAX).unwrap().len(), 10);
+    assert_eq!(numbers.take_ordered(0).unwrap(), []);
+    assert_eq!(numbers.take_sample(false, usize::MAX, 1).unwrap().len(), 10);
+    assert!(numbers.histogram(usize::MAX).unwrap_err().to_string().contains("at most 1048576"));
+    assert!(numbers.histogram(0).is_err() && numbers.histogram_with(&[]).is_err());
+    assert!(
+        numbers.histogram_with(&[1.0, f64::NAN]).is_err() && numbers.histogram_with(&[2.0, 1.0]).is_err()
+    );
+    assert_eq!(numbers.tree_reduce_with(|a, b| a + b, usize::MAX).unwrap(), Some(45));
+    assert_eq!(context.range(i64::MAX, i64::MIN, i64::MIN, 3).count().unwrap(), 2);
+    assert!(context.range(0, 1, 0, 1).count().is_err());
+    assert_eq!(
+        numbers.key_by(|n| *n).sort_by_key().filter_by_range(RangeInclusive::new(7, 3)).count().unwrap(),
+        0
+    );
+}
+
+#[test]
+fn rdds_of_another_context_are_refused_by_every_operator_of_two() {
+    let (here, there) = (crate::context(), crate::context());
+    let (a, b) = (here.range(0, 4, 1, 2), there.range(0, 4, 1, 2));
+    let (p, q) = (a.key_by(|n| *n), b.key_by(|n| *n));
+    let errors = [
+        a.union(&b).count(),
+        here.union([a.clone(), b.clone()]).count(),
+        a.zip(&b).count(),
+        a.zip_partitions(&b, |a, b| [a.count() + b.count()]).count(),
+        a.zip_partitions3(&a, &b, |a, b, c| [a.count() + b.count() + c.count()]).count(),
+        a.cartesian(&b).count(),
+        a.subtract(&b).count(),
+        a.intersection(&b).count(),
+        p.cogroup(&q).count(),
+        p.cogroup3(&p, &q).count(),
+        p.join(&q).count(),
+        p.left_outer_join(&q).count(),
+        p.subtract_by_key(&q).count(),
+    ];
+    for (at, result) in errors.into_iter().enumerate() {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("different contexts") && error.contains("arguments.rs:"), "{at}: {error}");
+    }
 }

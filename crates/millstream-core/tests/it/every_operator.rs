@@ -165,6 +165,10 @@ fn of_records() {
         group_by => numbers(c).group_by(|n| n % 3).collect();
         group_by_with => numbers(c).group_by_with(|n| n % 3, 2).glom().collect();
         group_by_env => with_env(c, |env| numbers(c).group_by_env(env, |env, n| of_all(env, *n) % 3).collect());
+        counting_reads => {
+            let read = c.register(ReadCounts::default(), None);
+            numbers(c).counting_reads(&read).collect().map(|records| (records, read.value()))
+        };
         persist => { let kept = numbers(c).map(|n| n + 1).persist(); kept.count().and_then(|_| kept.map(|n| n * 2).collect()) };
         persist_with => {
             let kept = numbers(c).map(|n| n + 1).persist_with(StorageLevel::MEMORY_AND_DISK_SER)?;

@@ -133,6 +133,29 @@ fn a_compressed_file_that_is_cut_off_or_none_at_all_fails_the_action() {
     }
 }
 
+#[test]
+fn a_byte_that_has_changed_in_a_compressed_file_never_gives_other_lines() {
+    let directory = Directory::new("corrupt");
+    let lines: Vec<String> = (0..5000_u64).map(|n| (n * n * 7919).to_string()).collect();
+    for (codec, name) in [
+        (Codec::Gzip, "lines.gz"),
+        (Codec::Lz4, "lines.lz4"),
+        (Codec::Zstd, "lines.zst"),
+        (Codec::Bzip2, "lines.bz2"),
+    ] {
+        let whole = compressed(codec, (lines.join("\n") + "\n").as_bytes());
+        for part in 1..8 {
+            let mut content = whole.clone();
+            content[whole.len() * part / 8] ^= 0x55;
+            let path = directory.write(name, content);
+            match context().text_file(&path).collect() {
+                Ok(read) => assert_eq!(read, lines, "{name} gives other lines"),
+                Err(error) => assert!(error.to_string().contains(path.to_str().unwrap()), "{name}: {error}"),
+            }
+        }
+    }
+}
+
 /// Spark's FileSuite: text of several files, each whole.
 #[test]
 fn whole_files_share_partitions() {

@@ -8,6 +8,9 @@ use crate::operator::Operator;
 use crate::rdd::Rdd;
 use crate::stream;
 
+/// Each task counts in all of them.
+const MOST_BUCKETS: usize = 1 << 20;
+
 impl<T: Number> Rdd<T> {
     /// Counts the numbers in `buckets` intervals of the same length from the least to the greatest; returns the bounds and the
     /// counts.
@@ -29,6 +32,10 @@ impl<T: Number> Rdd<T> {
         let place = Location::caller();
         if buckets == 0 {
             return Err(wrong(place, "numbers can not be put into 0 buckets", "ask for at least 1"));
+        }
+        if buckets > MOST_BUCKETS {
+            let problem = format!("numbers can not be put into {buckets} buckets");
+            return Err(wrong(place, &problem, &format!("ask for at most {MOST_BUCKETS}")));
         }
         let stats = self.stats_as("histogram")?;
         let (min, max) = (stats.min(), stats.max());

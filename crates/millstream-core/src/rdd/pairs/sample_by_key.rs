@@ -12,6 +12,12 @@ use crate::rdd::sample::Picks;
 use crate::rdd::sample::random::Random;
 use crate::stream;
 
+/// The places of pairs, among those of the same key in a partition.
+type Places<K> = Vec<(K, Vec<u64>)>;
+
+const NO_FRACTION: &str = "a key has no fraction";
+const REMEDY: &str = "give one for each key, 0 for those of which nothing is kept";
+
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Keeps each pair with the probability that `fractions` gives for its key; with replacement, so many times on average.
     ///
@@ -57,7 +63,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
                     None => missing = true,
                 });
                 if missing {
-                    return Err(no_fraction());
+                    return Err(Error::user(format!("{NO_FRACTION}; {REMEDY}")));
                 }
                 Ok(Some(picked.into()))
             }))
@@ -126,7 +132,8 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         with_replacement: bool,
         fractions: &HashMap<K, f64>,
         seed: u64,
-    ) -> Result<Vec<Vec<(K, Vec<u64>)>>> {
+    ) -> Result<Vec<Places<K>>> {
+        let place = Location::caller();
         let counts = self.run(name, self.all_partitions(), (), |(), input, _| {
             let mut counts: Vec<(K, u64)> = Vec::new();
             let mut places: HashMap<K, usize> = HashMap::new();
@@ -155,9 +162,13 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
             }
         }
         let mut random = Random::of(seed, 0);
-        let mut picked: Vec<Vec<(K, Vec<u64>)>> = counts.iter().map(|_| Vec::new()).collect();
+        let mut picked: Vec<Places<K>> = counts.iter().map(|_| Vec::new()).collect();
         for key in keys {
-            let fraction = fractions.get(&key).ok_or_else(no_fraction)?;
+            let fraction = fractions.get(&key).ok_or_else(|| Error::Argument {
+                operator: Operator::call(name, place).to_string(),
+                problem: NO_FRACTION.into(),
+                remedy: REMEDY.into(),
+            })?;
             let of_key = by_key.remove(&key).unwrap_or_default();
             let wanted = (fraction * of_key.iter().sum::<u64>() as f64).ceil() as usize;
             let picks = Picks::new(&of_key, with_replacement, wanted, &mut random);
@@ -170,10 +181,6 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         }
         Ok(picked)
     }
-}
-
-fn no_fraction() -> Error {
-    Error::user("a key has no fraction; give one for each key, 0 for those of which nothing is kept")
 }
 
 fn all_fit<K>(operator: Operator, with_replacement: bool, fractions: &HashMap<K, f64>) -> Result<()> {

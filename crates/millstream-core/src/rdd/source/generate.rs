@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::data::Data;
 use crate::error::Result;
 use crate::function::{self, CodeAddress};
+use crate::rdd::exchange::few_enough;
 use crate::rdd::method::Method;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::stream::{self, ChunkStream};
@@ -39,6 +40,7 @@ impl Context {
             let partitions = function::decode("number of partitions", from.env)?;
             Ok(from.context.generate(partitions, from.build.conjure::<F>()?).any())
         }
+        let place = Location::caller();
         let rebuild: Rebuild = rebuild::<T, I, F>;
         let generate = Generate {
             partitions,
@@ -47,7 +49,13 @@ impl Context {
         };
         let method =
             Method::or("generate", "parallelize(0..n, n).flat_map_env(values, |values, partition| ..)");
-        Rdd::checked(self, method, Location::caller(), Ok(Box::new(generate)), size_of::<F>())
+        Rdd::checked(
+            self,
+            method,
+            place,
+            few_enough(partitions, "generate", place).map(|()| Box::new(generate) as Box<dyn Compute<T>>),
+            size_of::<F>(),
+        )
     }
 }
 

@@ -1,5 +1,6 @@
 //! `parallelize`: records of the program itself.
 
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::chunk::Chunk;
@@ -7,6 +8,7 @@ use crate::context::Context;
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
+use crate::rdd::exchange::few_enough;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
@@ -26,7 +28,10 @@ impl Context {
     #[track_caller]
     pub fn parallelize<T: Data>(&self, records: impl IntoIterator<Item = T>, partitions: usize) -> Rdd<T> {
         let records: Arc<Vec<T>> = Arc::new(records.into_iter().collect());
-        let (len, count) = (records.len(), partitions.max(1));
+        let (len, count, place) = (records.len(), partitions.max(1), Location::caller());
+        if let Err(error) = few_enough(count, "parallelize", place) {
+            return Rdd::checked(self, "parallelize", place, Err(error), 0);
+        }
         // Spark cuts at i * len / count; the product is taken in 128 bits so that it can not overflow.
         let cut = |at: usize| (at as u128 * len as u128 / count as u128) as usize;
         let runs = (0..count).map(|at| vec![Chunk::shared(Arc::clone(&records), cut(at)..cut(at + 1))]);

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
 use crate::operator::Operator;
+use crate::rdd::exchange::few_enough;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
@@ -32,7 +33,8 @@ impl Context {
                 remedy: "use a step of at least 1, or a negative one to count down".into(),
             })
         } else {
-            Ok(Box::new(Range::new(start, end, step, partitions)) as Box<dyn Compute<i64>>)
+            let range = Range::new(start, end, step, partitions);
+            few_enough(partitions, "range", place).map(|()| Box::new(range) as Box<dyn Compute<i64>>)
         };
         Rdd::checked(self, "range", place, compute, 0)
     }
