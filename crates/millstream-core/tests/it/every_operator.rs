@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use millstream_core::fs::{Codec, TextFormat};
 use millstream_core::rdd::Existing;
 use millstream_core::sink::FileSink;
-use millstream_core::{Broadcast, Context, LongAccumulator, Partitioner, Rdd, Result, StorageLevel};
+use millstream_core::{
+    Broadcast, Context, LongAccumulator, Partitioner, Rdd, ReadCounts, Result, StorageLevel,
+};
 
 use crate::directory::Directory;
 use crate::processes::elsewhere;
