@@ -81,9 +81,15 @@ thread_local! {
     static NAMED: RefCell<Option<Arc<Operator>>> = const { RefCell::new(None) };
 }
 
-/// Runs what a call of the user's program does on this thread, which is its own: all is named after that call.
-pub(crate) fn named<R>(operator: &Arc<Operator>, f: impl FnOnce() -> R) -> R {
-    NAMED.set(Some(Arc::clone(operator)));
+/// Runs what a call of the user's program does: jobs and RDDs that are no other operator's are named after that call.
+pub fn named<R>(operator: &Arc<Operator>, f: impl FnOnce() -> R) -> R {
+    struct Leave(Option<Arc<Operator>>);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            NAMED.set(self.0.take());
+        }
+    }
+    let _leave = Leave(NAMED.replace(Some(Arc::clone(operator))));
     f()
 }
 

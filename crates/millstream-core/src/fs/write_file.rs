@@ -1,5 +1,6 @@
 //! Writes the records of a partition into a file.
 
+use std::cell::Cell;
 use std::io::{self, BufWriter, Write};
 
 use super::{FileSystem, FileWriter, FsPath, OutputFormat, failed};
@@ -7,24 +8,43 @@ use crate::data::Data;
 use crate::error::Result;
 use crate::stream::ChunkStream;
 
-/// Writes records by a format; the file is whole, and not yet published.
+/// Writes records by a format, and counts its bytes as they come; the file is whole, and not yet published.
 pub(crate) fn write_file<T: Data>(
     system: &dyn FileSystem,
     path: &FsPath,
     format: &impl OutputFormat<T>,
     records: ChunkStream<T>,
+    bytes: &Cell<u64>,
 ) -> Result<Box<dyn FileWriter>> {
     let mut file = system.create(path)?;
     let mut noting = Noting { to: &mut *file, failure: None };
     let mut buffer = BufWriter::with_capacity(256 * 1024, &mut noting);
     let written = format
-        .write(records, &mut buffer)
+        .write(records, &mut Counting { to: &mut buffer, bytes })
         .and_then(|()| buffer.flush().map_err(|error| failed("writing", path, error)));
     drop(buffer.into_parts());
     match (written, noting.failure) {
         (Ok(()), None) => Ok(file),
         (_, Some(error)) => Err(failed("writing", path, error)),
         (Err(error), None) => Err(error),
+    }
+}
+
+/// Counts what a format writes.
+struct Counting<'a, W> {
+    to: &'a mut W,
+    bytes: &'a Cell<u64>,
+}
+
+impl<W: Write> Write for Counting<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.bytes.set(self.bytes.get() + written as u64);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }
 

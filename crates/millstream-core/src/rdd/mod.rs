@@ -45,7 +45,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub use actions::Existing;
+pub use actions::{Existing, Saving};
 pub use compute::{Compute, Dependency};
 pub(crate) use compute::{Rebuild, Rebuilding, Recipe};
 pub use counting_reads::ReadCounts;

@@ -1,5 +1,7 @@
 //! `FileSink`: a file for each partition of each batch.
 
+use std::cell::Cell;
+
 use serde::{Deserialize, Serialize};
 
 use super::{BatchPartition, ExactlyOnceSink, Stored};
@@ -56,7 +58,7 @@ impl<T: Data, F: OutputFormat<T>> ExactlyOnceSink<T> for FileSink<F> {
         if system.exists(&path)? {
             return Ok(Stored::Before);
         }
-        let file = write_file(&*system, &path, &self.format, records)?;
+        let file = write_file(&*system, &path, &self.format, records, &Cell::new(0))?;
         Ok(if file.publish_new()? { Stored::Now } else { Stored::Before })
     }
 }

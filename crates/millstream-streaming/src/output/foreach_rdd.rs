@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::{Arc, PoisonError};
 
-use millstream_core::operator::user_code;
+use millstream_core::operator::{Operator, user_code};
 use millstream_core::{Data, Outcome, Rdd};
 
 use super::{FailedOutput, Output, OutputHandle, Run};
@@ -39,7 +39,7 @@ impl<T: Data> DStream<T> {
         &self,
         f: impl Fn(Rdd<T>) -> R + Send + Sync + 'static,
     ) -> OutputHandle<T> {
-        self.output("foreach_rdd", Location::caller(), move |rdd, _| f(rdd))
+        self.output("foreach_rdd", Location::caller(), move |rdd, _, _| user_code(|| f(rdd)))
     }
 
     /// Calls `f` on the driver with the RDD and the time of each batch.
@@ -65,20 +65,21 @@ impl<T: Data> DStream<T> {
         &self,
         f: impl Fn(Rdd<T>, Time) -> R + Send + Sync + 'static,
     ) -> OutputHandle<T> {
-        self.output("foreach_rdd", Location::caller(), f)
+        self.output("foreach_rdd", Location::caller(), move |rdd, time, _| user_code(|| f(rdd, time)))
     }
 
+    /// Puts an output on the stream; `f` is given its name too, which is that of the jobs it runs on the caller's behalf.
     pub(super) fn output<R: Outcome>(
         &self,
         name: &'static str,
         place: &'static Location<'static>,
-        f: impl Fn(Rdd<T>, Time) -> R + Send + Sync + 'static,
+        f: impl Fn(Rdd<T>, Time, &Arc<Operator>) -> R + Send + Sync + 'static,
     ) -> OutputHandle<T> {
         let operator = Arc::new(self.graph().operator(name, &[self.any()], place));
         let stream = self.clone();
         let f = Arc::new(f);
         let handle = OutputHandle::new(self.graph());
-        let policy = Arc::clone(&handle.policy);
+        let (policy, caller) = (Arc::clone(&handle.policy), Arc::clone(&operator));
         self.graph().add_output(|number| Output {
             number,
             operator,
@@ -90,8 +91,8 @@ impl<T: Data> DStream<T> {
                     let rdd = rdd.clone();
                     Box::new(move |failure: &FailedOutput| put_aside(&rdd, failure)) as _
                 });
-                let f = Arc::clone(&f);
-                let once = move || Ok(user_code(|| f(rdd.clone(), batch)).into_result()?);
+                let (f, caller) = (Arc::clone(&f), Arc::clone(&caller));
+                let once = move || Ok(f(rdd.clone(), batch, &caller).into_result()?);
                 Ok(Some(Run { once: Box::new(once), retry: policy.retry, put_aside }))
             }),
         });

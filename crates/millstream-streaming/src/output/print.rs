@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::panic::Location;
 
+use millstream_core::operator;
 use millstream_core::show::shown;
 use millstream_core::{Data, Error, Rdd, Result, Show};
 
@@ -35,7 +36,7 @@ impl<T: Data + Show> DStream<T> {
     /// ```
     #[track_caller]
     pub fn print(&self) -> OutputHandle<T> {
-        self.output("print", Location::caller(), |rdd, time| print(&rdd, time, RECORDS))
+        self.print_with(RECORDS)
     }
 
     /// Prints the first `n` records of each batch, in Spark's form.
@@ -53,11 +54,13 @@ impl<T: Data + Show> DStream<T> {
     /// ```
     #[track_caller]
     pub fn print_with(&self, n: usize) -> OutputHandle<T> {
-        self.output("print", Location::caller(), move |rdd, time| print(&rdd, time, n))
+        self.output("print", Location::caller(), move |rdd, time, print| {
+            operator::named(print, || write(&rdd, time, n))
+        })
     }
 }
 
-fn print<T: Data + Show>(rdd: &Rdd<T>, time: Time, n: usize) -> Result<()> {
+fn write<T: Data + Show>(rdd: &Rdd<T>, time: Time, n: usize) -> Result<()> {
     let text = text(&rdd.take(n.saturating_add(1))?, time, n);
     // One write, so that batches of several contexts do not mix.
     let mut out = std::io::stdout().lock();

@@ -1,39 +1,18 @@
 //! `save_as_files`, `save_as_text_files`, `save_as_object_files`: a directory for each batch.
 
+mod roll;
+mod save_options;
+
 use std::panic::Location;
 
 use millstream_core::fs::{Codec, ObjectFormat, OutputFormat, TextFormat};
-use millstream_core::rdd::Existing;
+use millstream_core::operator;
 use millstream_core::{Data, Rdd, Show};
 
+pub use self::save_options::SaveOptions;
 use super::OutputHandle;
 use crate::dstream::DStream;
 use crate::time::Time;
-
-/// How a stream is saved.
-#[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
-pub struct SaveOptions {
-    /// How text is compressed; by default it is not.
-    pub codec: Codec,
-    /// Whether batches without records leave no directory; by default they leave one, as in Spark. To know costs a job
-    /// that reads up to the first record.
-    pub skip_empty: bool,
-}
-
-impl SaveOptions {
-    /// Compresses text.
-    #[must_use]
-    pub fn codec(self, codec: Codec) -> Self {
-        SaveOptions { codec, ..self }
-    }
-
-    /// Leaves no directory for a batch without records.
-    #[must_use]
-    pub fn skip_empty(self, skip_empty: bool) -> Self {
-        SaveOptions { skip_empty, ..self }
-    }
-}
 
 impl<T: Data + Show> DStream<T> {
     /// Writes the records of each batch as lines of text to a directory `prefix-TIME_IN_MS.suffix`; an empty suffix is left
@@ -65,10 +44,17 @@ impl<T: Data + Show> DStream<T> {
         prefix: impl Into<String>,
         suffix: impl Into<String>,
     ) -> OutputHandle<T> {
-        self.save("save_as_text_files", prefix, suffix, TextFormat { codec: Codec::None }, false)
+        self.save(
+            "save_as_text_files",
+            prefix,
+            suffix,
+            TextFormat { codec: Codec::None },
+            SaveOptions::default(),
+        )
     }
 
-    /// Writes the records of each batch as lines of text, perhaps compressed, perhaps without empty batches.
+    /// Writes the records of each batch as lines of text, perhaps compressed, perhaps without empty batches, perhaps
+    /// rolled.
     ///
     /// # Examples
     /// ```
@@ -100,7 +86,7 @@ impl<T: Data + Show> DStream<T> {
         options: SaveOptions,
     ) -> OutputHandle<T> {
         let format = TextFormat { codec: options.codec };
-        self.save("save_as_text_files", prefix, suffix, format, options.skip_empty)
+        self.save("save_as_text_files", prefix, suffix, format, options)
     }
 }
 
@@ -128,7 +114,45 @@ impl<T: Data> DStream<T> {
         prefix: impl Into<String>,
         suffix: impl Into<String>,
     ) -> OutputHandle<T> {
-        self.save("save_as_object_files", prefix, suffix, ObjectFormat::<T>::default(), false)
+        self.save(
+            "save_as_object_files",
+            prefix,
+            suffix,
+            ObjectFormat::<T>::default(),
+            SaveOptions::default(),
+        )
+    }
+
+    /// Writes the records of each batch to be read with `object_file`; perhaps without empty batches, perhaps rolled. They
+    /// are compressed in any case.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::{Conf, Context};
+    /// use millstream_streaming::SaveOptions;
+    /// use millstream_streaming::testing::{Driver, batches};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("save_as_object_files_with-{}", std::process::id()));
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let options = SaveOptions::default().roll_time(Duration::from_secs(2));
+    /// driver.input(batches![[1], [2], [3]]).save_as_object_files_with(directory.join("n").to_string_lossy(), "", options);
+    /// driver.run(3)?;
+    /// // The batches of 1 s and 2 s share a directory, which bears the time of the first.
+    /// let numbers = |name| Context::new(Conf::empty())?.object_file::<i32>(directory.join(name)).collect();
+    /// assert_eq!((numbers("n-1000")?, numbers("n-3000")?), (vec![1, 2], vec![3]));
+    /// assert!(directory.join("n-1000/_SUCCESS").exists() && !directory.join("n-3000/_SUCCESS").exists());
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn save_as_object_files_with(
+        &self,
+        prefix: impl Into<String>,
+        suffix: impl Into<String>,
+        options: SaveOptions,
+    ) -> OutputHandle<T> {
+        self.save("save_as_object_files", prefix, suffix, ObjectFormat::<T>::default(), options)
     }
 
     /// Writes the records of each batch to a directory `prefix-TIME_IN_MS.suffix` in a format of one's own.
@@ -157,7 +181,39 @@ impl<T: Data> DStream<T> {
         suffix: impl Into<String>,
         format: F,
     ) -> OutputHandle<T> {
-        self.save("save_as_files", prefix, suffix, format, false)
+        self.save("save_as_files", prefix, suffix, format, SaveOptions::default())
+    }
+
+    /// Writes the records of each batch in a format of one's own; perhaps without empty batches, perhaps rolled. The codec of
+    /// the options is not used: a format has its own.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_core::fs::FixedFormat;
+    /// use millstream_streaming::SaveOptions;
+    /// use millstream_streaming::testing::{Driver, batches};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("stream_save_as_files_with-{}", std::process::id()));
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let prefix = directory.join("b").display().to_string();
+    /// let options = SaveOptions::default().skip_empty(true);
+    /// driver.input(batches![[], [vec![1_u8, 2]]]).save_as_files_with(prefix, "", FixedFormat { record_len: 2 }, options);
+    /// driver.run(2)?;
+    /// assert!(!directory.join("b-1000").exists() && directory.join("b-2000/_SUCCESS").exists());
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn save_as_files_with<F: OutputFormat<T>>(
+        &self,
+        prefix: impl Into<String>,
+        suffix: impl Into<String>,
+        format: F,
+        options: SaveOptions,
+    ) -> OutputHandle<T> {
+        self.save("save_as_files", prefix, suffix, format, options)
     }
 
     #[track_caller]
@@ -167,15 +223,13 @@ impl<T: Data> DStream<T> {
         prefix: impl Into<String>,
         suffix: impl Into<String>,
         format: F,
-        skip_empty: bool,
+        options: SaveOptions,
     ) -> OutputHandle<T> {
-        let (prefix, suffix) = (prefix.into(), suffix.into());
-        self.output(name, Location::caller(), move |rdd: Rdd<T>, time| {
-            if skip_empty && rdd.is_empty()? {
-                return Ok(());
-            }
-            // A repeated batch must write again what it wrote before.
-            rdd.save_as_files(directory(&prefix, time, &suffix), format.clone(), Existing::Replace)
+        let (prefix, suffix, slide) = (prefix.into(), suffix.into(), self.slide_duration());
+        self.output(name, Location::caller(), move |rdd: Rdd<T>, time, save| {
+            let (first, saving) = options.of_batch(time, slide);
+            let directory = directory(&prefix, first, &suffix);
+            operator::named(save, || rdd.save_as_files(directory, format.clone(), saving))
         })
     }
 }

@@ -3,8 +3,10 @@
 use std::panic::Location;
 
 use millstream_core::Data;
+use millstream_core::operator;
 use millstream_core::sink::ExactlyOnceSink;
 
+use super::OutputHandle;
 use crate::dstream::DStream;
 
 impl<T: Data> DStream<T> {
@@ -33,10 +35,15 @@ impl<T: Data> DStream<T> {
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
-    pub fn save_exactly_once(&self, output: impl Into<String>, sink: impl ExactlyOnceSink<T>) {
+    pub fn save_exactly_once(
+        &self,
+        output: impl Into<String>,
+        sink: impl ExactlyOnceSink<T>,
+    ) -> OutputHandle<T> {
         let name = output.into();
-        self.output("save_exactly_once", Location::caller(), move |rdd, time| {
-            rdd.save_exactly_once(&name, time.as_millis() as u64, sink.clone()).map(drop)
-        });
+        self.output("save_exactly_once", Location::caller(), move |rdd, time, save| {
+            let (time, sink) = (time.as_millis() as u64, sink.clone());
+            operator::named(save, || rdd.save_exactly_once(&name, time, sink).map(drop))
+        })
     }
 }

@@ -28,6 +28,7 @@ mod output_failures;
 mod outputs;
 mod recovery;
 mod recovery_of_receivers;
+mod saved_streams;
 mod server;
 #[cfg(unix)]
 mod signals;

@@ -37,7 +37,7 @@ pub use stats::{Number, StatCounter};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 
-pub use save_as_files::Existing;
+pub use save_as_files::{Existing, Saving};
 
 use super::Rdd;
 use crate::data::Data;

@@ -1,31 +1,26 @@
 //! `save_as_files`: write each partition to a file, in any format. All that saves stands on it.
 
+mod parts;
+mod saving;
+
 use std::io;
 use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use self::parts::Written;
+pub use self::saving::{Existing, Saving};
 use crate::context::Context;
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::fs::{FileSystem, FileSystems, FsPath, OutputFormat, failed, is_not_found, write_file};
+use crate::fs::{FileSystem, FileSystems, FsPath, OutputFormat, failed, is_not_found};
 use crate::function::{self, CodeAddress};
 use crate::operator::Operator;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::settings;
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
-
-/// What becomes of files that lie where an RDD is to be saved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Existing {
-    /// A directory that exists is an error, unless `spark.hadoop.validateOutputSpecs` is false.
-    Refuse,
-    /// The part files of the directory are replaced: saving twice is as saving once.
-    Replace,
-}
 
 /// The file whose presence says that a directory is complete.
 const SUCCESS: &str = "_SUCCESS";
@@ -62,9 +57,9 @@ impl<T: Data> Rdd<T> {
         &self,
         directory: impl AsRef<Path>,
         format: F,
-        existing: Existing,
+        saving: impl Into<Saving>,
     ) -> Result<()> {
-        self.save("save_as_files", Location::caller(), directory.as_ref(), format, existing)
+        self.save("save_as_files", Location::caller(), directory.as_ref(), format, saving)
     }
 
     pub(crate) fn save<F: OutputFormat<T>>(
@@ -73,27 +68,28 @@ impl<T: Data> Rdd<T> {
         place: &'static Location<'static>,
         directory: &Path,
         format: F,
-        existing: Existing,
+        saving: impl Into<Saving>,
     ) -> Result<()> {
         let directory = FsPath::from_path(directory)?;
-        let output = Output::prepare(self.context(), name, place, directory, existing)?;
+        let output = Output::prepare(self.context(), name, place, directory, saving.into())?;
         let task = Save {
             parent: self.clone(),
             files: self.context().file_systems(),
             run: output.run.clone(),
             format,
+            max_bytes: output.saving.max_bytes,
         };
         let suffix = task.format.extension();
         let saved = Rdd::checked(self.context(), name, place, Ok(Box::new(task)), 0);
         let written = saved.run(name, saved.all_partitions(), (), |(), input, _| {
-            let mut written = None;
+            let mut written = Vec::new();
             stream::drain(input, |chunk| {
-                written = chunk.into_vec().pop();
+                written.extend(chunk.into_vec());
                 Ok(())
             })?;
-            written.ok_or_else(|| Error::poisoned("a task that saves has saved nothing"))
+            Ok(written)
         });
-        let done = written.and_then(|written: Vec<FsPath>| output.commit(&written, &suffix));
+        let done = written.and_then(|written: Vec<Vec<Written>>| output.commit(&written, &suffix));
         output.clean_up(done.is_err());
         done
     }
@@ -107,7 +103,7 @@ struct Output {
     run: FsPath,
     /// Whether the directory was there before.
     was_there: bool,
-    existing: Existing,
+    saving: Saving,
 }
 
 impl Output {
@@ -116,12 +112,12 @@ impl Output {
         name: &'static str,
         place: &'static Location<'static>,
         directory: FsPath,
-        existing: Existing,
+        saving: Saving,
     ) -> Result<Self> {
         let system = context.file_systems().of(&directory)?;
         let is_there = system.exists(&directory)?;
         if is_there
-            && existing == Existing::Refuse
+            && saving.existing == Existing::Refuse
             && context.conf().get(settings::HADOOP_VALIDATE_OUTPUT_SPECS)?
         {
             return Err(Error::Argument {
@@ -138,46 +134,75 @@ impl Output {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let number = RUNS.fetch_add(1, Ordering::Relaxed);
         let unique = format!("{}-{}-{number}", now.as_millis(), std::process::id());
-        let run = directory.join(TEMPORARY).join(&unique);
-        Ok(Output { system, directory, run, was_there: is_there, existing })
+        let run = match (&saving.share, directory.parent()) {
+            // Beside a directory that is shared, so that no one has to ask whether others are at work in it.
+            (Some(_), Some(parent)) => parent.join(&format!("{TEMPORARY}-{}-{unique}", directory.name())),
+            _ => directory.join(TEMPORARY).join(&unique),
+        };
+        Ok(Output { system, directory, run, was_there: is_there, saving })
     }
 
     /// Gives the files of the attempts that succeeded their names.
-    fn commit(&self, written: &[FsPath], suffix: &str) -> Result<()> {
+    fn commit(&self, written: &[Vec<Written>], suffix: &str) -> Result<()> {
+        let Saving { existing, skip_empty, max_bytes, share } = &self.saving;
         let success = self.directory.join(SUCCESS);
-        self.system.make_directories(&self.directory)?;
-        self.system.delete(&success)?;
-        let names: Vec<FsPath> =
-            (0..written.len()).map(|at| self.directory.join(&format!("part-{at:05}{suffix}"))).collect();
-        for (from, to) in written.iter().zip(&names) {
-            self.system.rename(from, to)?;
+        let mut files = written.iter().flatten();
+        let nothing = *skip_empty && files.all(|file| file.records == 0);
+        let files: &[Vec<Written>] = if nothing { &[] } else { written };
+        let prefix = self.saving.prefix();
+        let mut names = Vec::new();
+        if !nothing {
+            self.system.make_directories(&self.directory)?;
         }
-        if self.existing == Existing::Replace {
-            // Without partitions there may be no directory, where directories are but beginnings of names.
-            let files = match self.system.list(&self.directory) {
-                Err(error) if is_not_found(&error) => Vec::new(),
+        if share.is_none() {
+            self.system.delete(&success)?;
+        }
+        for (partition, files) in files.iter().enumerate() {
+            for (at, file) in files.iter().enumerate() {
+                let number = max_bytes.map_or_else(String::new, |_| format!("-c{at:03}"));
+                let name = self.directory.join(&format!("{prefix}{partition:05}{number}{suffix}"));
+                self.system.rename(&file.path, &name)?;
+                names.push(name);
+            }
+        }
+        let mut there = Vec::new();
+        if *existing == Existing::Replace || share.is_some() {
+            there = match self.system.list(&self.directory) {
+                // Without files there may be no directory, where directories are but beginnings of names.
+                Err(error) if is_not_found(&error) => there,
                 listed => listed?,
             };
-            for file in files {
-                if file.path.name().starts_with("part-") && !names.contains(&file.path) {
+        }
+        if *existing == Existing::Replace {
+            for file in &there {
+                if file.path.name().starts_with(&prefix) && !names.contains(&file.path) {
                     self.system.delete(&file.path)?;
                 }
             }
         }
-        self.system.create(&success)?.publish()
+        let has_files = || there.iter().any(|file| file.path.name().starts_with("part-"));
+        if self.saving.completes() && (!nothing || share.is_some() && has_files()) {
+            self.system.create(&success)?.publish()?;
+        }
+        Ok(())
     }
 
-    /// Deletes what is not part of the output; if it failed, also the directory if it was made for it.
+    /// Deletes what is not part of the output; also the directory, if it was made for one that failed or has no files.
     fn clean_up(&self, has_failed: bool) {
         let temporary = self.directory.join(TEMPORARY);
-        // Another job may be writing to the directory too.
-        let runs = self.system.list(&temporary).unwrap_or_default();
-        let unneeded = if has_failed && !self.was_there {
-            self.directory.clone()
-        } else if runs.iter().all(|run| run.path == self.run) {
-            temporary
-        } else {
+        let others = |directory| {
+            let files = self.system.list(directory).unwrap_or_default();
+            files.into_iter().any(|file| file.path != self.run && file.path != temporary)
+        };
+        let unneeded = if self.saving.share.is_some() {
             self.run.clone()
+        } else if !self.was_there && (has_failed || self.saving.skip_empty && !others(&self.directory)) {
+            self.directory.clone()
+        } else if others(&temporary) {
+            // Another job is writing to the directory too.
+            self.run.clone()
+        } else {
+            temporary
         };
         if let Err(error) = self.system.delete(&unneeded) {
             tracing::warn!("left behind after saving to {}: {error}", self.directory);
@@ -185,15 +210,16 @@ impl Output {
     }
 }
 
-/// An RDD whose partitions are the names of the files that its parent's were written to.
+/// An RDD whose partitions are the files that its parent's were written to.
 struct Save<T: Data, F> {
     parent: Rdd<T>,
     files: FileSystems,
     run: FsPath,
     format: F,
+    max_bytes: Option<u64>,
 }
 
-impl<T: Data, F: OutputFormat<T>> Compute<FsPath> for Save<T, F> {
+impl<T: Data, F: OutputFormat<T>> Compute<Written> for Save<T, F> {
     fn partitions(&self) -> usize {
         self.parent.num_partitions()
     }
@@ -202,7 +228,7 @@ impl<T: Data, F: OutputFormat<T>> Compute<FsPath> for Save<T, F> {
         vec![Dependency::Narrow(self.parent.any())]
     }
 
-    fn compute(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<FsPath>> {
+    fn compute(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<Written>> {
         // An attempt has a directory of its own, so that one given up can not touch what another writes.
         static ATTEMPTS: AtomicU64 = AtomicU64::new(0);
         let attempt = format!(
@@ -212,22 +238,24 @@ impl<T: Data, F: OutputFormat<T>> Compute<FsPath> for Save<T, F> {
             std::process::id(),
             ATTEMPTS.fetch_add(1, Ordering::Relaxed)
         );
-        let name = format!("part-{partition:05}{}", self.format.extension());
-        let path = self.run.join(&attempt).join(&name);
+        let extension = self.format.extension();
+        let attempt = self.run.join(&attempt);
+        let path = |at: usize| attempt.join(&format!("part-{partition:05}-{at}{extension}"));
         let records = self.parent.stream(partition, task)?;
-        write_file(&*self.files.of(&path)?, &path, &self.format, records)?.publish()?;
-        Ok(stream::from_vec(vec![path]))
+        let system = self.files.of(&attempt)?;
+        parts::write(&*system, path, &self.format, records, self.max_bytes).map(stream::from_vec)
     }
 
     fn recipe(&self) -> Option<Recipe> {
         fn rebuild<T: Data, F: OutputFormat<T>>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
-            let (run, format): (FsPath, F) = function::decode("output of files", from.env)?;
+            let (run, format, max_bytes): (FsPath, F, Option<u64>) =
+                function::decode("output of files", from.env)?;
             let parent = Rdd::<T>::from_any(from.parent(0)?)?;
-            let save = Save { parent, files: from.context.file_systems(), run, format };
+            let save = Save { parent, files: from.context.file_systems(), run, format, max_bytes };
             Ok(Rdd::from_compute(from.context, "save_as_files", save).any())
         }
         let rebuild: Rebuild = rebuild::<T, F>;
-        let env = function::encode("output of files", &(&self.run, &self.format));
+        let env = function::encode("output of files", &(&self.run, &self.format, self.max_bytes));
         Some(Recipe { build: CodeAddress::of::<(T, F)>(rebuild as usize), env })
     }
 }

@@ -1,0 +1,73 @@
+//! `SaveOptions`: how a stream is saved.
+
+use std::time::Duration;
+
+use millstream_core::fs::Codec;
+use millstream_core::rdd::{Existing, Saving};
+
+use super::roll::Group;
+use crate::time::Time;
+
+/// How a stream is saved.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct SaveOptions {
+    /// How text is compressed; by default it is not.
+    pub codec: Codec,
+    /// Whether batches without records leave no directory; by default they leave one, as in Spark.
+    pub skip_empty: bool,
+    /// How many bytes a file may reach before a further one is begun; by default a partition is one file.
+    pub roll_size: Option<u64>,
+    /// For how long batches share a directory; by default each has its own.
+    pub roll_time: Option<Duration>,
+}
+
+impl SaveOptions {
+    /// Compresses text.
+    #[must_use]
+    pub fn codec(self, codec: Codec) -> Self {
+        SaveOptions { codec, ..self }
+    }
+
+    /// Leaves no directory for a batch without records. The tasks that would write it count; nothing is read twice.
+    #[must_use]
+    pub fn skip_empty(self, skip_empty: bool) -> Self {
+        SaveOptions { skip_empty, ..self }
+    }
+
+    /// Begins a further file of a partition when one has reached `bytes`: `part-00000-c000`, `part-00000-c001`, ..
+    ///
+    /// A file ends with the chunk of records (about a thousand) with which it reaches the length.
+    #[must_use]
+    pub fn roll_size(self, bytes: u64) -> Self {
+        SaveOptions { roll_size: Some(bytes), ..self }
+    }
+
+    /// Puts the batches of each span of `time` into one directory, which bears the time of the first of them.
+    ///
+    /// Spans are counted from the epoch: with ten minutes a directory holds the batches after 10:00 up to and with 10:10,
+    /// whenever the program was started. A file bears the time of its batch, `part-TIME_IN_MS-00000`. The files of a batch
+    /// become visible when all are written, and a batch that is repeated replaces its own; `_SUCCESS` comes with the last
+    /// batch of the span, so that a directory without it still grows, or the program was stopped within the span. A
+    /// time that is no longer than the interval of the stream changes nothing.
+    #[must_use]
+    pub fn roll_time(self, time: Duration) -> Self {
+        SaveOptions { roll_time: Some(time), ..self }
+    }
+
+    /// Returns the time that the directory of a batch bears, and how the batch is saved into it.
+    pub(super) fn of_batch(self, batch: Time, slide: Duration) -> (Time, Saving) {
+        // A repeated batch must write again what it wrote before.
+        let mut saving = Saving::from(Existing::Replace).skip_empty(self.skip_empty);
+        if let Some(bytes) = self.roll_size {
+            saving = saving.max_bytes(bytes);
+        }
+        match self.roll_time.filter(|time| *time > slide) {
+            None => (batch, saving),
+            Some(time) => {
+                let Group { first, is_last } = Group::of(batch, slide, time);
+                (first, saving.share(batch.as_millis().to_string(), is_last))
+            }
+        }
+    }
+}

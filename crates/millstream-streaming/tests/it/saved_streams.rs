@@ -1,0 +1,300 @@
+//! Streams that are saved: where, in how many files, and what a repeated or failed batch leaves.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use millstream_core::fs::Codec;
+use millstream_core::{Conf, Context, Rdd};
+use millstream_streaming::testing::{Driver, batches};
+use millstream_streaming::{DStream, RddQueue, SaveOptions};
+
+use crate::tables::{SECOND, conf, millis, seconds, step};
+
+/// A directory of a test's own, which goes with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("millstream-saved-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Directory(path)
+    }
+
+    fn prefix(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// All that is in a directory, hidden or not, sorted.
+fn names(directory: impl AsRef<Path>) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn lines(path: impl AsRef<Path>) -> Vec<String> {
+    Context::new(Conf::empty()).unwrap().text_file(path.as_ref()).collect().unwrap()
+}
+
+fn save(input: Vec<Vec<i32>>, batches: usize, save: impl Fn(&DStream<i32>)) {
+    let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+    save(&driver.input(input));
+    driver.run(batches).unwrap();
+}
+
+#[test]
+fn directories_bear_prefix_time_and_suffix_and_those_of_the_prefix_are_made() {
+    let directory = Directory::new("names");
+    let prefix = directory.prefix("made/for/it/n");
+    save(batches![[1, 2], [3]], 2, |s| {
+        s.save_as_text_files(&*prefix, "txt");
+        s.save_as_text_files(&*prefix, "");
+        s.save_as_object_files(&*prefix, "obj");
+    });
+    let made = directory.0.join("made/for/it");
+    assert_eq!(names(&made), ["n-1000", "n-1000.obj", "n-1000.txt", "n-2000", "n-2000.obj", "n-2000.txt"]);
+    for name in names(&made) {
+        assert_eq!(names(made.join(name)), ["_SUCCESS", "part-00000", "part-00001"]);
+    }
+    assert_eq!(lines(made.join("n-1000.txt")), ["1", "2"]);
+    let numbers = Context::new(Conf::empty()).unwrap().object_file::<i32>(made.join("n-2000.obj"));
+    assert_eq!(numbers.collect().unwrap(), [3]);
+}
+
+#[test]
+fn every_codec_and_no_empty_batches() {
+    let directory = Directory::new("codecs");
+    for (codec, ending) in
+        [(Codec::Gzip, ".gz"), (Codec::Lz4, ".lz4"), (Codec::Zstd, ".zst"), (Codec::Bzip2, ".bz2")]
+    {
+        let options = SaveOptions::default().codec(codec).skip_empty(true);
+        let prefix = directory.prefix(&format!("{codec:?}/n"));
+        save(batches![[], [1, 2], [], [3]], 4, |s| drop(s.save_as_text_files_with(&*prefix, "", options)));
+        let saved = directory.0.join(format!("{codec:?}"));
+        assert_eq!(names(&saved), ["n-2000", "n-4000"]);
+        let (first, second) = (format!("part-00000{ending}"), format!("part-00001{ending}"));
+        assert_eq!(names(saved.join("n-2000")), ["_SUCCESS", &first, &second]);
+        assert_eq!(lines(saved.join("n-2000")), ["1", "2"]);
+    }
+}
+
+#[test]
+fn to_skip_an_empty_batch_computes_it_once() {
+    let directory = Directory::new("once");
+    let computed = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&computed);
+    let options = SaveOptions::default().skip_empty(true);
+    save(batches![[1, 2, 3], [], [4]], 3, move |s| {
+        let counter = Arc::clone(&counter);
+        let counted = s.map_partitions(move |records| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            records
+        });
+        counted.save_as_text_files_with(directory.prefix("n"), "", options);
+    });
+    // Three batches of two partitions.
+    assert_eq!(computed.load(Ordering::SeqCst), 6);
+}
+
+#[test]
+fn a_file_that_is_long_enough_is_followed_by_another() {
+    let directory = Directory::new("size");
+    let records: Vec<i32> = (100_000..200_000).collect();
+    for codec in [Codec::None, Codec::Lz4] {
+        let options = SaveOptions::default().roll_size(50_000).codec(codec);
+        let prefix = directory.prefix(&format!("{codec:?}"));
+        save(vec![records.clone(), vec![1]], 2, |s| drop(s.save_as_text_files_with(&*prefix, "", options)));
+        let saved = PathBuf::from(format!("{prefix}-1000"));
+        let parts = names(&saved);
+        let of = |partition: &str| parts.iter().filter(|name| name.starts_with(partition)).count();
+        assert!(of("part-00000-c") > 1 && of("part-00001-c") > 1, "{parts:?}");
+        assert_eq!(parts.len(), of("part-00000-c") + of("part-00001-c") + 1);
+        let read = lines(&saved).iter().map(|line| line.parse().unwrap()).collect::<Vec<i32>>();
+        assert!(read == records, "{} records", read.len());
+        if codec == Codec::None {
+            // 7 bytes a line, chunks of 1024 records.
+            let lengths: Vec<u64> =
+                parts[1..].iter().map(|name| fs::metadata(saved.join(name)).unwrap().len()).collect();
+            assert!(lengths.iter().all(|len| *len < 50_000 + 1024 * 7), "{lengths:?}");
+            assert_eq!(lengths.iter().filter(|len| **len < 50_000).count(), 2, "{lengths:?}");
+        }
+        let end = codec.extension();
+        let few = ["_SUCCESS".to_owned(), format!("part-00000-c000{end}"), format!("part-00001-c000{end}")];
+        assert_eq!(names(format!("{prefix}-2000")), few);
+    }
+}
+
+#[test]
+fn batches_of_a_span_share_a_directory_that_is_complete_with_the_last() {
+    let directory = Directory::new("time");
+    let input = || batches![[1, 2], [3], [], [4, 5], [6]];
+    let options = SaveOptions::default().roll_time(seconds(3));
+    let run = |batches| {
+        let prefix = directory.prefix("n");
+        save(input(), batches, move |s| drop(s.save_as_text_files_with(&*prefix, "", options)));
+    };
+    run(5);
+    let parts = |times: &[i64]| {
+        let names = times.iter().flat_map(|time| [0, 1].map(|at| format!("part-{time}-0000{at}")));
+        names.collect::<Vec<_>>()
+    };
+    let complete = [vec!["_SUCCESS".to_owned()], parts(&[1000, 2000, 3000])].concat();
+    assert_eq!(names(&directory.0), ["n-1000", "n-4000"]);
+    assert_eq!(names(directory.0.join("n-1000")), complete);
+    assert_eq!(names(directory.0.join("n-4000")), parts(&[4000, 5000]));
+    assert_eq!(lines(directory.0.join("n-1000")), ["1", "2", "3"]);
+    // The same batches again, and the last of the second span.
+    run(6);
+    assert_eq!(names(directory.0.join("n-1000")), complete);
+    let complete = [vec!["_SUCCESS".to_owned()], parts(&[4000, 5000, 6000])].concat();
+    assert_eq!(names(directory.0.join("n-4000")), complete);
+    assert_eq!(lines(directory.0.join("n-4000")), ["4", "5", "6"]);
+    assert_eq!(names(&directory.0), ["n-1000", "n-4000"]);
+}
+
+#[test]
+fn empty_batches_of_a_span_leave_no_files_and_the_last_one_completes_it() {
+    let directory = Directory::new("time-empty");
+    let options = SaveOptions::default().roll_time(seconds(2)).skip_empty(true);
+    let prefix = directory.prefix("n");
+    save(batches![[1], [], [], [], [], [2]], 6, |s| drop(s.save_as_text_files_with(&*prefix, "", options)));
+    assert_eq!(names(&directory.0), ["n-1000", "n-5000"]);
+    assert_eq!(names(directory.0.join("n-1000")), ["_SUCCESS", "part-1000-00000", "part-1000-00001"]);
+    assert_eq!(names(directory.0.join("n-5000")), ["_SUCCESS", "part-6000-00000", "part-6000-00001"]);
+}
+
+#[test]
+fn a_batch_that_fails_leaves_nothing_and_is_whole_when_it_is_tried_again() {
+    let directory = Directory::new("again");
+    for (name, options) in [
+        ("alone", SaveOptions::default().roll_size(10)),
+        ("shared", SaveOptions::default().roll_time(seconds(60))),
+    ] {
+        let saved = directory.0.join(name);
+        let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+        let attempts = AtomicUsize::new(0);
+        let (there, failed) = (saved.clone(), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&failed);
+        let input = driver.input(batches![[1, 2, 3, 4]]).map(move |n| {
+            // Each attempt has four records, and the last record of the first one fails.
+            if n == 4 && attempts.fetch_add(1, Ordering::SeqCst) == 0 {
+                count.fetch_add(1, Ordering::SeqCst);
+                panic!("no luck");
+            }
+            // What the first attempt has left by the time of the second.
+            assert!(!there.join("n-1000").join("_SUCCESS").exists());
+            n
+        });
+        input.save_as_text_files_with(format!("{}/n", saved.display()), "", options).retry(1, seconds(0));
+        driver.run(1).unwrap();
+        assert_eq!(failed.load(Ordering::SeqCst), 1);
+        assert_eq!(names(&saved), ["n-1000"]);
+        assert_eq!(lines(saved.join("n-1000")), ["1", "2", "3", "4"]);
+        assert_eq!(names(saved.join("n-1000")).iter().filter(|name| name.starts_with("part-")).count(), 2);
+    }
+}
+
+/// A disk of one megabyte.
+struct SmallDisk(Directory);
+
+impl SmallDisk {
+    fn new() -> Self {
+        let directory = Directory::new("disk");
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&directory.0).output();
+        let mounted = mounted.unwrap();
+        assert!(mounted.status.success(), "{}", String::from_utf8_lossy(&mounted.stderr));
+        SmallDisk(directory)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(&self.0.0).status().unwrap();
+        assert!(unmounted.success());
+    }
+}
+
+/// Whether this process may mount a disk; where it may not, the core's tests write to `/dev/full`.
+fn may_mount() -> bool {
+    let tried = Command::new("unshare").args(["--mount", "true"]).status();
+    tried.is_ok_and(|status| status.success())
+}
+
+#[test]
+fn a_full_disk_ends_the_streams_and_the_batch_is_whole_once_there_is_room() {
+    if !may_mount() {
+        return;
+    }
+    let disk = SmallDisk::new();
+    let path = disk.0.0.clone();
+    fs::write(path.join("filler"), vec![0; 700_000]).unwrap();
+    let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+    let queue = RddQueue::new();
+    let big: Rdd<String> = driver.context().parallelize(vec!["x".repeat(99); 5_000], 2);
+    queue.push(driver.context().parallelize(["small".to_owned()], 1));
+    queue.push(big);
+    let stream = driver.streaming().queue_stream(&queue);
+    let (filler, told) = (path.join("filler"), disk.0.prefix("n-2000"));
+    let reasons = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let of_output = Arc::clone(&reasons);
+    let line = line!() + 1;
+    stream.save_as_text_files(disk.0.prefix("n"), "").dead_letter_with(move |rdd, failure| {
+        of_output.lock().unwrap().push(failure.cause.to_string());
+        // Nothing of the batch is visible; with room it can be written.
+        assert!(!Path::new(&told).exists() && failure.batch.as_millis() == 2000);
+        fs::remove_file(&filler)?;
+        rdd.save_as_text_file(&told)?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    });
+    let steps = driver.start().unwrap();
+    step(&steps, 2);
+    steps.running.stop(true, false).unwrap();
+    let reasons = reasons.lock().unwrap();
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert!(reasons[0].contains(&format!("save_as_text_files at {}:{line}:", file!())), "{reasons:?}");
+    assert!(reasons[0].contains("make room there, or write elsewhere"), "{reasons:?}");
+    assert_eq!(names(&path), ["n-1000", "n-2000"]);
+    assert_eq!(lines(path.join("n-2000")).len(), 5_000);
+    assert_eq!(names(path.join("n-2000")), ["_SUCCESS", "part-00000", "part-00001"]);
+}
+
+#[test]
+fn what_lies_where_a_batch_is_saved_is_replaced_and_other_files_stay() {
+    let directory = Directory::new("there");
+    let there = directory.0.join("n-1000");
+    fs::create_dir(&there).unwrap();
+    for name in ["part-00000", "part-00009", "mine.txt"] {
+        fs::write(there.join(name), "old\n").unwrap();
+    }
+    save(batches![[1], [2]], 2, |s| drop(s.save_as_text_files(directory.prefix("n"), "")));
+    assert_eq!(names(&there), ["_SUCCESS", "mine.txt", "part-00000", "part-00001"]);
+    assert_eq!(lines(there.join("part-*")), ["1"]);
+}
+
+#[test]
+fn spans_of_a_window_follow_its_slide() {
+    let directory = Directory::new("window");
+    let options = SaveOptions::default().roll_time(millis(4000));
+    save(batches![[1], [2], [3], [4], [5], [6]], 6, |s| {
+        drop(s.window(seconds(2), seconds(2)).save_as_text_files_with(directory.prefix("n"), "", options));
+    });
+    let mut times: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for group in names(&directory.0) {
+        times.insert(group.clone(), lines(directory.0.join(group)));
+    }
+    let group =
+        |name: &str, lines: &[&str]| (name.to_owned(), lines.iter().map(|line| (*line).to_owned()).collect());
+    assert_eq!(times, [group("n-2000", &["1", "2", "3", "4"]), group("n-6000", &["5", "6"])].into());
+}
