@@ -1,6 +1,7 @@
 //! What the example programs share: how they read their arguments and how they end.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,6 +19,12 @@ Settings, anywhere among the arguments:
   --name NAME             the name of the application
   --conf KEY=VALUE        any other setting; `millstream settings` lists them
   --properties-file FILE  a file of settings";
+
+/// Writes a line to standard output; whoever has stopped reading ends the program.
+pub fn tell(line: String) -> Result<()> {
+    let written = writeln!(std::io::stdout(), "{line}");
+    Ok(written.map_err(|error| millstream::core::Error::io("writing to standard output", error))?)
+}
 
 /// Runs an example: reads its settings and its arguments from the command line, and tells what went wrong.
 ///

@@ -178,8 +178,10 @@ fn wrong_arguments_are_told_with_the_usage() {
         ("hdfs_word_count", &[], "<DIRECTORY>"),
         ("historic_counts", &["localhost", "9999"], "<HISTORY>"),
         ("save_to_files", &["localhost", "9999", "a"], "<SUFFIX>"),
+        ("sort_in_foreach_rdd", &["localhost"], "<PORT>"),
         ("stateless_join", &["localhost", "9999"], "<RIGHT>"),
         ("transform_blacklist", &["localhost"], "<PORT>"),
+        ("word_blacklist", &["localhost"], "<PORT>"),
         ("windowed_hot_words", &["localhost", "9999", "1x"], "`1x` has the unknown unit `x`"),
     ] {
         let Output { status, stdout, stderr } = example(name, arguments).output().unwrap();

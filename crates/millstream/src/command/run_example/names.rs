@@ -10,7 +10,7 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
     (
         "connection_per_partition",
         "streaming.ConnectionPerPartition",
-        "sends counts to a server, one connection per partition",
+        "sends counts to a server, over connections that are kept",
     ),
     ("custom_receiver", "streaming.CustomReceiver", "counts words that a receiver of its own brings in"),
     (
@@ -27,12 +27,22 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "counts the words a server sends, and goes on after a crash",
     ),
     ("save_to_files", "streaming.SaveToFiles", "saves the counts of each batch as text"),
+    (
+        "sort_in_foreach_rdd",
+        "streaming.SortInForeachRdd",
+        "prints the words of each batch, the commonest first",
+    ),
     ("stateless_join", "streaming.StatelessJoin", "joins the lines of two servers by their first word"),
     ("transform_blacklist", "streaming.TransformBlacklist", "drops lines by a list that grows while it runs"),
     (
         "windowed_hot_words",
         "streaming.WindowedHotWords",
         "names the three commonest words of a sliding window",
+    ),
+    (
+        "word_blacklist",
+        "streaming.WordBlacklist",
+        "counts words but for those on a list, and what it has dropped",
     ),
 ];
 
