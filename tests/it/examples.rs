@@ -118,6 +118,30 @@ fn the_server_may_come_late_and_go() {
 }
 
 #[test]
+fn raw_blocks_are_sent_and_searched() {
+    let port = free_port().to_string();
+    let file = root().join("LICENSE");
+    let arguments = [&port, file.to_str().unwrap(), "50", "--pause", "1ms"];
+    let _sender = Program::start(&mut example("raw_text_sender", &arguments));
+    let restart = "spark.streaming.receiverRestartDelay=50ms";
+    let arguments = ["2", "127.0.0.1", &port, "100", "--conf", restart];
+    let mut grep = Program::start(&mut example("raw_network_grep", &arguments));
+    let found = |text: &str| -> u64 {
+        text.lines().filter_map(|line| line.strip_prefix("Grep count: ")?.parse::<u64>().ok()).sum()
+    };
+    let there = licence().lines().filter(|line| line.contains("the")).count() as u64;
+    for batch in 1.. {
+        let ending = grep.watch_next(LIMIT);
+        assert!(matches!(ending, Ending::Printed), "{ending:?}");
+        // Each connection sends the whole text more than once.
+        if found(grep.seen()) > 4 * there {
+            break;
+        }
+        assert!(batch < 1000, "{}", grep.seen());
+    }
+}
+
+#[test]
 fn the_queue_stream_counts_each_of_its_batches() {
     let mut program = Program::start(&mut example("queue_stream", &["--interval", "50ms"]));
     let ending = program.watch(None, LIMIT);
@@ -177,6 +201,8 @@ fn wrong_arguments_are_told_with_the_usage() {
         ("custom_receiver", &["localhost"], "<PORT>"),
         ("hdfs_word_count", &[], "<DIRECTORY>"),
         ("historic_counts", &["localhost", "9999"], "<HISTORY>"),
+        ("raw_network_grep", &["1", "localhost", "9999"], "<BATCH_MILLIS>"),
+        ("raw_text_sender", &["9999", "LICENSE"], "<BLOCK_LINES>"),
         ("save_to_files", &["localhost", "9999", "a"], "<SUFFIX>"),
         ("sort_in_foreach_rdd", &["localhost"], "<PORT>"),
         ("stateless_join", &["localhost", "9999"], "<RIGHT>"),

@@ -176,7 +176,8 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Cuts a chunk of any length into chunks of the usual one; cheap for shared chunks.
-    pub(crate) fn pieces(&self) -> Vec<Chunk<T>> {
+    #[must_use]
+    pub fn pieces(&self) -> Vec<Chunk<T>> {
         match &self.0 {
             Repr::Shared(records, range) if range.len() > CHUNK => range
                 .clone()

@@ -70,7 +70,7 @@ pub use context::{Context, LocalProperties, with_batch};
 pub use data::{Data, Key};
 pub use error::{Error, JobFailure, Result};
 pub use rdd::actions::{Number, Outcome, StatCounter};
-pub use rdd::{Rdd, ReadCounts};
+pub use rdd::{Rdd, ReadCounts, StoredPartition};
 pub use scheduler::future_action::FutureAction;
 pub use show::Show;
 pub use shuffle::partitioner::{CustomPartitioner, Partitioner};

@@ -140,6 +140,11 @@ impl StreamingContext {
     }
 
     /// Returns the setting; it was checked when the context was made.
+    pub(crate) fn max_block_bytes(&self) -> usize {
+        self.context().conf().get(settings::SOCKET_MAX_BLOCK_BYTES).unwrap_or(usize::MAX)
+    }
+
+    /// Returns the setting; it was checked when the context was made.
     pub(crate) fn max_line_bytes(&self) -> usize {
         self.context().conf().get(settings::SOCKET_MAX_LINE_BYTES).unwrap_or(usize::MAX)
     }

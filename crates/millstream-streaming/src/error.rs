@@ -111,6 +111,17 @@ pub enum Error {
         /// What differs, an operator each.
         differences: Vec<String>,
     },
+    /// A receiver stored a block, and it was not stored in time.
+    #[error(
+        "stream {stream}: a block was not stored within {timeout:?} and may be stored later; store it again, or raise \
+         `spark.streaming.receiver.blockStoreTimeout`"
+    )]
+    BlockNotStored {
+        /// The stream of the receiver.
+        stream: StreamId,
+        /// How long it was waited for.
+        timeout: std::time::Duration,
+    },
     /// The operating system gave no more threads.
     #[error("can not start the thread `{name}`: {source}; raise the limit of threads (`ulimit -u`)")]
     Thread {

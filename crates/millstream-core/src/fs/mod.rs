@@ -8,6 +8,7 @@
 //! | [`register`] | adds a file system for a scheme, such as `s3a` |
 //! | [`FileSystems`] | finds the file system of a path; each context has one, [`Context::file_systems`](crate::Context::file_systems) |
 //! | [`Codec`] | compression, by the end of a name |
+//! | [`ObjectBytes`] | records as the bytes of an object file, in memory |
 //! | [`InputFormat`], [`OutputFormat`] | how records are read from files and written to them |
 //! | [`FileSystems::input_files`] | the files that a comma-separated list of paths and patterns names |
 
@@ -18,6 +19,7 @@ mod glob;
 mod input_files;
 pub(crate) mod lines;
 mod local;
+mod object_bytes;
 mod object_format;
 mod path;
 mod registry;
@@ -34,6 +36,7 @@ pub use codec::{Codec, CodecWriter};
 pub use failed::{failed, is_not_found, write_failed};
 pub use format::{Cut, FileSplit, InputFormat, OutputFormat};
 pub use local::LocalFs;
+pub use object_bytes::ObjectBytes;
 pub use object_format::ObjectFormat;
 pub use path::FsPath;
 pub use registry::{FileSystems, Make, register};

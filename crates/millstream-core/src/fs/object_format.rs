@@ -20,7 +20,7 @@ use crate::stream::{self, ChunkStream};
 /// The last byte is the version of the format.
 const MAGIC: [u8; 8] = *b"MSOBJ\r\n\x01";
 
-const COMPRESSION: Compression = Compression::Lz4;
+pub(super) const COMPRESSION: Compression = Compression::Lz4;
 
 /// Records of any type, in postcard's encoding, compressed and with checksums.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl<T: Data> InputFormat for ObjectFormat<T> {
     }
 }
 
-fn read_head<T>(from: &mut impl Read) -> Result<(), Broken> {
+pub(super) fn read_head<T>(from: &mut impl Read) -> Result<(), Broken> {
     let spoilt = |problem: String| Err(Broken::Spoilt(problem));
     let mut magic = [0; MAGIC.len()];
     from.read_exact(&mut magic)?;
@@ -105,7 +105,7 @@ fn read_head<T>(from: &mut impl Read) -> Result<(), Broken> {
     Ok(())
 }
 
-fn read_end(from: &mut impl Read, seen: u64) -> Result<(), Broken> {
+pub(super) fn read_end(from: &mut impl Read, seen: u64) -> Result<(), Broken> {
     let mut total = [0; 8];
     from.read_exact(&mut total)?;
     let total = u64::from_le_bytes(total);

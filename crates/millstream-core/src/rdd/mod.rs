@@ -52,6 +52,7 @@ pub use counting_reads::ReadCounts;
 use method::Method;
 pub use pairs::{Grouped, Grouped3, Grouped4};
 pub use pipe::PipeInput;
+pub use source::parallelize::StoredPartition;
 
 use crate::context::Context;
 use crate::data::Data;

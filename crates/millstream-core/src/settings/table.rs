@@ -119,18 +119,21 @@ settings! {
     /// Sets the pause before a receiver that failed is started again.
     RECEIVER_RESTART_DELAY: Duration = "spark.streaming.receiverRestartDelay",
         duration(Millis).default("2000ms");
-    /// Sets how many bytes may be received and not yet processed; above that the receiver is held back.
+    /// Sets how many bytes of a receiver may lie in memory and not yet be processed. Above that its blocks go to disk if its
+    /// storage level says so; otherwise, and for socket streams without a level, the receiver is held back.
     RECEIVER_MAX_BACKLOG: usize = "millstream.receiver.maxBacklog",
         size(Bytes).must_be("at least 1 byte", |bytes: &usize| *bytes >= 1).default("512m");
     /// Sets how long a line of a socket stream may be; a longer one is skipped, and reported as an error of its receiver.
     SOCKET_MAX_LINE_BYTES: usize = "millstream.streaming.socket.maxLineBytes",
         size(Bytes).must_be("at least 1 byte", |bytes: &usize| *bytes >= 1).default("16m");
+    /// Sets how long a block of a raw socket stream may be; a longer one ends the connection, and is reported.
+    SOCKET_MAX_BLOCK_BYTES: usize = "millstream.streaming.socket.maxBlockBytes",
+        size(Bytes).must_be("at least 1 byte", |bytes: &usize| *bytes >= 1).default("64m");
     /// Sets how many records a second a receiver may take in; 0 or less is no limit.
     RECEIVER_MAX_RATE: Option<i64> = "spark.streaming.receiver.maxRate", integer().unset("no limit");
-    /// Sets how long storing one block, in the log and in memory, may take.
+    /// Sets how long a reliable receiver waits until a block is stored, in the log and in memory or on disk.
     BLOCK_STORE_TIMEOUT: Duration = "spark.streaming.receiver.blockStoreTimeout",
-        duration(Seconds).must_be("more than 0", positive).default("30s")
-        .without_effect("a block goes into memory at once");
+        duration(Seconds).must_be("more than 0", positive).default("30s");
 
     section "Rate control"
 

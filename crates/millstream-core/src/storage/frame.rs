@@ -187,6 +187,27 @@ pub(crate) fn read_block<T: Data>(
     from: &mut impl Read,
     compression: Compression,
 ) -> Result<Option<Vec<T>>, Broken> {
+    let Some(Compressed { len, count, bytes }) = read_compressed(from, compression)? else { return Ok(None) };
+    let bytes = compression
+        .uncompress(bytes, len as usize)
+        .map_err(|error| Broken::Spoilt(format!("a block can not be uncompressed: {error}")))?;
+    decode(&bytes, count).map(Some)
+}
+
+/// Looks at the lengths and the checksum of the next block and returns how many records it has.
+pub(crate) fn check_block(from: &mut impl Read, compression: Compression) -> Result<Option<u32>, Broken> {
+    Ok(read_compressed(from, compression)?.map(|block| block.count))
+}
+
+/// A block whose checksum is right.
+struct Compressed {
+    /// Its length before compression.
+    len: u32,
+    count: u32,
+    bytes: Vec<u8>,
+}
+
+fn read_compressed(from: &mut impl Read, compression: Compression) -> Result<Option<Compressed>, Broken> {
     let compressed = read_u32(from)? as usize;
     if compressed == 0 {
         return Ok(None);
@@ -203,10 +224,7 @@ pub(crate) fn read_block<T: Data>(
     if sum(len, count, &bytes) != written {
         return Err(Broken::Spoilt("the checksum of a block is wrong".into()));
     }
-    let bytes = compression
-        .uncompress(bytes, len as usize)
-        .map_err(|error| Broken::Spoilt(format!("a block can not be uncompressed: {error}")))?;
-    decode(&bytes, count).map(Some)
+    Ok(Some(Compressed { len, count, bytes }))
 }
 
 fn decode<T: Data>(mut bytes: &[u8], count: u32) -> Result<Vec<T>, Broken> {

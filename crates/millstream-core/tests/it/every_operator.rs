@@ -3,12 +3,14 @@
 //! A row for each; the project's rules miss an operator that has none. A task reaches the other process as bytes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use millstream_core::fs::{Codec, TextFormat};
+use millstream_core::fs::{Codec, ObjectBytes, TextFormat};
 use millstream_core::rdd::Existing;
 use millstream_core::sink::FileSink;
+use millstream_core::stream::{self, ChunkStream};
 use millstream_core::{
-    Broadcast, Context, LongAccumulator, Partitioner, Rdd, ReadCounts, Result, StorageLevel,
+    Broadcast, Context, LongAccumulator, Partitioner, Rdd, ReadCounts, Result, StorageLevel, StoredPartition,
 };
 
 use crate::directory::Directory;
@@ -43,6 +45,15 @@ fn seven(failed: Result<()>) -> Result<bool> {
 
 fn ok<T>(value: T) -> Result<T> {
     Ok(value)
+}
+
+/// A partition that is stored as bytes.
+struct Encoded(ObjectBytes<i64>);
+
+impl StoredPartition<i64> for Encoded {
+    fn read(&self) -> Result<ChunkStream<i64>> {
+        self.0.read()
+    }
 }
 
 fn numbers(context: &Context) -> Rdd<i64> {
@@ -109,6 +120,11 @@ fn of_records() {
             numbers(c).union(&here).collect()
         });
         glom => numbers(c).glom().collect();
+        from_stored => {
+            let bytes = ObjectBytes::of(stream::from_vec(vec![1, 2, 3]))?;
+            c.from_stored([Arc::new(Encoded(bytes)) as _, Arc::new(Encoded(ObjectBytes::of(stream::from_vec(vec![4]))?)) as _])
+                .collect()
+        };
         union => ok((
             numbers(c).union(&numbers(c).map(|n| -n)).collect()?,
             c.union([numbers(c), numbers(c).map(|n| -n), numbers(c)]).collect()?,

@@ -61,7 +61,8 @@ impl Backlog {
         }
     }
 
-    fn is_full(&self) -> bool {
+    /// Returns whether no store may begin.
+    pub(crate) fn is_full(&self) -> bool {
         self.held() >= self.limit
     }
 
@@ -87,6 +88,24 @@ impl Charge {
     /// Takes over `bytes` that were admitted.
     pub(crate) fn new(backlog: Arc<Backlog>, bytes: usize) -> Self {
         Charge { backlog, bytes: AtomicUsize::new(bytes) }
+    }
+
+    /// Returns how many bytes there are to give back.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(SeqCst)
+    }
+
+    /// Gives back all but `bytes`.
+    pub(crate) fn shrink(&self, bytes: usize) {
+        let before = self.bytes.fetch_min(bytes, SeqCst);
+        if before > bytes {
+            self.backlog.free(before - bytes);
+        }
+    }
+
+    /// Returns whether the backlog is so full that what is gathered for the next block needs the rest.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.backlog.held() > self.backlog.limit / 4 * 3
     }
 
     /// Gives the bytes back.

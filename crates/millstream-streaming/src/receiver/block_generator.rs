@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -10,7 +11,8 @@ use millstream_core::Data;
 
 use super::StreamId;
 use super::backlog::{Backlog, Charge};
-use super::block::{Block, BlockId, ReceivedBlock};
+use super::block::{Block, BlockId};
+use super::block_store::{Content, NewBlock, ReceivedBlockHandler};
 use super::rate_limiter::RateLimiter;
 use crate::clock::{Clock, StopSignal};
 use crate::error::{Error, Result};
@@ -27,10 +29,16 @@ pub(crate) struct BlockGeneratorConfig {
     pub(crate) block_interval: Duration,
     /// `spark.streaming.blockQueueSize`: how many blocks may wait to be pushed before the receiver is held back.
     pub(crate) queue_size: usize,
+    /// `spark.streaming.receiver.blockStoreTimeout`: how long a reliable store waits for its block.
+    pub(crate) store_timeout: Duration,
 }
 
-/// Where blocks are pushed, one at a time and in order.
-pub(crate) type BlockSink = Arc<dyn Fn(Arc<dyn Block>) + Send + Sync>;
+/// Told of the blocks that were stored, one at a time and in order, and of one that could not be; an error of it is one of
+/// the store.
+pub(crate) type BlockSink = Arc<dyn Fn(Result<Arc<dyn Block>>) -> Result<()> + Send + Sync>;
+
+/// How often a receiver that waits for the memory of the context looks.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Vectors of fewer records are put together, so that the records of a block do not lie in crumbs.
 const SMALL: usize = 256;
@@ -40,8 +48,9 @@ const TOGETHER: usize = 1024;
 
 /// Cuts what is stored into blocks, one at each block interval; an interval in which nothing came makes no block.
 ///
-/// A timer cuts, a second thread pushes what was cut, so that a slow push makes no block late. A store is held back in
-/// three ways, each of which a stop ends: by the rate, by the backlog, and by a full queue of blocks.
+/// A timer cuts, a second thread stores what was cut and pushes it, so that a slow push makes no block late. A store is
+/// held back in four ways, each of which a stop ends: by the rate, by the backlog, by a full queue of blocks, and by the
+/// memory of the context.
 pub(crate) struct BlockGenerator<T: Data> {
     shared: Arc<Shared<T>>,
     timer: RecurringTimer,
@@ -58,6 +67,7 @@ struct Shared<T> {
     room: Condvar,
     /// There is a block to push, or no more will come.
     work: Condvar,
+    handler: Arc<dyn ReceivedBlockHandler<T>>,
     sink: BlockSink,
     /// Held while blocks are pushed: two threads may do it, and the order must hold.
     pushing: Mutex<()>,
@@ -70,10 +80,16 @@ struct State<T> {
     open: bool,
     /// The admitted bytes of the chunks.
     bytes: usize,
-    queue: VecDeque<Arc<ReceivedBlock<T>>>,
+    queue: VecDeque<Cut<T>>,
     /// The last time at which a block was due.
     last_cut: Time,
     last_number: i64,
+}
+
+/// A block that waits to be stored, and who waits for it.
+struct Cut<T> {
+    block: NewBlock<T>,
+    waits: Option<Sender<Result<()>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,13 +101,14 @@ enum Phase {
 }
 
 impl<T: Data> BlockGenerator<T> {
-    /// Starts to cut blocks and to push them into `sink`.
+    /// Starts to cut blocks, to store them by `handler` and to push them into `sink`.
     pub(crate) fn start(
         stream: StreamId,
         mut config: BlockGeneratorConfig,
         limiter: RateLimiter,
         backlog: Arc<Backlog>,
         clock: Arc<dyn Clock>,
+        handler: Arc<dyn ReceivedBlockHandler<T>>,
         sink: BlockSink,
     ) -> Result<Self> {
         config.queue_size = config.queue_size.max(1);
@@ -114,6 +131,7 @@ impl<T: Data> BlockGenerator<T> {
             state: Mutex::new(state),
             room: Condvar::new(),
             work: Condvar::new(),
+            handler,
             sink,
             pushing: Mutex::new(()),
         });
@@ -191,6 +209,41 @@ impl<T: Data> BlockGenerator<T> {
         Ok(())
     }
 
+    /// Stores a block of its own and returns when it is stored; what was added before comes before it.
+    pub(crate) fn store_block(
+        &self,
+        content: Content<T>,
+        bytes: usize,
+        metadata: Option<String>,
+        stop: &StopSignal,
+    ) -> Result<()> {
+        let records = match &content {
+            Content::Records(chunks) => chunks.iter().map(Vec::len).sum(),
+            Content::Bytes(bytes) => usize::try_from(bytes.records()).unwrap_or(usize::MAX),
+        };
+        if records == 0 {
+            return Ok(());
+        }
+        let shared = &*self.shared;
+        shared.limiter.acquire(records, stop);
+        let (waits, stored) = mpsc::channel();
+        {
+            let mut guard = shared.admit(bytes, stop)?;
+            let state = &mut *guard;
+            state.bytes -= bytes;
+            shared.cut_early(state);
+            let charge = Charge::new(Arc::clone(&shared.backlog), bytes);
+            let block = NewBlock { id: shared.next_id(state, state.last_cut), content, metadata, charge };
+            state.queue.push_back(Cut { block, waits: Some(waits) });
+            shared.work.notify_one();
+        }
+        let timeout = shared.config.store_timeout;
+        stored.recv_timeout(timeout).unwrap_or_else(|error| match error {
+            RecvTimeoutError::Timeout => Err(Error::BlockNotStored { stream: shared.stream, timeout }),
+            RecvTimeoutError::Disconnected => Err(Error::ReceiverStopped { stream: shared.stream }),
+        })
+    }
+
     /// Stops: accepts nothing more, cuts what is left into a last block, and returns when all blocks are pushed.
     pub(crate) fn stop(&self) {
         let shared = &*self.shared;
@@ -239,7 +292,7 @@ pub(crate) trait GenerateBlocks: Send + Sync {
     /// Returns what bounds the rate of the stores.
     fn limiter(&self) -> &RateLimiter;
 
-    /// Returns how many bytes wait to be processed.
+    /// Returns how many bytes wait in memory to be processed.
     #[cfg(test)]
     fn backlog(&self) -> usize;
 
@@ -284,13 +337,20 @@ impl<T: Data> Shared<T> {
 
     /// Waits until `bytes` may be stored and counts them.
     fn admit(&self, bytes: usize, stop: &StopSignal) -> Result<MutexGuard<'_, State<T>>> {
+        if self.backlog.is_full() && self.handler.spills() {
+            // What is gathered goes to disk, and makes room.
+            self.cut_early(&mut self.state());
+        }
         self.backlog.admit(bytes, stop);
         let mut state = self.state();
-        while state.queue.len() >= self.config.queue_size
-            && state.phase == Phase::Active
-            && !stop.is_stopped()
-        {
-            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        while state.phase == Phase::Active && !stop.is_stopped() {
+            if state.queue.len() >= self.config.queue_size {
+                state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            } else if self.handler.is_full() {
+                state = self.room.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            } else {
+                break;
+            }
         }
         if state.phase != Phase::Active {
             self.backlog.free(bytes);
@@ -310,17 +370,30 @@ impl<T: Data> Shared<T> {
         }
     }
 
+    /// Cuts what is gathered before it is due, if there is room for it.
+    fn cut_early(&self, state: &mut State<T>) {
+        if state.queue.len() < self.config.queue_size {
+            let time = state.last_cut + self.config.block_interval;
+            self.cut(state, time);
+        }
+    }
+
+    /// Names the next block, which began at `began` at the earliest.
+    fn next_id(&self, state: &mut State<T>, began: Time) -> BlockId {
+        let number = began.as_millis().max(state.last_number.saturating_add(1));
+        state.last_number = number;
+        BlockId { stream: self.stream, number }
+    }
+
     fn cut(&self, state: &mut State<T>, time: Time) {
         if state.chunks.is_empty() {
             return;
         }
-        let began = (time - self.config.block_interval).as_millis();
-        let number = began.max(state.last_number.saturating_add(1));
-        state.last_number = number;
-        let id = BlockId { stream: self.stream, number };
+        let id = self.next_id(state, time - self.config.block_interval);
         let chunks = std::mem::take(&mut state.chunks);
         let charge = Charge::new(Arc::clone(&self.backlog), std::mem::take(&mut state.bytes));
-        state.queue.push_back(Arc::new(ReceivedBlock::new(id, chunks, charge)));
+        let block = NewBlock { id, content: Content::Records(chunks), metadata: None, charge };
+        state.queue.push_back(Cut { block, waits: None });
         self.work.notify_one();
     }
 
@@ -341,9 +414,14 @@ impl<T: Data> Shared<T> {
     fn push_all(&self) {
         let _pushing = self.pushing.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let Some(block) = self.state().queue.pop_front() else { return };
+            let Some(Cut { block, waits }) = self.state().queue.pop_front() else { return };
             self.room.notify_all();
-            (self.sink)(block);
+            let stored = self.handler.store_block(block).map(|block| block as Arc<dyn Block>);
+            let answer = (self.sink)(stored.map_err(Error::from));
+            if let Some(waits) = waits {
+                // Whoever waited may have lost patience.
+                let _ = waits.send(answer);
+            }
         }
     }
 }

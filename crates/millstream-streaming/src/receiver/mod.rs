@@ -6,8 +6,10 @@
 mod backlog;
 mod block;
 mod block_generator;
+mod block_store;
 mod line_splitter;
 mod rate_limiter;
+mod raw_blocks;
 #[expect(clippy::module_inception, reason = "the file is named after the trait that users implement")]
 mod receiver;
 mod receiver_handle;
@@ -18,6 +20,8 @@ mod supervisor;
 
 pub(crate) use block::{Block, BlockId, ReceivedBlock};
 pub(crate) use block_generator::BlockGeneratorConfig;
+pub(crate) use block_store::Storage;
+pub use raw_blocks::RawBlockWriter;
 pub use receiver::Receiver;
 pub use receiver_handle::ReceiverHandle;
 pub(crate) use socket_receiver::SocketReceiver;
@@ -32,5 +36,25 @@ pub(crate) fn test_block<T: millstream_core::Data>(
     records: Vec<T>,
 ) -> std::sync::Arc<dyn Block> {
     let charge = backlog::Charge::new(backlog::Backlog::new(1), 0);
-    std::sync::Arc::new(ReceivedBlock::new(block::BlockId { stream, number }, vec![records], charge))
+    test_block_of(block::BlockId { stream, number }, vec![records], charge)
+}
+
+#[cfg(test)]
+fn test_block_of<T: millstream_core::Data>(
+    id: block::BlockId,
+    chunks: Vec<Vec<T>>,
+    charge: backlog::Charge,
+) -> std::sync::Arc<ReceivedBlock<T>> {
+    use millstream_core::storage::memory::{Memory, Owner};
+    let records = chunks.iter().map(|chunk| chunk.len() as u64).sum();
+    let claim = Memory::new(0, 0).take_none(Owner::Received);
+    let place = block::Place::Records(chunks.into_iter().map(std::sync::Arc::new).collect(), claim);
+    ReceivedBlock::new(id, place, records, None, charge, None)
+}
+
+/// Storage of a context of its own.
+#[cfg(test)]
+pub(crate) fn test_storage(level: millstream_core::StorageLevel) -> Storage {
+    let context = millstream_core::Context::new(millstream_core::Conf::empty().set_master("local[1]"));
+    Storage::of(&context.unwrap(), level, false)
 }

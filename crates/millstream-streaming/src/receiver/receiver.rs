@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use millstream_core::Data;
+use millstream_core::{Data, StorageLevel};
 
 use super::ReceiverHandle;
 
@@ -45,6 +45,20 @@ pub trait Receiver<T: Data>: Send + Sync + 'static {
     /// It may come while `on_start` still runs; what begins only then finds [`ReceiverHandle::is_stopped`].
     /// What the receiver's threads have at hand is kept if they store it before this returns; later stores are refused.
     fn on_stop(&self) {}
+
+    /// Returns where its blocks may lie.
+    ///
+    /// By default [`StorageLevel::MEMORY_AND_DISK_SER_2`]: in memory, as records, while they fit, and on disk beyond that. A
+    /// level with disk never holds the receiver back for memory; one without does when `millstream.receiver.maxBacklog` or
+    /// the memory of the context is used up. Other serialised levels keep bytes in memory. One copy is kept.
+    fn storage_level(&self) -> StorageLevel {
+        StorageLevel::MEMORY_AND_DISK_SER_2
+    }
+
+    /// Returns the host that the receiver would best run on; all run in the program's process.
+    fn preferred_location(&self) -> Option<String> {
+        None
+    }
 
     /// Returns the kind of receiver, by default the name of the type; with the stream it names the receiver to people.
     fn name(&self) -> String {

@@ -9,10 +9,12 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use millstream_core::Data;
+use millstream_core::fs::ObjectBytes;
 use millstream_core::storage::size_estimate::{estimate, estimate_all};
 
 use super::StreamId;
 use super::block_generator::BlockGenerator;
+use super::block_store::Content;
 use super::supervisor::{Command, ReceiverEvents};
 use crate::clock::StopSignal;
 use crate::error::{Error, Result};
@@ -109,25 +111,79 @@ impl<T: Data> ReceiverHandle<T> {
         self.generator.add(record, bytes, &self.run.stop)
     }
 
-    /// Stores records in the current block; the vector is moved, and no record is copied.
+    /// Stores records in the current block, as [`store`](Self::store) does with each; the vector is moved, and no record is
+    /// copied.
     ///
-    /// The larger the vectors, the less a record costs: some thousand records at once are as good as free. Waits as
+    /// The larger the vectors, the less a record costs: some thousand records at once are as good as free.
+    ///
+    /// # Errors
+    /// [`Error::ReceiverStopped`] if the receiver is stopped; the records are not stored.
+    pub fn store_each(&self, records: Vec<T>) -> Result<()> {
+        let bytes = estimate_all(&records);
+        self.store_each_with(records, bytes)
+    }
+
+    /// Stores records as [`store_each`](Self::store_each) does; they take about `bytes` bytes of memory together.
+    ///
+    /// # Errors
+    /// [`Error::ReceiverStopped`] if the receiver is stopped; the records are not stored.
+    pub fn store_each_with(&self, records: Vec<T>, bytes: usize) -> Result<()> {
+        self.check_accepts()?;
+        self.generator.add_many(records, bytes, &self.run.stop)
+    }
+
+    /// Stores records as a block of their own, and returns when it is stored: a reliable receiver can then acknowledge them.
+    ///
+    /// A block is a partition of its batch, so that few records at a time make many small tasks. Waits as
     /// [`store`](Self::store) does.
     ///
     /// # Errors
-    /// [`Error::ReceiverStopped`] if the receiver is stopped; the records are not stored.
-    pub fn store_many(&self, records: Vec<T>) -> Result<()> {
-        let bytes = estimate_all(&records);
-        self.store_many_with(records, bytes)
+    /// [`Error::ReceiverStopped`] if the receiver is stopped, or why the block was not stored:
+    /// [`Error::BlockNotStored`] after `spark.streaming.receiver.blockStoreTimeout` (30 s).
+    pub fn store_many(&self, records: impl IntoIterator<Item = T>) -> Result<()> {
+        self.store_records(records.into_iter().collect(), None)
     }
 
-    /// Stores records as [`store_many`](Self::store_many) does; they take about `bytes` bytes of memory together.
+    /// Stores a block as [`store_many`](Self::store_many) does, with what listeners and the web page are to be told of it.
     ///
     /// # Errors
-    /// [`Error::ReceiverStopped`] if the receiver is stopped; the records are not stored.
-    pub fn store_many_with(&self, records: Vec<T>, bytes: usize) -> Result<()> {
+    /// Those of [`store_many`](Self::store_many).
+    pub fn store_many_with(
+        &self,
+        records: impl IntoIterator<Item = T>,
+        metadata: impl Into<String>,
+    ) -> Result<()> {
+        self.store_records(records.into_iter().collect(), Some(metadata.into()))
+    }
+
+    /// Stores bytes that a [`RawBlockWriter`](super::RawBlockWriter) wrote as a block of their own, and returns when it is
+    /// stored. They are looked at and not decoded before a task reads them.
+    ///
+    /// # Errors
+    /// If they are no block of such records, and those of [`store_many`](Self::store_many).
+    pub fn store_bytes(&self, bytes: Vec<u8>) -> Result<()> {
+        self.store_encoded(bytes, None)
+    }
+
+    /// Stores bytes as [`store_bytes`](Self::store_bytes) does, with what listeners and the web page are to be told of them.
+    ///
+    /// # Errors
+    /// Those of [`store_bytes`](Self::store_bytes).
+    pub fn store_bytes_with(&self, bytes: Vec<u8>, metadata: impl Into<String>) -> Result<()> {
+        self.store_encoded(bytes, Some(metadata.into()))
+    }
+
+    fn store_records(&self, records: Vec<T>, metadata: Option<String>) -> Result<()> {
         self.check_accepts()?;
-        self.generator.add_many(records, bytes, &self.run.stop)
+        let bytes = estimate_all(&records);
+        self.generator.store_block(Content::Records(vec![records]), bytes, metadata, &self.run.stop)
+    }
+
+    fn store_encoded(&self, bytes: Vec<u8>, metadata: Option<String>) -> Result<()> {
+        self.check_accepts()?;
+        let bytes = ObjectBytes::check(bytes)?;
+        let len = bytes.bytes().len();
+        self.generator.store_block(Content::Bytes(bytes), len, metadata, &self.run.stop)
     }
 
     /// Reports an error to the log and the listeners; the receiving goes on.
@@ -155,6 +211,12 @@ impl<T: Data> ReceiverHandle<T> {
     /// Stops the receiver for good because of `error`.
     pub fn stop_with(&self, message: &str, error: &dyn StdError) {
         self.run.stop_for_good(message, with_causes(error));
+    }
+
+    /// Returns whether the receiver receives: it was started and is not to end.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        !self.is_stopped()
     }
 
     /// Returns whether the receiver is to end, for good or to be restarted.

@@ -7,6 +7,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use millstream_core::StorageLevel;
+
 use super::line_splitter::{LineSplitter, Lines};
 use super::{ReceiverHandle, SocketReceiver, StreamId};
 
@@ -20,10 +22,10 @@ impl SocketReceiver<String> {
     /// Makes a receiver for the server at `host:port`, of lines of at most `max_line_bytes`.
     ///
     /// Lines end with `\n` or `\r\n`; bytes that are not UTF-8 become U+FFFD.
-    pub(crate) fn lines(host: &str, port: u16, max_line_bytes: usize) -> Self {
+    pub(crate) fn lines(host: &str, port: u16, max_line_bytes: usize, level: StorageLevel) -> Self {
         let lines =
             SocketLines { address: format!("{host}:{port}"), max_line_bytes, repaired: AtomicU64::new(0) };
-        Self::reading(host, port, Arc::new(move |socket, handle| lines.read(socket, handle)))
+        Self::reading(host, port, Arc::new(move |socket, handle| lines.read(socket, handle)), level)
     }
 }
 
@@ -72,7 +74,7 @@ impl SocketLines {
         if !lines.lines.is_empty() {
             let bytes = lines.bytes + lines.lines.len() * size_of::<String>();
             // Refused means stopped, which ends the loop.
-            let _ = handle.store_many_with(lines.lines, bytes);
+            let _ = handle.store_each_with(lines.lines, bytes);
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use millstream_core::Data;
+use millstream_core::{Data, StorageLevel};
 
 use super::{Receiver, ReceiverHandle};
 
@@ -25,6 +25,7 @@ pub(crate) struct SocketReceiver<T: Data> {
     host: String,
     port: u16,
     read: Read<T>,
+    level: StorageLevel,
     current: Mutex<Option<Connection>>,
 }
 
@@ -33,8 +34,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl<T: Data> SocketReceiver<T> {
     /// Makes a receiver for the server at `host:port` that reads each connection by `read`.
-    pub(super) fn reading(host: impl Into<String>, port: u16, read: Read<T>) -> Self {
-        SocketReceiver { host: host.into(), port, read, current: Mutex::new(None) }
+    pub(super) fn reading(host: impl Into<String>, port: u16, read: Read<T>, level: StorageLevel) -> Self {
+        SocketReceiver { host: host.into(), port, read, level, current: Mutex::new(None) }
     }
 
     /// Makes a receiver whose records `decode` makes of what the server at `host:port` sends.
@@ -42,6 +43,7 @@ impl<T: Data> SocketReceiver<T> {
         host: &str,
         port: u16,
         decode: impl Fn(BufReader<TcpStream>) -> I + Send + Sync + 'static,
+        level: StorageLevel,
     ) -> Self
     where
         I: IntoIterator<Item = io::Result<T>>,
@@ -55,7 +57,7 @@ impl<T: Data> SocketReceiver<T> {
             }
             Ok(())
         };
-        Self::reading(host, port, Arc::new(read))
+        Self::reading(host, port, Arc::new(read), level)
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Connection>> {
@@ -80,6 +82,10 @@ impl<T: Data> Receiver<T> for SocketReceiver<T> {
             .spawn(move || reader.run())?;
         *current = Some(Connection { phase, thread });
         Ok(())
+    }
+
+    fn storage_level(&self) -> StorageLevel {
+        self.level
     }
 
     fn on_stop(&self) {

@@ -15,6 +15,7 @@ use millstream_core::Data;
 use super::backlog::Backlog;
 use super::block::Block;
 use super::block_generator::{BlockGenerator, BlockGeneratorConfig, GenerateBlocks};
+use super::block_store::{BlockStore, Storage};
 use super::rate_limiter::RateLimiter;
 use super::receiver_handle::{ReceiverHandle, Run, with_causes};
 use super::{Receiver, StreamId};
@@ -36,10 +37,13 @@ pub(crate) struct ReceiverConfig {
     pub(crate) initial_rate: Option<u64>,
     /// What adapts the rate, if backpressure is on.
     pub(crate) estimator: Option<PidRateEstimator>,
-    /// `millstream.receiver.maxBacklog`: bytes received and not yet processed above which the receiver is held back.
+    /// `millstream.receiver.maxBacklog`: bytes received and not yet processed above which blocks go to disk, or the
+    /// receiver is held back.
     pub(crate) max_backlog: usize,
     /// `spark.streaming.receiverRestartDelay`.
     pub(crate) restart_delay: Duration,
+    /// Where its blocks may lie.
+    pub(crate) storage: Storage,
     /// How long the receiver's own thread is waited for when it is stopped or restarted, in real time.
     pub(crate) stop_timeout: Duration,
 }
@@ -52,8 +56,8 @@ pub(crate) trait ReceiverEvents: Send + Sync {
     fn receiver_error(&self, stream: StreamId, message: &str, error: &str);
     /// A receiver was stopped; `error` is empty if it was not because of one.
     fn receiver_stopped(&self, stream: StreamId, message: &str, error: &str);
-    /// A block was received; a stream's blocks come in order.
-    fn add_block(&self, block: Arc<dyn Block>);
+    /// A block was received; a stream's blocks come in order. An error of it is one of whoever stored the block.
+    fn add_block(&self, block: Arc<dyn Block>) -> Result<()>;
 }
 
 /// What a supervisor is asked for.
@@ -94,14 +98,23 @@ impl Supervisor {
     ) -> Result<Self> {
         let limiter = RateLimiter::new(Arc::clone(&clock), config.max_rate, config.initial_rate);
         let backlog = Backlog::new(config.max_backlog);
-        let sink = Arc::clone(&events);
+        let (sink, reports) = (Arc::clone(&events), Arc::clone(&events));
+        let handler = Arc::new(BlockStore::new(stream, config.storage, move |message, error| {
+            reports.receiver_error(stream, message, &with_causes(error));
+        }));
         let generator = Arc::new(BlockGenerator::<T>::start(
             stream,
             config.blocks,
             limiter,
             backlog,
             Arc::clone(&clock),
-            Arc::new(move |block| sink.add_block(block)),
+            handler,
+            Arc::new(move |block| {
+                let added = block.and_then(|block| sink.add_block(block));
+                added.inspect_err(|error| {
+                    sink.receiver_error(stream, "A block could not be stored", &with_causes(error));
+                })
+            }),
         )?);
         let (commands, asked) = mpsc::channel();
         let (keep_open, ended) = mpsc::channel();

@@ -89,7 +89,7 @@ impl BlockLog {
     pub(crate) fn add(&self, block: &dyn Block) -> Result<LoggedBlock> {
         let time = self.clock.now();
         let at = self.data(block.id().stream).write(block.encode()?, time)?;
-        let logged = LoggedBlock { id: block.id(), records: block.num_records() as u64, at, time };
+        let logged = LoggedBlock { id: block.id(), records: block.num_records(), at, time };
         self.log(&BlockEvent::Added(logged.clone()), time)?;
         Ok(logged)
     }

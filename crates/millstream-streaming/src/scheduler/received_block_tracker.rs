@@ -36,7 +36,7 @@ enum Tracked {
 impl Tracked {
     fn num_records(&self) -> u64 {
         match self {
-            Tracked::Held(block, _) => block.num_records() as u64,
+            Tracked::Held(block, _) => block.num_records(),
             Tracked::Logged(block) => block.records,
         }
     }
@@ -127,7 +127,7 @@ impl ReceivedBlockTracker {
                     Ok(block) => typed.push(block),
                     Err(_) => debug_assert!(false, "stream {stream} does not receive {}", type_name::<T>()),
                 },
-                Tracked::Logged(logged) => typed.push(Arc::new(self.read(&logged)?)),
+                Tracked::Logged(logged) => typed.push(self.read(&logged)?),
             }
         }
         Ok(typed)

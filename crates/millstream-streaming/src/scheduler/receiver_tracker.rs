@@ -238,11 +238,8 @@ impl ReceiverEvents for Registry {
         self.change(stream, change, StreamingListenerEvent::ReceiverStopped);
     }
 
-    fn add_block(&self, block: Arc<dyn Block>) {
-        let stream = block.id().stream;
-        if let Err(error) = self.blocks.add_block(block) {
-            self.receiver_error(stream, "What was received can not be logged", &error.to_string());
-        }
+    fn add_block(&self, block: Arc<dyn Block>) -> Result<()> {
+        self.blocks.add_block(block)
     }
 }
 

@@ -4,6 +4,7 @@ mod constant_stream;
 mod file_stream;
 mod generator_stream;
 mod queue_stream;
+mod raw_socket_stream;
 mod receiver_stream;
 mod socket_stream;
 mod socket_text_stream;

@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use millstream_core::{Chunk, Data, Rdd, settings};
+use millstream_core::{Data, Rdd, StorageLevel, settings};
 use serde_json::Value;
 
 use super::{Source, stream};
@@ -11,8 +11,9 @@ use crate::context::StreamingContext;
 use crate::dstream::DStream;
 use crate::error::Result;
 use crate::graph::Graph;
+use crate::listener::StreamInputInfo;
 use crate::rate::PidRateEstimator;
-use crate::receiver::{BlockGeneratorConfig, Receiver, ReceiverConfig, StreamId};
+use crate::receiver::{Block, BlockGeneratorConfig, Receiver, ReceiverConfig, Storage, StreamId};
 use crate::time::Time;
 
 impl StreamingContext {
@@ -42,20 +43,23 @@ impl StreamingContext {
     /// ```
     #[track_caller]
     pub fn receiver_stream<T: Data>(&self, receiver: impl Receiver<T>) -> DStream<T> {
-        self.received("receiver_stream", Arc::new(receiver), Location::caller())
+        self.received("receiver_stream", Arc::new(receiver), Location::caller(), false)
     }
 
+    /// Makes the stream of a receiver; one that `holds_back` waits when its backlog is full, whatever its level.
     pub(crate) fn received<T: Data>(
         &self,
         name: &'static str,
         receiver: Arc<dyn Receiver<T>>,
         place: &'static Location<'static>,
+        holds_back: bool,
     ) -> DStream<T> {
         let graph = self.graph();
         let id = graph.next_source();
         let source = Received { graph: Arc::clone(graph), id };
         let stream = stream(graph, name, place, id, source);
-        match config(graph) {
+        let level = receiver.storage_level();
+        match config(graph, level, holds_back) {
             Ok(config) => graph.receivers.register(id, receiver, config),
             Err(error) => graph.problem(stream.any().operator(), error.to_string()),
         }
@@ -63,12 +67,24 @@ impl StreamingContext {
     }
 }
 
-fn config(graph: &Graph) -> Result<ReceiverConfig> {
+fn config(graph: &Graph, level: StorageLevel, holds_back: bool) -> Result<ReceiverConfig> {
+    if !level.is_valid() {
+        return Err(millstream_core::Error::Argument {
+            operator: "storage level of a receiver".into(),
+            problem: format!("{level} keeps nothing, so that all that is received would be lost"),
+            remedy: "name a level such as MEMORY_AND_DISK".into(),
+        }
+        .into());
+    }
+    if level.replication() > 1 && level != StorageLevel::MEMORY_AND_DISK_SER_2 {
+        tracing::info!("a receiver asks for {level}: in one process one copy is kept");
+    }
     let conf = graph.context.conf();
     let blocks = BlockGeneratorConfig {
         // So that batches shorter than a block carry their own data.
         block_interval: conf.get(settings::BLOCK_INTERVAL)?.min(graph.batch_interval),
         queue_size: conf.get(settings::BLOCK_QUEUE_SIZE)?,
+        store_timeout: conf.get(settings::BLOCK_STORE_TIMEOUT)?,
     };
     let backpressure = conf.get(settings::BACKPRESSURE_ENABLED)?;
     let rate = |rate: i64| u64::try_from(rate).ok();
@@ -82,6 +98,7 @@ fn config(graph: &Graph) -> Result<ReceiverConfig> {
             .and_then(rate),
         estimator: backpressure.then(|| PidRateEstimator::of_conf(conf, graph.batch_interval)).transpose()?,
         max_backlog: conf.get(settings::RECEIVER_MAX_BACKLOG)?,
+        storage: Storage::of(&graph.context, level, holds_back),
         restart_delay: conf.get(settings::RECEIVER_RESTART_DELAY)?,
         stop_timeout: graph.graceful_timeout()?,
     })
@@ -95,12 +112,15 @@ struct Received {
 impl<T: Data> Source<T> for Received {
     fn batch(&self, batch: Time) -> Result<(Rdd<T>, Option<u64>)> {
         let blocks = self.graph.receivers.blocks_of_batch::<T>(batch, self.id)?;
-        let partitions = blocks.iter().map(|block| {
-            let whole = |records: &Arc<Vec<T>>| Chunk::shared(Arc::clone(records), 0..records.len());
-            block.chunks().iter().map(whole).collect()
-        });
-        let rdd = self.graph.context.from_chunks(partitions);
-        Ok((rdd, Some(self.graph.receivers.num_records_of_batch(batch, self.id))))
+        let mut info =
+            StreamInputInfo::new(self.id, self.graph.receivers.num_records_of_batch(batch, self.id));
+        let said: Vec<&str> = blocks.iter().filter_map(|block| block.metadata()).collect();
+        if !said.is_empty() {
+            info.metadata.insert(StreamInputInfo::DESCRIPTION.into(), said.join("\n"));
+        }
+        self.graph.report_input(batch, info, None);
+        let rdd = self.graph.context.from_stored(blocks.into_iter().map(|block| block as _));
+        Ok((rdd, None))
     }
 
     /// With a log the blocks of the batch are found in it; without, how many records are lost is all that can be kept.

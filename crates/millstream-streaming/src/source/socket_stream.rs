@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::panic::Location;
 use std::sync::Arc;
 
-use millstream_core::Data;
+use millstream_core::{Data, StorageLevel};
 
 use crate::context::StreamingContext;
 use crate::dstream::DStream;
@@ -61,10 +61,34 @@ impl StreamingContext {
     where
         I: IntoIterator<Item = io::Result<T>>,
     {
-        self.received(
-            "socket_stream",
-            Arc::new(SocketReceiver::decoding(host, port, decode)),
-            Location::caller(),
-        )
+        let level = StorageLevel::MEMORY_AND_DISK_SER_2;
+        let receiver = Arc::new(SocketReceiver::decoding(host, port, decode, level));
+        self.received("socket_stream", receiver, Location::caller(), true)
+    }
+
+    /// Makes a stream as [`socket_stream`](Self::socket_stream) does, whose blocks lie where the level says.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn run(streaming: &millstream_streaming::StreamingContext) {
+    /// use std::io::BufRead;
+    /// use millstream_core::StorageLevel;
+    /// let lines = streaming.socket_stream_with("localhost", 9999, |from| from.lines(), StorageLevel::MEMORY_ONLY);
+    /// lines.count().print();
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn socket_stream_with<T: Data, I>(
+        &self,
+        host: &str,
+        port: u16,
+        decode: impl Fn(BufReader<TcpStream>) -> I + Send + Sync + 'static,
+        level: StorageLevel,
+    ) -> DStream<T>
+    where
+        I: IntoIterator<Item = io::Result<T>>,
+    {
+        let receiver = Arc::new(SocketReceiver::decoding(host, port, decode, level));
+        self.received("socket_stream_with", receiver, Location::caller(), false)
     }
 }

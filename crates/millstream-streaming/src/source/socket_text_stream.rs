@@ -3,6 +3,8 @@
 use std::panic::Location;
 use std::sync::Arc;
 
+use millstream_core::StorageLevel;
+
 use crate::context::StreamingContext;
 use crate::dstream::DStream;
 use crate::receiver::SocketReceiver;
@@ -39,7 +41,26 @@ impl StreamingContext {
     /// ```
     #[track_caller]
     pub fn socket_text_stream(&self, host: &str, port: u16) -> DStream<String> {
-        let receiver = Arc::new(SocketReceiver::lines(host, port, self.max_line_bytes()));
-        self.received("socket_text_stream", receiver, Location::caller())
+        let level = StorageLevel::MEMORY_AND_DISK_SER_2;
+        let receiver = Arc::new(SocketReceiver::lines(host, port, self.max_line_bytes(), level));
+        self.received("socket_text_stream", receiver, Location::caller(), true)
+    }
+
+    /// Makes a stream as [`socket_text_stream`](Self::socket_text_stream) does, whose blocks lie where the level says.
+    ///
+    /// With disk in the level, lines that have no room in memory go there, and the server is never held back; without, and
+    /// in the form without a level, the server is held back through TCP.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn run(streaming: &millstream_streaming::StreamingContext) {
+    /// use millstream_core::StorageLevel;
+    /// streaming.socket_text_stream_with("localhost", 9999, StorageLevel::MEMORY_AND_DISK).count().print();
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn socket_text_stream_with(&self, host: &str, port: u16, level: StorageLevel) -> DStream<String> {
+        let receiver = Arc::new(SocketReceiver::lines(host, port, self.max_line_bytes(), level));
+        self.received("socket_text_stream_with", receiver, Location::caller(), false)
     }
 }

@@ -231,7 +231,7 @@ fn received_blocks() {
     executor.expect("an executor does not come here");
     let handle = feed.handle();
     for _ in 0..3 {
-        handle.store_many(vec!["abc".to_owned(); 5000]).unwrap();
+        handle.store_each(vec!["abc".to_owned(); 5000]).unwrap();
         step(&steps, 1);
     }
     for batch in counts.batches() {

@@ -267,7 +267,7 @@ fn a_panic_while_a_batch_is_forgotten_is_reported() {
     let (stream, feed) = fed_stream::<Grenade>(driver.streaming());
     stream.foreach_rdd(|_| ());
     let steps = driver.start().unwrap();
-    feed.handle().store_many(vec![Grenade { armed: true }, Grenade { armed: false }]).unwrap();
+    feed.handle().store_each(vec![Grenade { armed: true }, Grenade { armed: false }]).unwrap();
     let failed = (0..5).find_map(|_| steps.step().err()).expect("the panic was not reported");
     assert!(failed.to_string().contains("a drop that panics"), "{failed}");
     assert!(steps.running.await_termination().is_err());

@@ -224,7 +224,7 @@ fn receivers_are_told_of_and_what_they_gave_to_each_batch() {
     second.count().print();
     let (steps, events) = observed(driver);
     let (numbers, texts) = (first_feed.handle(), second_feed.handle());
-    numbers.store_many(vec![1, 2, 3]).unwrap();
+    numbers.store_each(vec![1, 2, 3]).unwrap();
     texts.store("one".into()).unwrap();
     step(&steps, 1);
     numbers.store(4).unwrap();

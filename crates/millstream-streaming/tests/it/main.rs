@@ -26,6 +26,8 @@ mod memory;
 mod operators;
 mod output_failures;
 mod outputs;
+mod raw_sockets;
+mod receiver_storage;
 mod recovery;
 mod recovery_of_receivers;
 mod saved_streams;

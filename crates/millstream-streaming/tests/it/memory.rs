@@ -22,7 +22,7 @@ fn blocks_are_freed_after_their_batch() {
     let steps = driver.start().unwrap();
     let (handle, counter) = (feed.handle(), Counter::default());
     for batch in 1..=50 {
-        handle.store_many(block(&counter)).unwrap();
+        handle.store_each(block(&counter)).unwrap();
         step(&steps, 1);
         // This batch's, and the last one's until the next is completed, as in Spark.
         assert!(counter.live() <= 2 * BLOCK, "{} live after batch {batch}", counter.live());
@@ -42,7 +42,7 @@ fn input_that_nobody_reads_is_dropped() {
     let steps = driver.start().unwrap();
     let (handles, counter) = ([feed.handle(), unread_feed.handle()], Counter::default());
     for batch in 1..=20 {
-        handles.iter().for_each(|handle| handle.store_many(block(&counter)).unwrap());
+        handles.iter().for_each(|handle| handle.store_each(block(&counter)).unwrap());
         step(&steps, 1);
         assert!(counter.live() <= 4 * BLOCK, "{} live after batch {batch}", counter.live());
     }
@@ -58,7 +58,7 @@ fn a_window_keeps_what_it_needs_and_no_more() {
     let steps = driver.start().unwrap();
     let (handle, counter) = (feed.handle(), Counter::default());
     for batch in 1..=30 {
-        handle.store_many(block(&counter)).unwrap();
+        handle.store_each(block(&counter)).unwrap();
         step(&steps, 1);
         // The window and one slide; received and kept records are the same ones in memory.
         assert!(counter.live() <= 5 * BLOCK, "{} live after batch {batch}", counter.live());
@@ -93,7 +93,7 @@ fn remember_keeps_blocks_longer() {
     stream.foreach_rdd(|_| ());
     let steps = driver.start().unwrap();
     let (handle, counter) = (feed.handle(), Counter::default());
-    handle.store_many(block(&counter)).unwrap();
+    handle.store_each(block(&counter)).unwrap();
     step(&steps, 5);
     assert_eq!(counter.live(), BLOCK);
     step(&steps, 2);
@@ -109,9 +109,9 @@ fn a_stop_frees_everything_also_what_no_batch_has_run() {
         let steps = driver.start().unwrap();
         let counter = Counter::default();
         let handle = feed.handle();
-        handle.store_many(block(&counter)).unwrap();
+        handle.store_each(block(&counter)).unwrap();
         step(&steps, 1);
-        handle.store_many(block(&counter)).unwrap();
+        handle.store_each(block(&counter)).unwrap();
         let clock = steps.clock.clone();
         std::thread::scope(|scope| {
             let (stopped, is_stopped) = mpsc::channel::<()>();
@@ -143,7 +143,7 @@ fn the_inverse_window_does_not_grow() {
     let steps = driver.start().unwrap();
     let (handle, counter) = (feed.handle(), Counter::default());
     for batch in 1..=2000 {
-        handle.store_many((0..100).map(|n| counter.record(n)).collect()).unwrap();
+        handle.store_each((0..100).map(|n| counter.record(n)).collect()).unwrap();
         step(&steps, 1);
         // Any RDD that is still reachable holds the blocks it is made of.
         assert!(counter.live() <= 600, "{} live after batch {batch}", counter.live());
@@ -173,7 +173,7 @@ fn the_inverse_window_does_not_grow_if_outputs_read_only_a_part_of_it() {
     let steps = driver.start().unwrap();
     let (handle, counter) = (feed.handle(), Counter::default());
     for batch in 1..=2000 {
-        handle.store_many((0..100).map(|n| counter.record(n)).collect()).unwrap();
+        handle.store_each((0..100).map(|n| counter.record(n)).collect()).unwrap();
         step(&steps, 1);
         assert!(counter.live() <= 600, "{} live after batch {batch}", counter.live());
     }

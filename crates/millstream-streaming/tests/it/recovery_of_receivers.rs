@@ -128,7 +128,9 @@ fn a_log_that_can_not_be_written_stops_the_streams() {
     let directory = Directory::new();
     std::fs::write(directory.0.join("receivedData"), "a file in the place of a directory").unwrap();
     let (steps, handle, collected) = start(with_log(), &directory, 0, None);
-    handle.store_many(vec![1]).unwrap();
+    // Whoever stores is told that it is not safe.
+    let error = handle.store_many(vec![1]).unwrap_err().to_string();
+    assert!(error.contains("receivedData"), "{error}");
     let error = steps.step().unwrap_err().to_string();
     assert!(error.contains("receivedData"), "{error}");
     assert_eq!(collected.batches(), [[0_u64; 0]; 0]);

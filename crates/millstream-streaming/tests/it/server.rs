@@ -13,6 +13,11 @@ impl Server {
         Server(TcpListener::bind((HOST, 0)).unwrap())
     }
 
+    /// Starts again where a server was before.
+    pub(crate) fn start_at(port: u16) -> Self {
+        Server(TcpListener::bind((HOST, port)).unwrap())
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.0.local_addr().unwrap().port()
     }
@@ -39,6 +44,16 @@ impl Server {
 }
 
 pub(crate) struct Connection(TcpStream);
+
+impl Write for Connection {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
 
 impl Connection {
     pub(crate) fn send(&mut self, text: &str) {

@@ -95,6 +95,30 @@ fn a_receiver_comes_back_when_the_server_does() {
 }
 
 #[test]
+fn a_server_that_is_killed_and_started_again_is_found_again() {
+    let server = Server::start();
+    let port = server.port();
+    let conf = conf("local[1]").set("spark.streaming.receiverRestartDelay", "5ms");
+    let streaming = StreamingContext::new(conf, millis(10)).unwrap();
+    let (lines, received) = mpsc::channel();
+    streaming.socket_text_stream(HOST, port).foreach_rdd(move |rdd| {
+        rdd.collect()?.into_iter().try_for_each(|line| lines.send(line)).map_err(millstream_core::Error::user)
+    });
+    let running = streaming.start().unwrap();
+    let mut server = Some(server);
+    for life in 0..3 {
+        let up = server.take().unwrap_or_else(|| Server::start_at(port));
+        let mut connection = up.accept();
+        connection.send(&format!("life {life}\n"));
+        assert_eq!(received.recv_timeout(LONG).unwrap(), format!("life {life}"));
+        // Nobody listens for some restarts; the connection is gone without a word of its own.
+        drop((up, connection));
+        std::thread::sleep(millis(30));
+    }
+    running.stop(true, true).unwrap();
+}
+
+#[test]
 fn every_batch_of_the_real_clock_carries_its_own_data() {
     for (interval, lines) in [(1, 20_000), (5, 20_000), (50, 20_000)] {
         let server = Server::start();
@@ -155,7 +179,7 @@ fn blocks_are_the_partitions_of_their_batch() {
     // The default block interval is 200 ms; each block's timer fires before the clock moves on.
     for n in 0..10 {
         if n % 5 != 3 {
-            handle.store_many(vec![n, n]).unwrap();
+            handle.store_each(vec![n, n]).unwrap();
         }
         let now = steps.clock.advance(millis(200));
         assert!(steps.clock.wait_for_waiters(2, LONG));

@@ -55,7 +55,7 @@ fn a_graceful_stop_completes_all_that_was_stored() {
                             let accepted = if thread == 0 {
                                 handle.store(1).map(|()| 1)
                             } else {
-                                handle.store_many(vec![1; 100]).map(|()| 100)
+                                handle.store_each(vec![1; 100]).map(|()| 100)
                             };
                             match accepted {
                                 Ok(records) => stored += records,
@@ -410,14 +410,14 @@ struct Empties(Mutex<Option<ReceiverHandle<u64>>>);
 
 impl Receiver<u64> for Empties {
     fn on_start(&self, handle: &ReceiverHandle<u64>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        handle.store_many(vec![1; 10])?;
+        handle.store_each(vec![1; 10])?;
         *self.0.lock().unwrap() = Some(handle.clone());
         Ok(())
     }
 
     fn on_stop(&self) {
         if let Some(handle) = self.0.lock().unwrap().take() {
-            handle.store_many(vec![100; 10]).unwrap();
+            handle.store_each(vec![100; 10]).unwrap();
         }
     }
 }

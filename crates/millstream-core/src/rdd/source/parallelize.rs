@@ -59,6 +59,37 @@ impl Context {
         Rdd::from_compute(self, "from_chunks", Blocks { partitions })
     }
 
+    /// Makes an RDD of partitions that are stored somewhere and read when a task asks for them.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use millstream_core::fs::ObjectBytes;
+    /// use millstream_core::stream::{self, ChunkStream};
+    /// use millstream_core::{Result, StoredPartition};
+    ///
+    /// struct Encoded(ObjectBytes<u64>);
+    ///
+    /// impl StoredPartition<u64> for Encoded {
+    ///     fn read(&self) -> Result<ChunkStream<u64>> {
+    ///         self.0.read()
+    ///     }
+    /// }
+    ///
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let partition = Encoded(ObjectBytes::of(stream::from_vec(vec![1, 2, 3]))?);
+    /// assert_eq!(context.from_stored([Arc::new(partition) as _]).collect()?, [1, 2, 3]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn from_stored<T: Data>(
+        &self,
+        partitions: impl IntoIterator<Item = Arc<dyn StoredPartition<T>>>,
+    ) -> Rdd<T> {
+        let partitions = partitions.into_iter().map(Partition::Stored).collect();
+        Rdd::from_compute(self, "from_stored", Blocks { partitions })
+    }
+
     /// Makes an RDD without partitions.
     ///
     /// # Examples
@@ -73,12 +104,22 @@ impl Context {
     }
 }
 
+/// A partition that is stored somewhere.
+pub trait StoredPartition<T>: Send + Sync + 'static {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If it can not be read; the task is tried again.
+    fn read(&self) -> Result<ChunkStream<T>>;
+}
+
 struct Blocks<T> {
     partitions: Vec<Partition<T>>,
 }
 
 enum Partition<T> {
     Here(Vec<Chunk<T>>),
+    Stored(Arc<dyn StoredPartition<T>>),
     /// In another process a task is given one partition only.
     Elsewhere,
 }
@@ -97,6 +138,7 @@ impl<T: Data> Compute<T> for Blocks<T> {
             Some(Partition::Here(chunks)) => {
                 Ok(stream::from_chunks(chunks.iter().flat_map(Chunk::pieces).collect()))
             }
+            Some(Partition::Stored(stored)) => stored.read(),
             _ => Err(Error::poisoned(format!("partition {partition} was not given to this process"))),
         }
     }
@@ -106,10 +148,18 @@ impl<T: Data> Compute<T> for Blocks<T> {
     }
 
     fn split(&self, partition: usize) -> Result<Vec<u8>> {
-        let Some(Partition::Here(chunks)) = self.partitions.get(partition) else {
-            return Err(Error::poisoned(format!("partition {partition} is not in this process")));
-        };
-        encode_chunks(chunks)
+        match self.partitions.get(partition) {
+            Some(Partition::Here(chunks)) => encode_chunks(chunks),
+            Some(Partition::Stored(stored)) => {
+                let mut chunks = Vec::new();
+                stream::drain(stored.read()?, |chunk| {
+                    chunks.push(chunk);
+                    Ok(())
+                })?;
+                encode_chunks(&chunks)
+            }
+            _ => Err(Error::poisoned(format!("partition {partition} is not in this process"))),
+        }
     }
 }
 

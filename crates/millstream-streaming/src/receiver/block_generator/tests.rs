@@ -1,7 +1,12 @@
 use std::sync::mpsc;
 
+use millstream_core::StorageLevel;
+
 use super::*;
 use crate::clock::ManualClock;
+use crate::receiver::ReceivedBlock;
+use crate::receiver::block_store::{BlockStore, Content, Storage};
+use crate::receiver::test_storage;
 
 const LONG: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -18,22 +23,39 @@ struct Fixture {
 }
 
 fn fixture(queue_size: usize, max_rate: Option<u64>, wait: Option<mpsc::Receiver<()>>) -> Fixture {
+    fixture_with(queue_size, max_rate, wait, 1 << 30, test_storage(StorageLevel::MEMORY_ONLY)).0
+}
+
+/// Makes a fixture of a storage; what the store reports comes through the channel.
+fn fixture_with(
+    queue_size: usize,
+    max_rate: Option<u64>,
+    wait: Option<mpsc::Receiver<()>>,
+    max_backlog: usize,
+    storage: Storage,
+) -> (Fixture, mpsc::Receiver<String>) {
     let clock = ManualClock::new(10_000);
     let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-    let backlog = Backlog::new(1 << 30);
+    let backlog = Backlog::new(max_backlog);
     let limiter = RateLimiter::new(Arc::clone(&shared), max_rate, None);
     let (push, pushed) = mpsc::channel();
     let wait = wait.map(Mutex::new);
-    let sink: BlockSink = Arc::new(move |block: Arc<dyn Block>| {
+    let sink: BlockSink = Arc::new(move |block: Result<Arc<dyn Block>>| {
         if let Some(wait) = &wait {
             wait.lock().unwrap().recv().ok();
         }
-        push.send(block.into_any().downcast().unwrap()).unwrap();
+        push.send(block.unwrap().into_any().downcast().unwrap()).unwrap();
+        Ok(())
     });
-    let config = BlockGeneratorConfig { block_interval: INTERVAL, queue_size };
+    let config = BlockGeneratorConfig { block_interval: INTERVAL, queue_size, store_timeout: LONG };
+    let (report, reported) = mpsc::channel();
+    let handler = Arc::new(BlockStore::new(StreamId(3), storage, move |message, error| {
+        report.send(format!("{message}: {error}")).unwrap();
+    }));
     let generator =
-        BlockGenerator::start(StreamId(3), config, limiter, Arc::clone(&backlog), shared, sink).unwrap();
-    Fixture { clock, generator: Arc::new(generator), backlog, pushed, stop: StopSignal::new() }
+        BlockGenerator::start(StreamId(3), config, limiter, Arc::clone(&backlog), shared, handler, sink)
+            .unwrap();
+    (Fixture { clock, generator: Arc::new(generator), backlog, pushed, stop: StopSignal::new() }, reported)
 }
 
 impl Fixture {
@@ -236,4 +258,192 @@ fn several_threads_may_store_at_once() {
     let mut all: Vec<u64> = fixture.rest().into_iter().flat_map(|(_, chunks)| chunks.concat()).collect();
     all.sort_unstable();
     assert_eq!(all, (0..10_000).collect::<Vec<_>>());
+}
+
+/// A context whose scratch files lie in a directory of their own.
+fn context(name: &str) -> (millstream_core::Context, std::path::PathBuf) {
+    let directory = std::env::temp_dir().join(format!("blocks-{name}-{}", std::process::id()));
+    let conf = millstream_core::Conf::empty().set_master("local[1]");
+    let conf = conf.set("spark.local.dir", directory.to_string_lossy());
+    (millstream_core::Context::new(conf).unwrap(), directory)
+}
+
+const KILO: usize = 1000;
+
+#[test]
+fn a_full_backlog_spills_if_the_level_has_disk_and_nobody_waits() {
+    let (context, directory) = context("spill");
+    let storage = Storage::of(&context, StorageLevel::MEMORY_AND_DISK_SER_2, false);
+    let (fixture, _reported) = fixture_with(10, None, None, 100 * KILO, storage);
+    // A hundred times the backlog, and no batch that processes any of it.
+    for vector in 0..1250 {
+        fixture.add_many(vector * 1000..(vector + 1) * 1000);
+        assert!(fixture.backlog.held() <= 110 * KILO);
+        if vector == 0 {
+            // While there is room it stays in memory.
+            fixture.generator.cut_till(fixture.clock.now() + INTERVAL);
+        }
+    }
+    let (generator, backlog) = (Arc::clone(&fixture.generator), Arc::clone(&fixture.backlog));
+    generator.stop();
+    let blocks: Vec<_> = fixture.pushed.try_iter().collect();
+    assert!(blocks[0].file().is_none() && blocks.iter().any(|block| block.file().is_some()));
+    let all: Vec<u64> =
+        blocks.iter().flat_map(|block| block.chunks()).flat_map(|chunk| chunk.to_vec()).collect();
+    assert_eq!(all, (0..1_250_000).collect::<Vec<_>>());
+    let files: Vec<_> = blocks.iter().filter_map(|block| block.file()).collect();
+    assert!(files.iter().all(|file| file.exists()));
+    drop(blocks);
+    assert!(!files.iter().any(|file| file.exists()));
+    assert_eq!((backlog.held(), context.memory().used()), (0, 0));
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn a_level_of_disk_alone_and_one_of_bytes_do_what_they_say() {
+    let (context, directory) = context("levels");
+    for (level, on_disk) in [(StorageLevel::DISK_ONLY, true), (StorageLevel::MEMORY_ONLY_SER, false)] {
+        let (fixture, _reported) = fixture_with(10, None, None, 1 << 30, Storage::of(&context, level, false));
+        fixture.add_many(0..1000);
+        fixture.generator.stop();
+        let block = fixture.pushed.recv_timeout(LONG).unwrap();
+        assert_eq!(block.file().is_some(), on_disk);
+        assert_eq!(*block.chunks()[0], (0..1000).collect::<Vec<_>>());
+        // Small numbers become one or two bytes each.
+        assert!(fixture.backlog.held() < 4000, "{level}: {} bytes", fixture.backlog.held());
+    }
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn a_level_without_disk_holds_the_receiver_back() {
+    let storage = test_storage(StorageLevel::MEMORY_ONLY);
+    let (fixture, _reported) = fixture_with(10, None, None, 100 * KILO, storage);
+    let (generator, stop) = (Arc::clone(&fixture.generator), fixture.stop.clone());
+    let (stored, told) = mpsc::channel();
+    let storing = thread::spawn(move || {
+        for vector in 0..100 {
+            generator.add_many((vector * 1000..(vector + 1) * 1000).collect(), 8 * KILO, &stop).unwrap();
+            stored.send(vector).unwrap();
+        }
+    });
+    let mut next = 0;
+    let mut most = 0;
+    while next < 100 * KILO as u64 {
+        if let Ok(block) = fixture.pushed.recv_timeout(Duration::from_millis(1)) {
+            most = most.max(fixture.backlog.held());
+            for record in block.chunks().iter().flat_map(|chunk| chunk.to_vec()) {
+                assert_eq!(record, next);
+                next += 1;
+            }
+            block.processed();
+        } else {
+            fixture.clock.advance(INTERVAL);
+        }
+    }
+    storing.join().unwrap();
+    assert_eq!(told.iter().count(), 100);
+    assert!(most < 110 * KILO, "{most}");
+}
+
+#[test]
+fn a_disk_that_fails_is_told_once_and_the_receiver_waits_for_memory() {
+    // Where a directory should be is a device.
+    let conf = millstream_core::Conf::empty().set("spark.local.dir", "/dev/null/blocks");
+    let context = millstream_core::Context::new(conf).unwrap();
+    let storage = Storage::of(&context, StorageLevel::MEMORY_AND_DISK, false);
+    let (fixture, reported) = fixture_with(10, None, None, 10 * KILO, storage);
+    let (generator, stop) = (Arc::clone(&fixture.generator), fixture.stop.clone());
+    let storing = thread::spawn(move || {
+        for vector in 0..10 {
+            generator.add_many((vector * 1000..(vector + 1) * 1000).collect(), 8 * KILO, &stop).unwrap();
+        }
+    });
+    let first = reported.recv_timeout(LONG).unwrap();
+    assert!(
+        first.starts_with("A block can not go to disk; the receiver waits for memory instead: "),
+        "{first}"
+    );
+    assert!(first.contains("spark.local.dir") && first.contains("/dev/null/blocks"), "{first}");
+    let mut next = 0;
+    while next < 10_000 {
+        let Ok(block) = fixture.pushed.recv_timeout(Duration::from_millis(1)) else {
+            fixture.clock.advance(INTERVAL);
+            continue;
+        };
+        assert!(fixture.backlog.held() <= 20 * KILO && block.file().is_none());
+        for record in block.chunks().iter().flat_map(|chunk| chunk.to_vec()) {
+            assert_eq!(record, next);
+            next += 1;
+        }
+        block.processed();
+    }
+    storing.join().unwrap();
+    assert_eq!(reported.try_iter().count(), 0);
+}
+
+#[test]
+fn others_who_need_memory_send_blocks_to_disk() {
+    let (context, directory) = context("evicted");
+    let storage = Storage::of(&context, StorageLevel::MEMORY_AND_DISK_SER_2, true);
+    let (fixture, _reported) = fixture_with(10, None, None, 1 << 30, storage);
+    fixture.add_many(0..1000);
+    fixture.generator.stop();
+    let block = fixture.pushed.recv_timeout(LONG).unwrap();
+    assert!(block.file().is_none());
+    let all = context.memory().budget();
+    let claim = context.memory().take(all, millstream_core::storage::memory::Owner::Received);
+    assert!(claim.is_some() && block.file().is_some());
+    assert_eq!(*block.chunks()[0], (0..1000).collect::<Vec<_>>());
+    assert_eq!(fixture.backlog.held(), 0);
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn a_full_memory_of_the_context_holds_back_a_receiver_without_disk() {
+    let storage = test_storage(StorageLevel::MEMORY_ONLY);
+    let memory = storage.memory.clone();
+    let (fixture, _reported) = fixture_with(10, None, None, 1 << 30, storage);
+    let mut claim = memory.take_none(millstream_core::storage::memory::Owner::Tasks);
+    claim.force(memory.budget());
+    // It lies in memory already, and is not dropped.
+    fixture.add_many(0..10);
+    fixture.generator.cut_till(fixture.clock.now() + INTERVAL);
+    let (generator, stop) = (Arc::clone(&fixture.generator), fixture.stop.clone());
+    let (began, has_begun) = mpsc::channel();
+    let storing = thread::spawn(move || {
+        began.send(()).unwrap();
+        generator.add(10, 8, &stop).unwrap();
+    });
+    has_begun.recv_timeout(LONG).unwrap();
+    thread::sleep(Duration::from_millis(30));
+    assert!(!storing.is_finished(), "the store did not wait");
+    drop(claim);
+    let first = fixture.pushed.recv_timeout(LONG).unwrap();
+    assert_eq!(first.num_records(), 10);
+    drop(first);
+    storing.join().unwrap();
+}
+
+#[test]
+fn a_reliable_store_is_a_block_of_its_own_and_returns_when_it_is_stored() {
+    let (go, wait) = mpsc::channel();
+    let fixture = fixture(10, None, Some(wait));
+    fixture.add(0..2);
+    let (generator, stop) = (Arc::clone(&fixture.generator), fixture.stop.clone());
+    let storing = thread::spawn(move || {
+        let content = Content::Records(vec![vec![2, 3]]);
+        generator.store_block(content, 16, Some("offset 3".into()), &stop)
+    });
+    // Its block waits behind the one of what came before.
+    go.send(()).unwrap();
+    assert_eq!(fixture.next().1, [[0, 1]]);
+    assert!(!storing.is_finished());
+    go.send(()).unwrap();
+    let block = fixture.pushed.recv_timeout(LONG).unwrap();
+    assert_eq!((seen(&block).1, block.metadata()), (vec![vec![2, 3]], Some("offset 3")));
+    storing.join().unwrap().unwrap();
+    fixture.add(4..5);
+    drop(go);
+    assert_eq!(fixture.rest().len(), 1);
 }

@@ -38,8 +38,9 @@ impl ReceiverEvents for Tell {
     fn receiver_stopped(&self, _: StreamId, message: &str, error: &str) {
         self.send(Told::Stopped(format!("{message}: {error}")));
     }
-    fn add_block(&self, block: Arc<dyn Block>) {
+    fn add_block(&self, block: Arc<dyn Block>) -> crate::error::Result<()> {
         self.send(Told::Block(block.into_any().downcast().unwrap()));
+        Ok(())
     }
 }
 
@@ -50,16 +51,26 @@ struct Fixture {
 
 fn receive(address: SocketAddr, max_line_bytes: usize, max_backlog: usize) -> Fixture {
     let config = ReceiverConfig {
-        blocks: BlockGeneratorConfig { block_interval: Duration::from_millis(1), queue_size: 10 },
+        blocks: BlockGeneratorConfig {
+            block_interval: Duration::from_millis(1),
+            queue_size: 10,
+            store_timeout: LONG,
+        },
         max_rate: None,
         initial_rate: None,
         estimator: None,
         max_backlog,
+        storage: crate::receiver::test_storage(StorageLevel::MEMORY_ONLY),
         restart_delay: Duration::from_millis(1),
         stop_timeout: LONG,
     };
     let (tell, told) = mpsc::channel();
-    let receiver = Arc::new(SocketReceiver::lines(&address.ip().to_string(), address.port(), max_line_bytes));
+    let receiver = Arc::new(SocketReceiver::lines(
+        &address.ip().to_string(),
+        address.port(),
+        max_line_bytes,
+        StorageLevel::MEMORY_ONLY,
+    ));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let events = Arc::new(Tell(Mutex::new(tell)));
     Fixture { supervisor: Supervisor::start(StreamId(4), receiver, config, clock, events).unwrap(), told }

@@ -3,6 +3,8 @@ use std::error::Error as StdError;
 use std::io;
 use std::thread::JoinHandle;
 
+use millstream_core::StorageLevel;
+
 use super::*;
 use crate::clock::ManualClock;
 use crate::error::Result;
@@ -73,10 +75,11 @@ impl ReceiverEvents for Tell {
     fn receiver_stopped(&self, _: StreamId, message: &str, error: &str) {
         self.send(format!("stopped {message}: {error}"));
     }
-    fn add_block(&self, block: Arc<dyn Block>) {
+    fn add_block(&self, block: Arc<dyn Block>) -> crate::error::Result<()> {
         let block = block.into_any().downcast::<ReceivedBlock<u64>>().unwrap();
         let records = block.chunks().iter().flat_map(|chunk| chunk.to_vec()).collect();
         self.0.lock().unwrap().send(Told::Block(records)).unwrap();
+        Ok(())
     }
 }
 
@@ -91,11 +94,16 @@ fn start(receiver: impl Receiver<u64>, max_backlog: usize, stop_timeout: Duratio
     let clock = ManualClock::new(0);
     let (tell, told) = mpsc::channel();
     let config = ReceiverConfig {
-        blocks: BlockGeneratorConfig { block_interval: Duration::from_millis(100), queue_size: 10 },
+        blocks: BlockGeneratorConfig {
+            block_interval: Duration::from_millis(100),
+            queue_size: 10,
+            store_timeout: LONG,
+        },
         max_rate: None,
         initial_rate: None,
         estimator: None,
         max_backlog,
+        storage: crate::receiver::test_storage(StorageLevel::MEMORY_ONLY),
         restart_delay: DELAY,
         stop_timeout,
     };
@@ -157,7 +165,7 @@ fn what_is_stored_until_the_receiver_has_stopped_is_handed_over() {
     let stored = Mutex::new(stored);
     let (fixture, stops) = supervise(1 << 20, move |_, handle| {
         handle.store(1)?;
-        handle.store_many(vec![2, 3])?;
+        handle.store_each(vec![2, 3])?;
         let (handle, stored) = (handle.clone(), stored.lock().unwrap().clone());
         Ok(Some(thread::spawn(move || {
             stored.send(()).unwrap();
@@ -271,7 +279,7 @@ fn a_stop_ends_the_wait_for_the_restart() {
 fn a_stop_ends_a_store_that_is_held_back_by_the_backlog() {
     let (fixture, _) = supervise(100, |_, handle| {
         for record in 0.. {
-            handle.store_many(vec![record; 100])?;
+            handle.store_each(vec![record; 100])?;
         }
         Ok(None)
     });
@@ -313,4 +321,46 @@ fn a_receiver_that_does_not_end_is_refused_and_left_alone() {
     ));
     fixture.expect(&["started 0", "stopped Stopped by driver: "]);
     assert_eq!(*fixture.records.borrow(), [0_u64; 0]);
+}
+
+/// Does in `on_stop` what a function says.
+struct StopsBy<F>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Receiver<u64> for StopsBy<F> {
+    fn on_start(
+        &self,
+        handle: &ReceiverHandle<u64>,
+    ) -> std::result::Result<(), Box<dyn StdError + Send + Sync>> {
+        handle.store(7)?;
+        Ok(())
+    }
+
+    fn on_stop(&self) {
+        (self.0)();
+    }
+}
+
+#[test]
+fn a_receiver_that_panics_when_it_is_stopped_is_told_and_loses_nothing() {
+    let fixture = start(StopsBy(|| panic!("no way")), 1 << 20, LONG);
+    fixture.expect(&["started 0"]);
+    while fixture.supervisor.generator().backlog() == 0 {
+        thread::yield_now();
+    }
+    fixture.stop();
+    fixture.expect(&["error The receiver panicked when stopped: no way", "stopped Stopped by driver: "]);
+    assert_eq!(*fixture.records.borrow(), [7]);
+}
+
+#[test]
+fn a_receiver_whose_stop_never_ends_is_not_waited_for_longer_than_said() {
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let fixture = start(StopsBy(move || _ = wait.lock().unwrap().recv()), 1 << 20, LONG);
+    fixture.expect(&["started 0"]);
+    fixture.supervisor.request_stop();
+    assert!(!fixture.supervisor.wait_stopped(Duration::from_millis(20)));
+    drop(go);
+    assert!(fixture.supervisor.wait_stopped(LONG));
+    fixture.expect(&["stopped Stopped by driver: "]);
 }

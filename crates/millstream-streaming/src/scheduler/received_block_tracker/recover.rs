@@ -88,7 +88,7 @@ impl ReceivedBlockTracker {
     }
 
     /// Reads a block of before a restart.
-    pub(super) fn read<T: Data>(&self, logged: &LoggedBlock) -> Result<ReceivedBlock<T>> {
+    pub(super) fn read<T: Data>(&self, logged: &LoggedBlock) -> Result<Arc<ReceivedBlock<T>>> {
         let log = self.log.get().ok_or(Error::ReceiverStopped { stream: logged.id.stream })?;
         ReceivedBlock::decode(logged.id, &log.read(logged)?)
     }

@@ -2,6 +2,8 @@ use std::error::Error as StdError;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
+use millstream_core::StorageLevel;
+
 use super::*;
 use crate::clock::ManualClock;
 use crate::listener::StreamingListener;
@@ -35,7 +37,7 @@ impl Receiver<String> for Hello {
         &self,
         handle: &ReceiverHandle<String>,
     ) -> std::result::Result<(), Box<dyn StdError + Send + Sync>> {
-        handle.store_many(vec!["hello".to_owned(), "world".to_owned()])?;
+        handle.store_each(vec!["hello".to_owned(), "world".to_owned()])?;
         handle.stop("that was all");
         Ok(())
     }
@@ -58,11 +60,12 @@ impl StreamingListener for Tell {
 
 fn config() -> ReceiverConfig {
     ReceiverConfig {
-        blocks: BlockGeneratorConfig { block_interval: BATCH / 5, queue_size: 10 },
+        blocks: BlockGeneratorConfig { block_interval: BATCH / 5, queue_size: 10, store_timeout: LONG },
         max_rate: None,
         initial_rate: None,
         estimator: None,
         max_backlog: 1 << 20,
+        storage: crate::receiver::test_storage(StorageLevel::MEMORY_ONLY),
         restart_delay: BATCH,
         stop_timeout: LONG,
     }
@@ -70,7 +73,7 @@ fn config() -> ReceiverConfig {
 
 fn records(tracker: &ReceiverTracker, time: i64, stream: usize) -> Vec<u64> {
     let blocks = tracker.blocks_of_batch::<u64>(Time::from_millis(time), StreamId(stream)).unwrap();
-    blocks.iter().flat_map(|block| block.chunks().iter().flat_map(|chunk| chunk.to_vec())).collect()
+    blocks.iter().flat_map(|block| block.chunks()).flat_map(|chunk| chunk.to_vec()).collect()
 }
 
 #[test]

@@ -22,6 +22,12 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
     ("network_word_count", "streaming.NetworkWordCount", "counts the words a server sends, each second"),
     ("queue_stream", "streaming.QueueStream", "counts numbers by their last digit, from a queue of RDDs"),
     (
+        "raw_network_grep",
+        "streaming.RawNetworkGrep",
+        "counts lines with a word among those that come as blocks of bytes",
+    ),
+    ("raw_text_sender", "streaming.util.RawTextSender", "sends the lines of a file as blocks of bytes"),
+    (
         "recoverable_network_word_count",
         "streaming.RecoverableNetworkWordCount",
         "counts the words a server sends, and goes on after a crash",
