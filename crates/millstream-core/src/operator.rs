@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::context;
 use crate::rdd::AnyRdd;
+use crate::task::BatchId;
 
 /// An operator of the user's program: its name and the place of the call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +55,8 @@ impl fmt::Display for Operator {
 pub(crate) struct Application {
     pub(crate) operator: Arc<Operator>,
     pub(crate) inputs: Vec<AnyRdd>,
+    /// The batch it is made for, which may be an earlier one than that of the task that computes it.
+    pub(crate) batch: Option<BatchId>,
 }
 
 /// Where an RDD comes from.
@@ -95,12 +99,22 @@ pub fn named<R>(operator: &Arc<Operator>, f: impl FnOnce() -> R) -> R {
 
 /// Applies an operator: all RDDs made by `f` on this thread belong to it.
 pub fn apply<R>(operator: &Arc<Operator>, inputs: Vec<AnyRdd>, f: impl FnOnce() -> R) -> R {
-    within(Some((operator, inputs, false)), f).0
+    within(Some((operator, inputs, context::batch(), false)), f).0
+}
+
+/// Like [`apply`], for the RDDs of a certain batch.
+pub fn apply_at<R>(
+    operator: &Arc<Operator>,
+    inputs: Vec<AnyRdd>,
+    batch: BatchId,
+    f: impl FnOnce() -> R,
+) -> R {
+    within(Some((operator, inputs, Some(batch), false)), f).0
 }
 
 /// Like [`apply`], and returns all the RDDs that were made, in order.
 pub(crate) fn apply_again(operator: &Arc<Operator>, inputs: Vec<AnyRdd>, f: impl FnOnce()) -> Vec<AnyRdd> {
-    within(Some((operator, inputs, true)), f).1
+    within(Some((operator, inputs, None, true)), f).1
 }
 
 /// Runs a closure of the user's program: RDDs made by it are named after its own calls, whoever called it.
@@ -108,7 +122,7 @@ pub fn user_code<R>(f: impl FnOnce() -> R) -> R {
     within(None, f).0
 }
 
-type Inner<'a> = Option<(&'a Arc<Operator>, Vec<AnyRdd>, bool)>;
+type Inner<'a> = Option<(&'a Arc<Operator>, Vec<AnyRdd>, Option<BatchId>, bool)>;
 
 fn within<R>(inner: Inner<'_>, f: impl FnOnce() -> R) -> (R, Vec<AnyRdd>) {
     /// Leaves the scope also when the closure panics.
@@ -118,8 +132,8 @@ fn within<R>(inner: Inner<'_>, f: impl FnOnce() -> R) -> (R, Vec<AnyRdd>) {
             SCOPES.with_borrow_mut(|scopes| scopes.pop());
         }
     }
-    let scope = inner.map(|(operator, inputs, keep)| Scope {
-        application: Arc::new(Application { operator: Arc::clone(operator), inputs }),
+    let scope = inner.map(|(operator, inputs, batch, keep)| Scope {
+        application: Arc::new(Application { operator: Arc::clone(operator), inputs, batch }),
         made: Vec::new(),
         count: 0,
         keep,

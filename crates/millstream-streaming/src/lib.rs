@@ -45,7 +45,6 @@ mod running;
 mod scheduler;
 mod shutdown;
 mod source;
-#[allow(dead_code, unused_imports, reason = "the door is built before those who go through it")]
 mod state;
 pub mod testing;
 pub mod time;
@@ -56,6 +55,8 @@ pub mod checkpoints {
 }
 
 pub use context::{IntoContext, StreamingContext};
+pub use dstream::pairs::map_with_state::{MapWithStateDStream, State, StateSpec};
+pub use dstream::pairs::update_state_by_key::UpdateOptions;
 pub use dstream::transform::IntoRdd;
 pub use dstream::windows::WindowKeys;
 pub use dstream::{DStream, JoinSide};

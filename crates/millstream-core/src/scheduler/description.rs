@@ -58,8 +58,8 @@ pub(crate) struct Buckets {
 /// How an RDD of the lineage is made.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum NodeSpec {
-    /// The n-th RDD made when an operator of the graph is applied to these RDDs.
-    Operator { operator: Arc<str>, ordinal: usize, inputs: Vec<usize> },
+    /// The n-th RDD made when an operator of the graph is applied to these RDDs, for a batch.
+    Operator { operator: Arc<str>, ordinal: usize, inputs: Vec<usize>, batch: Option<BatchId> },
     /// What the code at an address makes of these RDDs.
     Code {
         operator: Operator,
@@ -256,7 +256,7 @@ impl Describer<'_> {
         let operator = application.operator.id.clone();
         let operator = operator.ok_or_else(|| Error::poisoned("an operator of the graph has no id"))?;
         let inputs = application.inputs.iter().map(|input| self.node(input)).collect::<Result<_>>()?;
-        Ok(NodeSpec::Operator { operator, ordinal, inputs })
+        Ok(NodeSpec::Operator { operator, ordinal, inputs, batch: application.batch })
     }
 
     fn code(&mut self, rdd: &AnyRdd, is_source: bool, kept: bool) -> Result<NodeSpec> {

@@ -176,7 +176,7 @@ fn run(
     let description: Description = function::decode("task", bytes)?;
     let mut rdds: Vec<AnyRdd> = Vec::new();
     for node in &description.nodes {
-        rdds.push(rebuild(context, operators, &description, node, &rdds)?);
+        rdds.push(rebuild(context, operators, node, &rdds)?);
     }
     let work = work(&description.work, &rdds)?;
     let mut inputs = Vec::new();
@@ -206,16 +206,10 @@ fn run(
     })
 }
 
-fn rebuild(
-    context: &Context,
-    operators: &dyn Operators,
-    task: &Description,
-    node: &NodeSpec,
-    rdds: &[AnyRdd],
-) -> Result<AnyRdd> {
+fn rebuild(context: &Context, operators: &dyn Operators, node: &NodeSpec, rdds: &[AnyRdd]) -> Result<AnyRdd> {
     let pick = |places: &[usize]| places.iter().map(|&at| at_place(rdds, at)).collect::<Result<Vec<_>>>();
     match node {
-        NodeSpec::Operator { operator, ordinal, inputs } => {
+        NodeSpec::Operator { operator, ordinal, inputs, batch } => {
             let found = operators.operator(operator).ok_or_else(|| Error::Codec {
                 what: format!("operator `{operator}`"),
                 problem: "this process's graph has no such operator; driver and executors must build the same graph"
@@ -224,7 +218,7 @@ fn rebuild(
             let inputs = pick(inputs)?;
             let mut applied = Ok(());
             let made = operator::apply_again(&found, inputs.clone(), || {
-                applied = operators.apply(operator, inputs, task.batch);
+                applied = operators.apply(operator, inputs, *batch);
             });
             applied?;
             at_place(&made, *ordinal)

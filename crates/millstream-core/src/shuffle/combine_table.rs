@@ -5,6 +5,7 @@ use std::mem;
 use std::ptr;
 
 use super::hash::{partition_of, pinned_hash};
+use super::slots::Slots;
 
 /// A hash table that keeps its keys in the order in which they were first seen, with their hashes.
 ///
@@ -33,22 +34,12 @@ pub struct CombineTable<K, C> {
     entries: Vec<(K, C)>,
     /// The entries' hashes, apart: they are not read on the way to an entry.
     hashes: Vec<u64>,
-    /// Open addressing over a power of two of slots, at most half of them taken. A free slot is 0. In another one the low
-    /// bits, as many as number the slots, are the entry's number + 1, and the bits above are taken from its hash.
-    /// Half the size of full indices: it is what most often misses the cache.
-    slots: Vec<u32>,
-}
-
-/// The part of a hash that a slot keeps.
-#[inline(always)]
-fn tag(hash: u64, mask: usize) -> u32 {
-    // Neither the bits that choose the slot nor, as a rule, those that chose the partition.
-    (hash >> 24) as u32 & !(mask as u32)
+    slots: Slots,
 }
 
 impl<K, C> Default for CombineTable<K, C> {
     fn default() -> Self {
-        CombineTable { entries: Vec::new(), hashes: Vec::new(), slots: Vec::new() }
+        CombineTable { entries: Vec::new(), hashes: Vec::new(), slots: Slots::default() }
     }
 }
 
@@ -65,7 +56,7 @@ impl<K: Eq, C> CombineTable<K, C> {
         let mut table = CombineTable {
             entries: Vec::with_capacity(keys),
             hashes: Vec::with_capacity(keys),
-            slots: Vec::new(),
+            slots: Slots::default(),
         };
         table.index_for(keys);
         table
@@ -180,23 +171,7 @@ impl<K: Eq, C> CombineTable<K, C> {
     /// Returns the number of a key's entry.
     #[inline(always)]
     fn find(&self, hash: u64, key: &K) -> Option<usize> {
-        let mask = self.slots.len().wrapping_sub(1);
-        let tag = tag(hash, mask);
-        let mut place = hash as usize & mask;
-        loop {
-            // Without any slot there is none here either.
-            let slot = *self.slots.get(place)?;
-            // Of another tag, and of a free slot, this makes a number beyond all entries.
-            let at = (slot ^ tag).wrapping_sub(1) as usize;
-            if let Some((found, _)) = self.entries.get(at) {
-                if found == key {
-                    return Some(at);
-                }
-            } else if slot == 0 {
-                return None;
-            }
-            place = (place + 1) & mask;
-        }
+        self.slots.find(hash, &self.entries, |(found, _)| found == key)
     }
 
     /// Adds an entry for a key that has none.
@@ -206,7 +181,7 @@ impl<K: Eq, C> CombineTable<K, C> {
         self.index_for(at + 1);
         self.entries.push((key, combined));
         self.hashes.push(hash);
-        index(&mut self.slots, hash, at);
+        self.slots.insert(hash, at);
         at
     }
 
@@ -215,28 +190,9 @@ impl<K: Eq, C> CombineTable<K, C> {
     /// # Panics
     /// If there are more than 2^31 keys, which is more than the memory of a task.
     fn index_for(&mut self, keys: usize) {
-        if 2 * keys <= self.slots.len() {
-            return;
-        }
-        let slots = (2 * keys).next_power_of_two().max(16);
-        assert!(slots as u64 <= 1 << 32, "more than 2^31 keys in one partition: use more partitions");
-        // The old slots go first: at no time are there two indices.
-        self.slots = Vec::new();
-        self.slots = vec![0; slots];
-        for (at, hash) in self.hashes.iter().enumerate() {
-            index(&mut self.slots, *hash, at);
-        }
+        let hashes = &self.hashes;
+        self.slots.make_room(keys, || hashes.iter().copied().enumerate());
     }
-}
-
-/// Puts an entry's number into the first free slot from its hash's place on.
-fn index(slots: &mut [u32], hash: u64, at: usize) {
-    let mask = slots.len() - 1;
-    let mut place = hash as usize & mask;
-    while slots[place] != 0 {
-        place = (place + 1) & mask;
-    }
-    slots[place] = tag(hash, mask) | (at as u32 + 1);
 }
 
 /// A table out of which a value has been taken: dropped only if the closure that has it panics.

@@ -10,6 +10,7 @@ pub mod hash;
 pub(crate) mod outputs;
 pub mod partitioner;
 mod range;
+pub mod slots;
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -198,7 +198,9 @@ impl State {
             let same_rdd = matches!(owner, Owner::Rdd(_)) && block.owner == owner;
             let is_safe = block.owner != Owner::Tasks && kept <= safe;
             let leaving = self.leaving.contains_key(number);
-            if block.bytes > 0 && !same_rdd && !is_safe && !leaving && !staying.contains(number) {
+            // What is no more than a reference gives nothing back.
+            let is_worth = block.bytes > size_of::<usize>();
+            if is_worth && !same_rdd && !is_safe && !leaving && !staying.contains(number) {
                 freed += block.bytes;
                 kept -= block.kept();
                 victims.push(*number);

@@ -37,6 +37,10 @@ pub fn estimate_all<T: Serialize>(records: &[T]) -> usize {
     own + (counter.0 as f64 / looked_at as f64 * records.len() as f64) as usize
 }
 
+/// The name under which a record writes what it only refers to, as a newtype: what someone else keeps, and would keep if the
+/// record were gone, is not counted as the record's.
+pub const SHARED: &str = "$millstream shared";
+
 /// A serializer that counts the bytes it is given and keeps none.
 struct Counter(usize);
 
@@ -102,10 +106,10 @@ impl ser::Serializer for &mut Counter {
 
     fn serialize_newtype_struct<T: ?Sized + Serialize>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), Error> {
-        value.serialize(self)
+        if name == SHARED { Ok(()) } else { value.serialize(self) }
     }
 
     fn serialize_newtype_variant<T: ?Sized + Serialize>(

@@ -13,7 +13,7 @@ mod join_side;
 mod map;
 mod map_partitions;
 pub(crate) mod node;
-mod pairs;
+pub(crate) mod pairs;
 mod per_batch;
 mod per_batch_of_all;
 mod per_batch_with;
@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use millstream_core::operator::{self, Operator};
 use millstream_core::rdd::AnyRdd;
-use millstream_core::{Context, Data, Rdd, StorageLevel};
+use millstream_core::{BatchId, Context, Data, Rdd, StorageLevel};
 use serde_json::Value;
 
 pub use self::join_side::JoinSide;
@@ -203,7 +203,8 @@ impl<T: Data> Stream<T> {
     /// Makes the RDD of a batch; an error or a panic of the user's code in it is named after the operator.
     fn make(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Rdd<T>> {
         let operator = self.operator();
-        let make = || operator::apply(operator, inputs.clone(), || self.make_or_repeat(inputs, batch));
+        let id = BatchId { time_ms: batch.as_millis().unsigned_abs(), output: None };
+        let make = || operator::apply_at(operator, inputs.clone(), id, || self.make_or_repeat(inputs, batch));
         let made = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
         made.map_err(|source| {
             let operator = operator.to_string();

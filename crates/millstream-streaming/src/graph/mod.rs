@@ -23,6 +23,7 @@ use crate::receiver::StreamId;
 use crate::recovery::{Plan, checks, states};
 use crate::scheduler::receiver_tracker::ReceiverTracker;
 use crate::state::StatefulOperator;
+use crate::state::migrate_state::Migrations;
 use crate::time::Time;
 
 /// How long each phase of a graceful stop may take at least, however short the batches are: a receiver that is told to
@@ -40,9 +41,12 @@ pub(crate) struct Graph {
     pub(crate) unpersists: bool,
     /// What the streams go on from, and where they write their checkpoints.
     pub(crate) recovery: Plan,
+    pub(crate) migrations: Arc<Migrations>,
     parts: Mutex<Parts>,
     /// Set by `start`: from then on nothing can be added.
     frozen: AtomicBool,
+    /// Set by tests, whose states end with them.
+    may_lose_state: AtomicBool,
     /// The first batch time less the interval.
     zero: OnceLock<Time>,
 }
@@ -68,6 +72,7 @@ impl Graph {
         let unpersists = context.conf().get(settings::UNPERSIST).unwrap_or(true);
         Arc::new(Graph {
             receivers: ReceiverTracker::new(Arc::clone(&clock), Arc::clone(&listeners)),
+            migrations: Arc::default(),
             context,
             clock,
             batch_interval,
@@ -76,6 +81,7 @@ impl Graph {
             recovery: Plan::default(),
             parts: Mutex::default(),
             frozen: AtomicBool::new(false),
+            may_lose_state: AtomicBool::new(false),
             zero: OnceLock::new(),
         })
     }
@@ -117,7 +123,6 @@ impl Graph {
         self.parts().streams.push(stream);
     }
 
-    #[allow(dead_code, reason = "the door is built before those who go through it")]
     pub(crate) fn add_stateful(&self, operator: Arc<dyn StatefulOperator>) {
         self.parts().stateful.push(operator);
     }
@@ -127,9 +132,16 @@ impl Graph {
         self.parts().stateful.clone()
     }
 
+    /// Says that the states need not outlive the program.
+    pub(crate) fn may_lose_state(&self) {
+        self.may_lose_state.store(true, Ordering::Relaxed);
+    }
+
     /// Returns the operators that must not run without a checkpoint directory.
-    #[allow(dead_code, reason = "the door is built before those who go through it")]
     pub(crate) fn needs_checkpoint_dir(&self) -> Vec<Arc<Operator>> {
+        if self.may_lose_state.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
         let needing = self.stateful().into_iter().filter(|stateful| stateful.needs_directory());
         needing.map(|stateful| stateful.operator()).collect()
     }

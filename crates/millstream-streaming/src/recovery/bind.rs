@@ -58,7 +58,7 @@ fn restore_states(graph: &Arc<Graph>, recovered: &Recovered) -> Result<Vec<Strin
         let Some(saved) = saved.remove(&*operator.id()) else {
             tracing::info!("{} is new and starts without state", operator.operator());
             // Before the first batch that is run, so that it does not look for batches of before it was there.
-            operator.restored(manifest.pending.first().map_or(manifest.time, |first| *first - interval));
+            operator.begins_after(manifest.pending.first().map_or(manifest.time, |first| *first - interval));
             continue;
         };
         let fits = operator.fingerprint().fits(&saved.schema);

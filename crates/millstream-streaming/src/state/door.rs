@@ -34,8 +34,12 @@ pub(crate) trait StatefulOperator: Send + Sync {
     /// If the types are others and no migration leads from them, or the bytes are not those of a block.
     fn restore(&self, saved: &Fingerprint, block: &[u8]) -> Result<()>;
 
-    /// Says that all blocks were taken in: they were the state after the batch of `time`.
+    /// Says that all blocks were taken in: they were the state after the batch of `time`, with which the next batch goes on.
     fn restored(&self, time: Time);
+
+    /// Says that batches up to `time` are not to be looked for: the first one after it begins with what it is told to begin
+    /// with in code.
+    fn begins_after(&self, time: Time);
 
     /// Returns the stable id its state is filed under.
     fn id(&self) -> Arc<str> {
@@ -47,9 +51,6 @@ pub(crate) trait StatefulOperator: Send + Sync {
 pub(crate) trait StateVersion: Send + Sync {
     /// Returns the time of the batch.
     fn time(&self) -> Time;
-
-    /// Returns how many keys a partition has.
-    fn keys(&self, partition: usize) -> usize;
 
     /// Returns all keys of a partition with their states.
     fn snapshot(&self, partition: usize) -> Blocks;

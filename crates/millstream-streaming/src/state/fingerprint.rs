@@ -5,7 +5,7 @@ use std::fmt;
 use millstream_core::Data;
 use serde::{Deserialize, Serialize};
 
-mod shape;
+pub(super) mod shape;
 
 /// Tells the types of a state's keys and values apart from others.
 ///

@@ -37,6 +37,8 @@ mod signals;
 mod sockets;
 mod sparks_values;
 mod start_is_refused;
+mod state;
+mod state_sees_its_past;
 mod stops;
 mod tables;
 mod window_shapes;

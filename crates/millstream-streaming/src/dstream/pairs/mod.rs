@@ -8,5 +8,7 @@ mod group_by_key;
 mod join;
 mod left_outer_join;
 mod map_values;
+pub(crate) mod map_with_state;
 mod reduce_by_key;
 mod right_outer_join;
+pub(crate) mod update_state_by_key;

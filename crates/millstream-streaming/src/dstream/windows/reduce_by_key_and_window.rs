@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_core::rdd::{AnyRdd, Compute, Dependency};
+use millstream_core::rdd::AnyRdd;
 use millstream_core::shuffle::CombineTable;
 use millstream_core::shuffle::hash::pinned_hash;
-use millstream_core::shuffle::partitioner::PartitionedBy;
-use millstream_core::stream::{self, ChunkStream};
-use millstream_core::{Data, Key, Partitioner, Rdd, TaskContext};
+use millstream_core::{Data, Key, Partitioner, Rdd, TaskContext, stream};
 
 use super::{misfit, usable};
 use crate::dstream::DStream;
-use crate::dstream::node::{AnyDStream, Node, all};
+use crate::dstream::node::{AnyDStream, all};
 use crate::error::Result;
+use crate::state::step::{Apply, Batch, Batches};
+use crate::state::{PutOn, Step};
 use crate::time::Time;
 
 /// Merges two values, or takes one out of another.
@@ -81,7 +81,8 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// Merges the values of each key over the last `window`, by merging what enters the window and taking out what leaves.
     ///
     /// `inverse(f(a, b), b)` must be `a`. As in Spark, a key stays with the value it has left when its last batch leaves the
-    /// window (e.g. 0); filter such keys out of the result. A slide costs the keys that are known, not the records.
+    /// window (e.g. 0); filter such keys out of the result. A slide costs the keys of the batches that enter and leave; who reads the window
+    /// pays for its keys.
     ///
     /// # Examples
     /// ```
@@ -170,9 +171,16 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             self.reduce_by_key_with(move |a, b| f(a, b), partitioner.clone())
         };
         reduced.keep();
-        let node =
-            ReducedWindow { reduced, partitioner, f, inverse, keep, window, slide: usable(self, slide) };
-        let windowed = DStream::new(self.graph(), "reduce_by_key_and_window", node);
+        let batches = ReducedWindow { reduced, f, inverse, keep, window, slide: usable(self, slide) };
+        let put_on = PutOn {
+            name: "reduce_by_key_and_window",
+            partitioner,
+            initial: None,
+            with_timeouts: false,
+            // A window can be made again of the batches it retains.
+            needs_directory: false,
+        };
+        let windowed = put_on.graph(self.graph(), batches).pairs();
         if let Some(problem) = misfit(self, window, slide) {
             self.graph().problem(windowed.any().operator(), problem);
         }
@@ -211,9 +219,9 @@ impl<K, V> WindowKeys<K, V> {
     }
 }
 
+/// The reduced batches that leave a window and enter it.
 struct ReducedWindow<K: Key, V: Data> {
     reduced: DStream<(K, V)>,
-    partitioner: Partitioner<K>,
     f: Merge<V>,
     inverse: Merge<V>,
     keep: Option<Keep<K, V>>,
@@ -229,7 +237,7 @@ impl<K: Key, V: Data> ReducedWindow<K, V> {
     }
 }
 
-impl<K: Key, V: Data> Node<(K, V)> for ReducedWindow<K, V> {
+impl<K: Key, V: Data> Batches<K, V, ()> for ReducedWindow<K, V> {
     fn parents(&self) -> Vec<AnyDStream> {
         vec![self.reduced.any()]
     }
@@ -238,12 +246,12 @@ impl<K: Key, V: Data> Node<(K, V)> for ReducedWindow<K, V> {
         self.slide
     }
 
-    /// The window before, the batches that have left since, those that have entered; each is there, be it without
-    /// partitions, so that a place tells what it is.
-    fn inputs(&self, own: &DStream<(K, V)>, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
+    /// The batches that have left since the window before, those that have entered; each is there, be it without partitions,
+    /// so that a place tells what it is.
+    fn inputs(&self, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
         let step = self.reduced.slide_duration();
         let nothing = || self.reduced.context().empty_rdd::<(K, V)>().any();
-        let mut inputs = vec![own.rdd(batch - self.slide)?.map_or_else(nothing, |rdd| rdd.any())];
+        let mut inputs = Vec::new();
         let first_left = batch - self.slide - self.window + step;
         let first_entered = batch - self.slide.min(self.window) + step;
         for first in [first_left, first_entered] {
@@ -256,26 +264,25 @@ impl<K: Key, V: Data> Node<(K, V)> for ReducedWindow<K, V> {
         Ok(Some(inputs))
     }
 
-    fn make(&self, inputs: Vec<AnyRdd>, _: Time) -> Result<Rdd<(K, V)>> {
-        let mut inputs = all(inputs)?;
-        let entered = inputs.split_off(inputs.len().min(1 + self.changing()));
-        let left = inputs.split_off(inputs.len().min(1));
-        let slid = Slid {
-            before: inputs.pop(),
-            left,
-            entered,
-            partitioner: self.partitioner.clone(),
-            f: Arc::clone(&self.f),
-            inverse: Arc::clone(&self.inverse),
-            keep: self.keep.clone(),
+    fn batch(&self, inputs: Vec<AnyRdd>, _: Time) -> Result<Batch<K, V, ()>> {
+        let from = inputs.clone();
+        let mut left: Vec<Rdd<(K, V)>> = all(inputs)?;
+        let entered = left.split_off(left.len().min(self.changing()));
+        let (f, inverse, keep) = (Arc::clone(&self.f), Arc::clone(&self.inverse), self.keep.clone());
+        let read = move |partition, task: &TaskContext| {
+            let slid = Slid {
+                // As in Spark: what leaves is merged first and then taken out at once; then what enters is merged in at once.
+                left: merged(&left, &*f, partition, task)?.into_entries(),
+                entered: merged(&entered, &*f, partition, task)?.into_entries(),
+            };
+            let (f, inverse, keep) = (Arc::clone(&f), Arc::clone(&inverse), keep.clone());
+            let apply: Apply<K, V, ()> = Box::new(move |step| {
+                slid.apply(step, &*f, &*inverse, keep.as_ref());
+                Ok(Vec::new())
+            });
+            Ok(apply)
         };
-        let context = self.reduced.context();
-        // Made of the window before it, and so on without end: what it was made of must be forgotten.
-        Ok(Rdd::from_compute(context, "reduce_by_key_and_window", slid).local_checkpoint())
-    }
-
-    fn is_endless(&self) -> bool {
-        true
+        Ok(Batch { from, read: Box::new(read) })
     }
 
     fn parents_remember(&self, own: Duration) -> Duration {
@@ -283,65 +290,65 @@ impl<K: Key, V: Data> Node<(K, V)> for ReducedWindow<K, V> {
     }
 }
 
-/// A window made of the one before it. All RDDs are spread by the same partitioner, or have no partitions.
-struct Slid<K: Key, V: Data> {
-    before: Option<Rdd<(K, V)>>,
-    left: Vec<Rdd<(K, V)>>,
-    entered: Vec<Rdd<(K, V)>>,
-    partitioner: Partitioner<K>,
-    f: Merge<V>,
-    inverse: Merge<V>,
-    keep: Option<Keep<K, V>>,
+/// Merges a partition of several batches; each key occurs once in each.
+fn merged<K: Key, V: Data>(
+    batches: &[Rdd<(K, V)>],
+    f: &dyn Fn(V, V) -> V,
+    partition: usize,
+    task: &TaskContext,
+) -> millstream_core::Result<CombineTable<K, V>> {
+    let mut table = CombineTable::new();
+    for batch in batches.iter().filter(|batch| batch.num_partitions() > 0) {
+        stream::drain(batch.stream(partition, task)?, |chunk| {
+            chunk.for_each(|(key, value)| {
+                table.merge(pinned_hash(key), key.clone(), value.clone(), |value| value, f);
+            });
+            Ok(())
+        })?;
+    }
+    Ok(table)
+}
+
+/// What leaves a partition of a window and enters it, merged by key.
+struct Slid<K, V> {
+    left: Vec<(u64, K, V)>,
+    entered: Vec<(u64, K, V)>,
 }
 
 impl<K: Key, V: Data> Slid<K, V> {
-    /// Merges a partition of several batches; each key occurs once in each.
-    fn merged(
-        &self,
-        batches: &[Rdd<(K, V)>],
-        partition: usize,
-        task: &TaskContext,
-    ) -> millstream_core::Result<CombineTable<K, V>> {
-        let mut table = CombineTable::new();
-        for batch in batches.iter().filter(|batch| batch.num_partitions() > 0) {
-            stream::drain(batch.stream(partition, task)?, |chunk| {
-                chunk.for_each(|(key, value)| {
-                    table.merge(pinned_hash(key), key.clone(), value.clone(), |value| value, &*self.f);
-                });
-                Ok(())
-            })?;
+    fn apply(
+        self,
+        step: &mut Step<'_, K, V>,
+        f: &dyn Fn(V, V) -> V,
+        inverse: &dyn Fn(V, V) -> V,
+        keep: Option<&Keep<K, V>>,
+    ) {
+        let mut touched = Vec::new();
+        for (hash, key, value) in self.left {
+            // A key that was not held on to has nothing of which its values could be taken out.
+            if let Some((at, window)) = step.find(hash, &key).and_then(|at| Some((at, step.get(at)?.clone())))
+            {
+                step.set(at, Some(inverse(window, value)));
+                touched.push(at);
+            }
         }
-        Ok(table)
-    }
-}
-
-impl<K: Key, V: Data> Compute<(K, V)> for Slid<K, V> {
-    fn partitions(&self) -> usize {
-        self.partitioner.partitions()
-    }
-
-    fn dependencies(&self) -> Vec<Dependency> {
-        let rdds = self.before.iter().chain(&self.left).chain(&self.entered);
-        rdds.filter(|rdd| rdd.num_partitions() > 0).map(|rdd| Dependency::Narrow(rdd.any())).collect()
-    }
-
-    fn compute(&self, partition: usize, task: &TaskContext) -> millstream_core::Result<ChunkStream<(K, V)>> {
-        let mut window = self.merged(self.before.as_slice(), partition, task)?;
-        // As in Spark: what leaves is merged first and then taken out at once; then what enters is merged in at once.
-        for (hash, key, value) in self.merged(&self.left, partition, task)?.into_entries() {
-            window.merge(hash, key, value, |value| value, &*self.inverse);
+        for (hash, key, value) in self.entered {
+            let known = step.find(hash, &key).and_then(|at| Some((at, step.get(at)?.clone())));
+            let at = match known {
+                Some((at, window)) => {
+                    step.set(at, Some(f(window, value)));
+                    at
+                }
+                None => step.put(hash, key, value),
+            };
+            touched.push(at);
         }
-        for (hash, key, value) in self.merged(&self.entered, partition, task)?.into_entries() {
-            window.merge(hash, key, value, |value| value, &*self.f);
+        if let Some(keep) = keep {
+            for at in touched {
+                if step.get(at).is_some_and(|value| !keep(step.key(at), value)) {
+                    step.set(at, None);
+                }
+            }
         }
-        let mut entries = window.into_entries();
-        if let Some(keep) = &self.keep {
-            entries.retain(|(_, key, value)| keep(key, value));
-        }
-        Ok(stream::from_iter(entries.into_iter().map(|(_, key, value)| (key, value))))
-    }
-
-    fn partitioned_by(&self) -> Option<PartitionedBy> {
-        Some(self.partitioner.identity())
     }
 }

@@ -15,7 +15,7 @@ const ENDS: usize = 12;
 ///
 /// Of an enum the first variant is followed, of the others the names are known. Where the simplest value is refused by the
 /// type the shape ends with `!`.
-pub(super) fn of<T: de::DeserializeOwned>() -> String {
+pub(in crate::state) fn of<T: de::DeserializeOwned>() -> String {
     let mut text = String::new();
     if T::deserialize(Tracer { text: &mut text, depth: DEPTH }).is_err() {
         text.push('!');

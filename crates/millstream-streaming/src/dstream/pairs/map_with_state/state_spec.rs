@@ -1,0 +1,120 @@
+//! `StateSpec`: what `map_with_state` does with the records of a key and its state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_core::shuffle::hash::pinned_hash;
+use millstream_core::{Data, Key, Partitioner, Rdd};
+
+use super::state::{Now, State};
+use crate::state::Step;
+use crate::time::Time;
+
+/// Applies the function to the records of a partition and to the states that time out; gives what they are mapped to.
+pub(super) type Kernel<K, V, S, U> =
+    Arc<dyn Fn(Time, Vec<(K, V)>, Option<Duration>, &mut Step<'_, K, S>) -> Vec<U> + Send + Sync>;
+
+/// What [`map_with_state`](crate::DStream::map_with_state) does: a function, and how the states are kept.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use millstream_streaming::StateSpec;
+///
+/// let spec = StateSpec::function(|user: &String, clicks: Option<u32>, state| {
+///     let sum = state.get_option().copied().unwrap_or(0) + clicks.unwrap_or(0);
+///     if state.is_timing_out() {
+///         return format!("{user} is gone after {sum}");
+///     }
+///     state.update(sum);
+///     format!("{user}: {sum}")
+/// });
+/// let spec = spec.timeout(Duration::from_secs(600)).num_partitions(4);
+/// # drop(spec);
+/// ```
+#[must_use]
+pub struct StateSpec<K: Key, V: Data, S: Data, U: Data> {
+    pub(super) kernel: Kernel<K, V, S, U>,
+    pub(super) partitioner: Option<Partitioner<K>>,
+    pub(super) initial: Option<Rdd<(K, S)>>,
+    pub(super) timeout: Option<Duration>,
+}
+
+impl<K: Key, V: Data, S: Data, U: Data> StateSpec<K, V, S, U> {
+    /// Calls `f` with each record's key and value and the state of the key; what it returns is put out.
+    ///
+    /// A state that times out comes once more, without a value.
+    pub fn function<F>(f: F) -> Self
+    where
+        F: Fn(&K, Option<V>, &mut State<'_, S>) -> U + Send + Sync + 'static,
+    {
+        Self::function_with(move |_, key, value, state| Some(f(key, value, state)))
+    }
+
+    /// Calls `f` with the batch time as well; what it returns is put out, if it is something.
+    pub fn function_with<F>(f: F) -> Self
+    where
+        F: Fn(Time, &K, Option<V>, &mut State<'_, S>) -> Option<U> + Send + Sync + 'static,
+    {
+        StateSpec {
+            kernel: Arc::new(move |time, records, timeout, step| run(&f, time, records, timeout, step)),
+            partitioner: None,
+            initial: None,
+            timeout: None,
+        }
+    }
+
+    /// Begins with the states of `initial`, as if they were touched in the first batch.
+    pub fn initial_state(self, initial: Rdd<(K, S)>) -> Self {
+        StateSpec { initial: Some(initial), ..self }
+    }
+
+    /// Spreads the states over a number of partitions; by default as many as `spark.default.parallelism` says.
+    pub fn num_partitions(self, partitions: usize) -> Self {
+        self.partitioner(partitions)
+    }
+
+    /// Spreads the states by a partitioner.
+    pub fn partitioner(self, partitioner: impl Into<Partitioner<K>>) -> Self {
+        StateSpec { partitioner: Some(partitioner.into()), ..self }
+    }
+
+    /// Removes a state when its key had no record for this long: in the first batch whose time is so much later than that of
+    /// the last record, after one more call of the function.
+    pub fn timeout(self, idle: Duration) -> Self {
+        StateSpec { timeout: Some(idle), ..self }
+    }
+}
+
+fn run<K: Key, V, S: Data, U>(
+    f: &impl Fn(Time, &K, Option<V>, &mut State<'_, S>) -> Option<U>,
+    time: Time,
+    records: Vec<(K, V)>,
+    timeout: Option<Duration>,
+    step: &mut Step<'_, K, S>,
+) -> Vec<U> {
+    let mut mapped = Vec::new();
+    for (key, value) in records {
+        let hash = pinned_hash(&key);
+        let at = step.find(hash, &key);
+        let before = at.and_then(|at| step.get(at));
+        let existed = before.is_some();
+        let mut state = State::of(before);
+        mapped.extend(f(time, &key, Some(value), &mut state));
+        match (state.now(), at) {
+            (Now::Updated(state), Some(at)) => step.set(at, Some(state)),
+            (Now::Updated(state), None) => _ = step.put(hash, key, state),
+            (Now::Removed, Some(at)) => step.set(at, None),
+            (Now::Same, Some(at)) if existed => step.touch(at),
+            (Now::Removed | Now::Same, _) => {}
+        }
+    }
+    if let Some(timeout) = timeout {
+        for at in step.idle((time - timeout).as_millis()) {
+            let mut state = State::timing_out(step.get(at));
+            mapped.extend(f(time, step.key(at), None, &mut state));
+            step.set(at, None);
+        }
+    }
+    mapped
+}

@@ -1,0 +1,231 @@
+//! A stateful operator, as checkpoints see it.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use millstream_core::operator::Operator;
+use millstream_core::shuffle::hash::pinned_hash;
+use millstream_core::{Data, Key, Partitioner};
+
+use super::blocks::{self, Saved};
+use super::door::{Blocks, StateVersion, StatefulOperator};
+use super::fingerprint::Fingerprint;
+use super::migrate_state::Migrations;
+use super::table::Table;
+use super::version::Version;
+use crate::dstream::AnyDStream;
+use crate::error::Result;
+use crate::time::Time;
+
+/// A stateful operator: how its state is spread, its versions in use, and what it goes on from.
+pub(crate) struct Stateful<K: Key, S: Data> {
+    pub(super) partitioner: Partitioner<K>,
+    pub(super) with_timeouts: bool,
+    needs_directory: bool,
+    fingerprint: Fingerprint,
+    migrations: Arc<Migrations>,
+    /// The stream that the program sees, whose id is that of the state.
+    stream: OnceLock<AnyDStream>,
+    state: Mutex<State<K, S>>,
+}
+
+struct State<K: Key, S: Data> {
+    versions: BTreeMap<Time, Vec<Weak<Version<K, S>>>>,
+    /// What was restored so far, by partition.
+    restoring: Vec<Table<K, S>>,
+    restored: Option<Vec<Arc<Version<K, S>>>>,
+    /// No batch up to this one is looked for.
+    after: Option<Time>,
+    /// The first batch there was.
+    began: Option<Time>,
+}
+
+impl<K: Key, S: Data> Stateful<K, S> {
+    pub(super) fn new(
+        partitioner: Partitioner<K>,
+        with_timeouts: bool,
+        needs_directory: bool,
+        migrations: Arc<Migrations>,
+    ) -> Arc<Self> {
+        let state = State {
+            versions: BTreeMap::new(),
+            restoring: Vec::new(),
+            restored: None,
+            after: None,
+            began: None,
+        };
+        Arc::new(Stateful {
+            partitioner,
+            with_timeouts,
+            needs_directory,
+            fingerprint: Fingerprint::of::<K, S>(),
+            migrations,
+            stream: OnceLock::new(),
+            state: Mutex::new(state),
+        })
+    }
+
+    pub(super) fn belongs_to(&self, stream: AnyDStream) {
+        // Set once, by the one who makes the stream.
+        let _ = self.stream.set(stream);
+    }
+
+    /// Returns whether there is no batch of that time to go on from: what was restored or is given in code is begun with.
+    pub(super) fn is_before_all(&self, batch: Time) -> bool {
+        self.lock().after.is_some_and(|after| batch <= after)
+    }
+
+    /// Notes that a batch begins without one before it; returns whether it begins with the initial state.
+    ///
+    /// Only the first batch may: of a later one the past was forgotten.
+    pub(super) fn begin(&self, batch: Time) -> Result<bool> {
+        let mut state = self.lock();
+        if let Some(began) = state.began {
+            return Err(millstream_core::Error::Argument {
+                operator: self.operator().to_string(),
+                problem: format!(
+                    "the state before batch {batch} was forgotten (the first batch was {began})"
+                ),
+                remedy: "call `remember` on the streaming context with a longer time".into(),
+            }
+            .into());
+        }
+        state.began = Some(batch);
+        Ok(state.restored.is_none())
+    }
+
+    pub(super) fn take_restored(&self) -> Option<Vec<Arc<Version<K, S>>>> {
+        self.lock().restored.take()
+    }
+
+    /// Notes the version of a partition after a batch.
+    pub(super) fn note(&self, time: Time, partition: usize, version: &Arc<Version<K, S>>) {
+        let mut state = self.lock();
+        state.versions.retain(|_, versions| versions.iter().any(|version| version.strong_count() > 0));
+        let versions = state.versions.entry(time).or_default();
+        if versions.len() <= partition {
+            versions.resize_with(partition + 1, Weak::new);
+        }
+        versions[partition] = Arc::downgrade(version);
+    }
+
+    /// Returns where a key belongs, with its hash.
+    fn place(&self, key: &K) -> (usize, u64) {
+        let hash = pinned_hash(key);
+        (self.partitioner.partition(key, hash), hash)
+    }
+
+    /// No code of a user's runs under this lock that could panic half way.
+    fn lock(&self) -> MutexGuard<'_, State<K, S>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
+    fn operator(&self) -> Arc<Operator> {
+        let stream = self.stream.get();
+        stream.map_or_else(
+            || Arc::new(Operator::call("state", std::panic::Location::caller())),
+            |stream| Arc::clone(stream.operator()),
+        )
+    }
+
+    fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    fn needs_directory(&self) -> bool {
+        self.needs_directory
+    }
+
+    fn partitions(&self) -> usize {
+        self.partitioner.partitions()
+    }
+
+    fn version(&self, time: Time) -> Option<Arc<dyn StateVersion>> {
+        let state = self.lock();
+        let versions = state.versions.get(&time)?;
+        let partitions: Option<Vec<_>> = versions.iter().map(Weak::upgrade).collect();
+        let partitions = partitions.filter(|partitions| partitions.len() == self.partitions())?;
+        Some(Arc::new(Versions { time, partitions }))
+    }
+
+    fn restore(&self, saved: &Fingerprint, block: &[u8]) -> Result<()> {
+        let migrate = self.migrations.from::<S>(&self.fingerprint, saved, &self.operator())?;
+        let mut entries: Vec<(usize, u64, Saved<K, S>)> = Vec::new();
+        let mut rest = block;
+        while !rest.is_empty() {
+            let (entry, behind): (Saved<K, S>, &[u8]) = match &migrate {
+                None => postcard::take_from_bytes(rest).map_err(blocks::failed)?,
+                Some(migrate) => {
+                    let ((key, is_there), behind): ((K, bool), _) =
+                        postcard::take_from_bytes(rest).map_err(blocks::failed)?;
+                    if is_there {
+                        let (state, behind) = migrate(behind)?;
+                        let (time, behind) = postcard::take_from_bytes(behind).map_err(blocks::failed)?;
+                        ((key, Some((state, time))), behind)
+                    } else {
+                        ((key, None), behind)
+                    }
+                }
+            };
+            let (partition, hash) = self.place(&entry.0);
+            entries.push((partition, hash, entry));
+            rest = behind;
+        }
+        let mut state = self.lock();
+        state.restoring.resize_with(self.partitions(), || Table::new(self.with_timeouts));
+        for (partition, hash, (key, entry)) in entries {
+            if let Some(table) = state.restoring.get_mut(partition) {
+                table.put(hash, key, entry);
+            }
+        }
+        Ok(())
+    }
+
+    fn restored(&self, time: Time) {
+        let mut state = self.lock();
+        let mut tables = std::mem::take(&mut state.restoring);
+        tables.resize_with(self.partitions(), || Table::new(self.with_timeouts));
+        let versions = tables.into_iter().map(|mut table| {
+            // Of an operator whose keys did not time out when they were saved.
+            table.date(0, time.as_millis());
+            Version::first(table, time)
+        });
+        state.restored = Some(versions.collect());
+        state.after = Some(time);
+    }
+
+    fn begins_after(&self, time: Time) {
+        self.lock().after = Some(time);
+    }
+}
+
+/// The state after a batch.
+struct Versions<K: Key, S: Data> {
+    time: Time,
+    partitions: Vec<Arc<Version<K, S>>>,
+}
+
+impl<K: Key, S: Data> StateVersion for Versions<K, S> {
+    fn time(&self) -> Time {
+        self.time
+    }
+
+    fn snapshot(&self, partition: usize) -> Blocks {
+        match self.partitions.get(partition) {
+            Some(version) => blocks::all(Arc::clone(version)),
+            None => Box::new(std::iter::empty()),
+        }
+    }
+
+    fn changes_since(&self, earlier: &dyn StateVersion, partition: usize) -> Option<Blocks> {
+        let earlier: &Versions<K, S> = earlier.as_any().downcast_ref()?;
+        blocks::changes(Arc::clone(self.partitions.get(partition)?), earlier.partitions.get(partition)?)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,187 @@
+//! The stream of versions: each made of the one before it and of a batch.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use millstream_core::rdd::{AnyRdd, Compute, Dependency};
+use millstream_core::stream::{self, ChunkStream};
+use millstream_core::{Data, Error as CoreError, Key, Rdd, TaskContext};
+
+use super::held::Held;
+use super::stateful::Stateful;
+use super::table::Step;
+use super::version::Version;
+use crate::dstream::DStream;
+use crate::dstream::node::{AnyDStream, Node};
+use crate::error::Result;
+use crate::time::Time;
+
+/// Changes the states of a partition; returns what its records are mapped to.
+pub(crate) type Apply<K, S, U> = Box<dyn FnOnce(&mut Step<'_, K, S>) -> millstream_core::Result<Vec<U>>>;
+
+/// Reads what a batch has for a partition.
+pub(crate) type Read<K, S, U> =
+    Box<dyn Fn(usize, &TaskContext) -> millstream_core::Result<Apply<K, S, U>> + Send + Sync>;
+
+/// A batch, as a step sees it.
+pub(crate) struct Batch<K: Key, S: Data, U: Data> {
+    /// What is read; all RDDs are spread like the state, or have no partitions.
+    pub(crate) from: Vec<AnyRdd>,
+    pub(crate) read: Read<K, S, U>,
+}
+
+/// What a stateful operator does with its batches.
+pub(crate) trait Batches<K: Key, S: Data, U: Data>: Send + Sync + 'static {
+    /// Returns the streams it reads.
+    fn parents(&self) -> Vec<AnyDStream>;
+    /// Returns the time between two of its batches.
+    fn slide(&self) -> Duration;
+    /// Returns the parents' RDDs of which a batch is made.
+    fn inputs(&self, batch: Time) -> Result<Option<Vec<AnyRdd>>>;
+    /// Describes a batch by these inputs.
+    fn batch(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Batch<K, S, U>>;
+    /// Returns how long the parents must remember their batches.
+    fn parents_remember(&self, own: Duration) -> Duration {
+        own
+    }
+}
+
+/// The node of a stream of versions.
+pub(super) struct Steps<K: Key, S: Data, U: Data> {
+    pub(super) batches: Box<dyn Batches<K, S, U>>,
+    pub(super) stateful: Arc<Stateful<K, S>>,
+    /// What the first batch begins with.
+    pub(super) initial: Option<Rdd<(K, S)>>,
+}
+
+impl<K: Key, S: Data, U: Data> Node<Held<K, S, U>> for Steps<K, S, U> {
+    fn parents(&self) -> Vec<AnyDStream> {
+        self.batches.parents()
+    }
+
+    fn slide(&self) -> Duration {
+        self.batches.slide()
+    }
+
+    /// The version before, the initial state, the batch; each is there, be it without partitions, so that a place tells what
+    /// it is.
+    fn inputs(&self, own: &DStream<Held<K, S, U>>, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
+        let time_before = batch - self.slide();
+        let before = if self.stateful.is_before_all(time_before) { None } else { own.rdd(time_before)? };
+        let Some(of_batch) = self.batches.inputs(batch)? else { return Ok(None) };
+        let nothing = || own.context().empty_rdd::<(K, S)>();
+        let initial = match before {
+            None => self.stateful.begin(batch)?.then(|| self.initial.clone()).flatten(),
+            Some(_) => None,
+        };
+        let before = before.map_or_else(|| own.context().empty_rdd::<Held<K, S, U>>().any(), |rdd| rdd.any());
+        let mut inputs = vec![before, initial.unwrap_or_else(nothing).any()];
+        inputs.extend(of_batch);
+        Ok(Some(inputs))
+    }
+
+    fn make(&self, mut inputs: Vec<AnyRdd>, batch: Time) -> Result<Rdd<Held<K, S, U>>> {
+        let of_batch = inputs.split_off(inputs.len().min(2));
+        let mut inputs = inputs.into_iter();
+        let (Some(before), Some(initial)) = (inputs.next(), inputs.next()) else {
+            return Err(CoreError::Codec {
+                what: "inputs of a stateful operator".into(),
+                problem: "there are too few".into(),
+            }
+            .into());
+        };
+        let initial: Rdd<(K, S)> = Rdd::from_any(initial)?;
+        let partitioner = &self.stateful.partitioner;
+        let begins = initial.num_partitions() > 0;
+        let context = initial.context().clone();
+        static STEPS: AtomicU64 = AtomicU64::new(1);
+        let stepped = Stepped {
+            number: STEPS.fetch_add(1, Ordering::Relaxed),
+            before: Some(Rdd::from_any(before)?).filter(|rdd| rdd.num_partitions() > 0),
+            initial: begins.then(|| initial.partition_by(partitioner.clone())),
+            restored: self.stateful.take_restored(),
+            batch: self.batches.batch(of_batch, batch)?,
+            time: batch,
+            stateful: Arc::clone(&self.stateful),
+        };
+        // Made of the version before it, and so on without end: what it was made of must be forgotten.
+        Ok(Rdd::from_compute(&context, "state", stepped).local_checkpoint())
+    }
+
+    fn is_endless(&self) -> bool {
+        true
+    }
+
+    fn parents_remember(&self, own: Duration) -> Duration {
+        self.batches.parents_remember(own)
+    }
+}
+
+/// The versions after a batch, one record a partition.
+struct Stepped<K: Key, S: Data, U: Data> {
+    /// No other step in this process has it.
+    number: u64,
+    before: Option<Rdd<Held<K, S, U>>>,
+    initial: Option<Rdd<(K, S)>>,
+    restored: Option<Vec<Arc<Version<K, S>>>>,
+    batch: Batch<K, S, U>,
+    time: Time,
+    stateful: Arc<Stateful<K, S>>,
+}
+
+impl<K: Key, S: Data, U: Data> Stepped<K, S, U> {
+    /// Returns the version to begin with.
+    fn before(&self, partition: usize, task: &TaskContext) -> millstream_core::Result<Arc<Version<K, S>>> {
+        if let Some(before) = &self.before {
+            return only(before.stream(partition, task)?).map(|held| Arc::clone(held.version()));
+        }
+        if let Some(version) = self.restored.as_ref().and_then(|restored| restored.get(partition)) {
+            return Ok(Arc::clone(version));
+        }
+        let mut entries = Vec::new();
+        if let Some(initial) = &self.initial {
+            stream::drain(initial.stream(partition, task)?, |chunk| {
+                let time = self.time.as_millis();
+                chunk.for_each(|(key, state)| entries.push((key.clone(), state.clone(), time)));
+                Ok(())
+            })?;
+        }
+        Ok(Version::of(entries, self.stateful.with_timeouts, self.time - Duration::from_millis(1)))
+    }
+}
+
+/// Reads the one record of a partition.
+pub(super) fn only<T: Data>(mut records: ChunkStream<T>) -> millstream_core::Result<T> {
+    while let Some(chunk) = records.next_chunk()? {
+        if let Some(record) = chunk.get(0) {
+            return Ok(record.clone());
+        }
+    }
+    Err(CoreError::Codec { what: "version of a state".into(), problem: "there is none".into() })
+}
+
+impl<K: Key, S: Data, U: Data> Compute<Held<K, S, U>> for Stepped<K, S, U> {
+    fn partitions(&self) -> usize {
+        self.stateful.partitioner.partitions()
+    }
+
+    fn dependencies(&self) -> Vec<Dependency> {
+        let before = self.before.iter().map(Rdd::any).chain(self.initial.iter().map(Rdd::any));
+        let all = before.chain(self.batch.from.iter().cloned());
+        all.filter(|rdd| rdd.partitions() > 0).map(Dependency::Narrow).collect()
+    }
+
+    fn compute(
+        &self,
+        partition: usize,
+        task: &TaskContext,
+    ) -> millstream_core::Result<ChunkStream<Held<K, S, U>>> {
+        let before = self.before(partition, task)?;
+        // All is read before the state is locked: what is read may be a state as well.
+        let apply = (self.batch.read)(partition, task)?;
+        let held = before.step(self.number, self.time, apply)?;
+        self.stateful.note(self.time, partition, held.version());
+        Ok(stream::from_vec(vec![held]))
+    }
+}
