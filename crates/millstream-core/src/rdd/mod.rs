@@ -60,7 +60,7 @@ use crate::error::{Error, Result};
 use crate::ids::RddId;
 use crate::operator::{self, Operator, Origin};
 use crate::shuffle::partitioner::PartitionedBy;
-use crate::storage::cache::{Cache, Sizes, Trust};
+use crate::storage::cache::{Cache, Hold, Sizes, Trust};
 use crate::storage::{Again, StorageLevel};
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
@@ -104,6 +104,9 @@ pub trait RddNode: Send + Sync + 'static {
     /// Returns whether every partition is kept and can be relied on that far.
     #[doc(hidden)]
     fn is_kept(&self, trust: Trust) -> bool;
+    /// Has what is kept of it stay while the value lives, as far as others would push it out.
+    #[doc(hidden)]
+    fn hold(&self) -> Option<Hold>;
     /// Returns where partitions are kept.
     fn storage_level(&self) -> StorageLevel;
     /// Returns what of it lies where.
@@ -230,6 +233,10 @@ impl<T: Data> RddNode for Node<T> {
 
     fn is_kept(&self, trust: Trust) -> bool {
         self.cache.is_complete(self.partitions, trust)
+    }
+
+    fn hold(&self) -> Option<Hold> {
+        self.cache.hold()
     }
 
     fn storage_level(&self) -> StorageLevel {

@@ -90,7 +90,8 @@ impl Engine {
                 1 => Trust::OnDisk,
                 _ => Trust::Never,
             };
-            let plan = stage::plan(Arc::clone(&action), partitions.clone(), counted.clone(), trust)?;
+            let (plan, _holds) =
+                stage::plan(Arc::clone(&action), partitions.clone(), counted.clone(), trust)?;
             let result = self.run_once(plan, batch, properties.clone());
             match &result {
                 Err(Error::JobFailed(failure))

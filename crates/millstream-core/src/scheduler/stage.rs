@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::ids::{RddId, ShuffleId};
 use crate::rdd::{AnyRdd, Dependency};
 use crate::shuffle::{AnyShuffle, Reuse};
-use crate::storage::cache::Trust;
+use crate::storage::cache::{Hold, Trust};
 
 /// The stages of a job, parents before children; the last one ends in the action.
 pub(crate) struct Plan {
@@ -44,6 +44,8 @@ pub(crate) struct Parent {
 
 /// Cuts the lineage of an action's RDD into stages; `trust` says which kept RDDs they are planned around.
 ///
+/// The second value has these stay: it is to be held until the job has ended.
+///
 /// # Errors
 /// The defect of an RDD in it that could not be described.
 pub(crate) fn plan(
@@ -51,12 +53,12 @@ pub(crate) fn plan(
     partitions: Vec<usize>,
     counted: Counted,
     trust: Trust,
-) -> Result<Plan> {
+) -> Result<(Plan, Vec<Hold>)> {
     let mut planner = Planner { stages: Vec::new(), by_shuffle: HashMap::new(), kept: KeptRdds::new(trust) };
     let parents = planner.parents_of(&action.rdd(), &partitions)?;
     let work = Work::Action(action);
     planner.stages.push(PlannedStage { work, partitions, parents, reuse: None, counted, shared: false });
-    Ok(Plan { stages: planner.stages })
+    Ok((Plan { stages: planner.stages }, planner.kept.into_holds()))
 }
 
 struct Planner {
@@ -67,20 +69,33 @@ struct Planner {
 
 /// The RDDs that stages are planned around, since all of them is kept.
 ///
-/// What was kept once stays so here: partitions may be freed meanwhile, and all that is planned must fit together.
+/// What was kept once stays so here: all that is planned must fit together. Nothing of it is pushed out as long as this
+/// lives.
 pub(crate) struct KeptRdds {
     trust: Trust,
-    known: RefCell<HashSet<RddId>>,
+    held: RefCell<HashMap<RddId, (AnyRdd, Hold)>>,
 }
 
 impl KeptRdds {
     pub(crate) fn new(trust: Trust) -> Self {
-        KeptRdds { trust, known: RefCell::default() }
+        KeptRdds { trust, held: RefCell::default() }
     }
 
     pub(crate) fn have(&self, rdd: &AnyRdd) -> bool {
-        let mut known = self.known.borrow_mut();
-        known.contains(&rdd.info().id) || rdd.is_kept(self.trust) && known.insert(rdd.info().id)
+        let mut held = self.held.borrow_mut();
+        if held.contains_key(&rdd.info().id) {
+            return true;
+        }
+        // First held, then looked at: what is there then stays.
+        let Some(hold) = rdd.hold().filter(|_| rdd.is_kept(self.trust)) else { return false };
+        held.insert(rdd.info().id, (Arc::clone(rdd), hold));
+        true
+    }
+
+    /// Returns what a job must hold on to while it runs: the RDDs that could not be computed again within their stage.
+    fn into_holds(self) -> Vec<Hold> {
+        let held = self.held.into_inner().into_values();
+        held.filter(|(rdd, _)| may_read_a_shuffle(rdd)).map(|(_, hold)| hold).collect()
     }
 }
 
@@ -123,6 +138,24 @@ impl Planner {
         self.stages.push(PlannedStage { work, partitions, parents, reuse, counted, shared: again });
         Ok(stage)
     }
+}
+
+/// Returns whether an RDD is computed from a shuffle, or from too many RDDs to look at.
+fn may_read_a_shuffle(rdd: &AnyRdd) -> bool {
+    const MOST: usize = 100;
+    let (mut open, mut seen) = (vec![Arc::clone(rdd)], HashSet::new());
+    while let Some(rdd) = open.pop() {
+        if !seen.insert(rdd.info().id) {
+            continue;
+        }
+        for dependency in rdd.dependencies().iter() {
+            match dependency {
+                Dependency::Narrow(parent) if seen.len() < MOST => open.push(Arc::clone(parent)),
+                _ => return true,
+            }
+        }
+    }
+    false
 }
 
 /// A shuffle that a stage begins with.

@@ -215,7 +215,7 @@ impl<T: Data> Evictable for Block<T> {
             return false;
         }
         let safe = on_disk || (kept.level().use_disk() && self.to_disk(&kept, &held));
-        if !safe && !kept.forget(self) {
+        if !safe && !kept.push_out(self) {
             return false;
         }
         let dropped = self.lock().held.take();

@@ -1,5 +1,6 @@
 //! The partitions of one RDD that are kept.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -48,6 +49,8 @@ struct State<T: Data> {
     level: StorageLevel,
     /// The RDD has forgotten what it is computed from: nothing may be dropped.
     lineage_is_cut: bool,
+    /// How many jobs are planned around what is kept: none of it is pushed out meanwhile.
+    holds: usize,
     /// By partition.
     blocks: Vec<Option<Arc<Block<T>>>>,
 }
@@ -113,6 +116,7 @@ impl<T: Data> Cache<T> {
                 state: Mutex::new(State {
                     level: StorageLevel::NONE,
                     lineage_is_cut: false,
+                    holds: 0,
                     blocks: Vec::new(),
                 }),
             })
@@ -150,6 +154,13 @@ impl<T: Data> Cache<T> {
         stays && state.is_complete(partitions)
     }
 
+    /// Has what is kept stay until the value is dropped, but for what its user frees.
+    pub(crate) fn hold(&self) -> Option<Hold> {
+        let kept = self.kept()?;
+        kept.lock().holds += 1;
+        Some(Box::new(Holding(Arc::clone(kept))))
+    }
+
     pub(crate) fn sizes(&self) -> Sizes {
         let Some(kept) = self.kept() else { return Sizes::default() };
         let blocks: Vec<_> = kept.lock().blocks.iter().flatten().cloned().collect();
@@ -158,6 +169,17 @@ impl<T: Data> Cache<T> {
             memory: sum.memory + memory,
             disk: sum.disk + disk,
         })
+    }
+}
+
+/// Has the kept partitions of an RDD stay.
+pub(crate) type Hold = Box<dyn Any + Send>;
+
+struct Holding<T: Data>(Arc<Kept<T>>);
+
+impl<T: Data> Drop for Holding<T> {
+    fn drop(&mut self) {
+        self.0.lock().holds -= 1;
     }
 }
 
@@ -285,9 +307,19 @@ impl<T: Data> Kept<T> {
         drop(old);
     }
 
-    /// Forgets a block, unless it can not be computed again; returns whether it is forgotten.
+    /// Forgets a block that others push out, unless it can not be computed again or jobs are planned around it; returns
+    /// whether it is forgotten.
+    pub(super) fn push_out(&self, block: &Block<T>) -> bool {
+        let state = self.lock();
+        state.holds == 0 && self.forget_in(state, block)
+    }
+
+    /// Forgets a block that is lost, unless it can not be computed again; returns whether it is forgotten.
     pub(super) fn forget(&self, block: &Block<T>) -> bool {
-        let mut state = self.lock();
+        self.forget_in(self.lock(), block)
+    }
+
+    fn forget_in(&self, mut state: MutexGuard<'_, State<T>>, block: &Block<T>) -> bool {
         if state.lineage_is_cut {
             return false;
         }

@@ -135,14 +135,18 @@ impl Memory {
 
     /// Adds to what is used, once there is room; returns whether there is.
     fn reserve(&self, bytes: usize, owner: Owner, asking: u64) -> bool {
+        let mut state = self.lock();
+        if state.used.saturating_add(bytes) <= self.0.budget {
+            state.used += bytes;
+            return true;
+        }
         // Those that could not leave, and the one that asks.
         let mut staying = vec![asking];
         let here = thread::current().id();
-        let mut state = self.lock();
         loop {
-            let free = self.0.budget.saturating_sub(state.used);
-            if bytes <= free {
-                state.used += bytes;
+            let wanted = state.used.saturating_add(bytes);
+            if wanted <= self.0.budget {
+                state.used = wanted;
                 return true;
             }
             // What is told to leave on this thread is at work further up: it may not push out others in turn.
@@ -151,10 +155,8 @@ impl Memory {
             }
             let coming: usize = state.leaving.values().map(|(bytes, _)| bytes).sum();
             let safe = if owner == Owner::Tasks { self.0.safe } else { 0 };
-            let Some(victims) = state.victims(bytes.saturating_sub(free + coming), owner, safe, &staying)
-            else {
-                return false;
-            };
+            let lacking = wanted.saturating_sub(self.0.budget.saturating_add(coming));
+            let Some(victims) = state.victims(lacking, owner, safe, &staying) else { return false };
             if victims.is_empty() {
                 // Others are about to leave.
                 state = self.0.left.wait(state).unwrap_or_else(PoisonError::into_inner);

@@ -18,7 +18,7 @@ fn conf_of_one_thread() -> Conf {
 }
 
 #[test]
-fn a_job_planned_around_what_is_pushed_out_is_planned_again_however_often() {
+fn what_a_job_is_planned_around_is_not_dropped_while_it_runs() {
     for level in [StorageLevel::MEMORY_ONLY, StorageLevel::MEMORY_ONLY_SER, StorageLevel::MEMORY_AND_DISK] {
         let context = Context::new(conf_of_one_thread()).unwrap();
         let source = context.parallelize(0..100, 4).map(|n| (n % 3, n)).reduce_by_key_with(|a, b| a + b, 2);
@@ -26,15 +26,22 @@ fn a_job_planned_around_what_is_pushed_out_is_planned_again_however_often() {
         for _ in 0..3 {
             kept.count().unwrap();
             assert!(kept.any().is_cached());
-            // One thread runs the partitions in their order: the first one pushes out what the others were planned
-            // around, each time the job is run.
+            // One thread runs the partitions in their order: the first one wants the memory of those that the others
+            // were planned around. Its task is not run a second time: what it does might be seen outside.
             let memory = context.memory().clone();
+            let runs = Arc::new(AtomicUsize::new(0));
+            let there = Arc::clone(&runs);
             let first = context.parallelize([(9, 9)], 1).map(move |pair| {
+                there.fetch_add(1, Ordering::Relaxed);
                 push_out(&memory);
                 pair
             });
             let all = first.union(&kept).collect().unwrap();
+            assert_eq!(runs.load(Ordering::Relaxed), 1, "{level}");
             assert_eq!(crate::sorted(all), [(0, 1683), (1, 1617), (2, 1650), (9, 9)], "{level}");
+            // Afterwards they may go, and the next job is planned without them.
+            push_out(context.memory());
+            assert_eq!(kept.any().is_cached(), level.use_disk());
         }
     }
 }
