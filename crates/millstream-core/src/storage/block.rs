@@ -103,6 +103,14 @@ impl<T: Data> Block<T> {
         self.lock().held.is_some()
     }
 
+    /// Returns whether the records can be read, as far as that can be told without reading them.
+    pub(super) fn is_there(&self) -> bool {
+        let place = self.lock();
+        let (held, file) = (place.held.is_some(), place.file.clone());
+        drop(place);
+        held || file.is_some_and(|file| file.is_there())
+    }
+
     /// Returns how many bytes lie in memory and on disk.
     pub(super) fn sizes(&self) -> (u64, u64) {
         let place = self.lock();

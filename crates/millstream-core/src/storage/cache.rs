@@ -126,6 +126,20 @@ impl<T: Data> Cache<T> {
     /// Takes note that the lineage is cut now, if it is to be and every partition is here; returns whether it is so.
     pub(crate) fn cut_if_complete(&self, partitions: usize) -> bool {
         let Some(kept) = self.kept().filter(|kept| kept.cuts_lineage()) else { return false };
+        let state = kept.lock();
+        if !state.is_complete(partitions) {
+            return false;
+        }
+        let blocks: Vec<_> = state.blocks.iter().flatten().cloned().collect();
+        drop(state);
+        // What was deleted from the disk unnoticed can be computed again now, and never after this.
+        let lost: Vec<_> = blocks.iter().filter(|block| !block.is_there()).collect();
+        if !lost.is_empty() {
+            for block in lost {
+                kept.forget(block);
+            }
+            return false;
+        }
         let mut state = kept.lock();
         let cuts = state.is_complete(partitions) && kept.cuts_lineage.swap(false, Ordering::AcqRel);
         state.lineage_is_cut |= cuts;

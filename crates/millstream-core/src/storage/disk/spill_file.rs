@@ -189,6 +189,11 @@ impl SpillFile {
         &self.file.path
     }
 
+    /// Returns whether the file is there, at its full length.
+    pub(crate) fn is_there(&self) -> bool {
+        fs::metadata(&self.file.path).is_ok_and(|there| there.len() == self.bytes)
+    }
+
     /// Reads all records, a block at a time; the stream holds the file.
     ///
     /// # Errors

@@ -72,6 +72,21 @@ fn a_spoilt_partition_that_can_not_be_computed_again_is_an_error() {
 }
 
 #[test]
+fn what_was_deleted_before_the_lineage_is_cut_is_computed_again() {
+    let scratch = Directory::new("deleted-before");
+    let context = with_budget(1, &scratch.0);
+    let (rdd, computed) = kept(&context, StorageLevel::DISK_ONLY);
+    rdd.count().unwrap();
+    files(&context).iter().for_each(|file| fs::remove_file(file).unwrap());
+    rdd.local_checkpoint();
+    for _ in 0..2 {
+        assert_eq!(rdd.collect().unwrap(), expected());
+    }
+    assert!(rdd.is_checkpointed());
+    assert_eq!(computed.load(Ordering::Relaxed), 2 * RECORDS);
+}
+
+#[test]
 fn a_disk_that_can_not_be_written_to_only_costs_time() {
     for level in LEVELS.into_iter().filter(|level| level.use_disk()) {
         let context = with_budget(1, "/dev/null/x".as_ref());
