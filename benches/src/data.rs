@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::made;
 use crate::workload::Kind;
 
 /// Records, typed and shared: both sides of a comparison work on the same ones.
@@ -12,8 +13,10 @@ use crate::workload::Kind;
 pub(crate) enum Records {
     /// Lines of a file.
     Lines(Arc<Vec<String>>),
-    /// The numbers from 0 on.
+    /// The numbers from 0 on, or numbers in no order.
     Numbers(Arc<Vec<u64>>),
+    /// Pairs, on two sides if they are to be joined.
+    Pairs { left: Arc<Vec<(u64, u64)>>, right: Arc<Vec<(u64, u64)>> },
 }
 
 /// Loads the first `most` records of a workload, or all if there are fewer.
@@ -21,10 +24,16 @@ pub(crate) enum Records {
 /// # Errors
 /// If the file can not be read, is not UTF-8 or is empty.
 pub(crate) fn load(kind: Kind, folder: &Path, most: usize) -> Result<Records, String> {
-    match kind.file() {
-        Some(file) => Ok(Records::Lines(Arc::new(lines(&folder.join(file), most)?))),
-        None => Ok(Records::Numbers(Arc::new((0..most.min(1 << 22) as u64).collect()))),
+    if let Some(file) = kind.file() {
+        return Ok(Records::Lines(Arc::new(lines(&folder.join(file), most)?)));
     }
+    Ok(match kind {
+        Kind::Join => made::two_sides(most.min(1 << 22)),
+        Kind::Group => made::pairs(most.min(1 << 23)),
+        Kind::Sort => made::numbers(most.min(1 << 24)),
+        Kind::Skew => made::words(most, true),
+        _ => Records::Numbers(Arc::new((0..most.min(1 << 22) as u64).collect())),
+    })
 }
 
 fn lines(path: &Path, most: usize) -> Result<Vec<String>, String> {
@@ -54,7 +63,7 @@ mod tests {
     fn load_lines(kind: Kind, folder: &Path, most: usize) -> Result<Vec<String>, String> {
         match load(kind, folder, most)? {
             Records::Lines(lines) => Ok(lines.to_vec()),
-            Records::Numbers(_) => Err("numbers".to_owned()),
+            _ => Err("no lines".to_owned()),
         }
     }
 

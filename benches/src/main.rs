@@ -20,6 +20,7 @@ mod events;
 mod generate;
 mod hand;
 mod hold;
+mod made;
 mod product;
 mod random;
 mod results;

@@ -37,6 +37,63 @@ pub(crate) fn sum(n: u64) -> String {
     format!("sum={n}")
 }
 
+/// The join: how many pairs of values met, and the sum over these.
+pub(crate) fn joined((rows, sum): (u64, u64)) -> String {
+    format!("rows={rows},sum={sum}")
+}
+
+/// What a pair of values that met adds to the sum.
+pub(crate) fn met(v: u64, w: u64) -> u64 {
+    v.wrapping_mul(31).wrapping_add(w)
+}
+
+/// Groups: how many, of how many values, and the sum of the squares of their sizes.
+pub(crate) type Groups = (u64, u64, u64);
+
+/// Adds a group.
+pub(crate) fn group((groups, values, squares): Groups, size: usize) -> Groups {
+    let size = size as u64;
+    (groups + 1, values + size, squares + size * size)
+}
+
+/// The groups of all parts.
+pub(crate) fn grouped(parts: impl IntoIterator<Item = Groups>) -> String {
+    let (groups, values, squares) =
+        parts.into_iter().fold((0, 0, 0), |all, part| (all.0 + part.0, all.1 + part.1, all.2 + part.2));
+    format!("groups={groups},values={values},squares={squares}")
+}
+
+/// A run of numbers: how many, their sum, the sum of each times its place, the first and the last, and whether they rise.
+pub(crate) type Run = (u64, u64, u64, Option<(u64, u64)>, bool);
+
+/// Looks through numbers.
+pub(crate) fn run(numbers: impl Iterator<Item = u64>) -> Run {
+    let (mut n, mut sum, mut placed, mut ends, mut rise) = (0_u64, 0_u64, 0_u64, None, true);
+    for number in numbers {
+        let (first, last) = ends.unwrap_or((number, number));
+        rise &= last <= number;
+        ends = Some((first, number));
+        placed = placed.wrapping_add(number.wrapping_mul(n));
+        sum = sum.wrapping_add(number);
+        n += 1;
+    }
+    (n, sum, placed, ends, rise)
+}
+
+/// The sort: the runs one after the other, as one.
+pub(crate) fn sorted(runs: impl IntoIterator<Item = Run>) -> String {
+    let (mut n, mut placed, mut last, mut rise) = (0_u64, 0_u64, 0, true);
+    for (numbers, sum, within, ends, rises) in runs {
+        placed = placed.wrapping_add(within).wrapping_add(sum.wrapping_mul(n));
+        n += numbers;
+        if let Some((first, end)) = ends {
+            rise &= rises && last <= first;
+            last = end;
+        }
+    }
+    format!("n={n},placed={placed},sorted={rise}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +114,20 @@ mod tests {
         sorted.sort_by_key(|&(word, n)| (std::cmp::Reverse(n), word));
         let expected: Vec<String> = sorted[..10].iter().map(|(word, n)| format!("{word}:{n}")).collect();
         assert_eq!(top_ten(counts.into_iter()), expected.join(" "));
+    }
+
+    #[test]
+    fn runs_count_as_one() {
+        let numbers = [1, 3, 3, 9, 20, 40];
+        let whole = sorted([run(numbers.into_iter())]);
+        assert_eq!(whole, "n=6,placed=316,sorted=true");
+        for cut in 0..numbers.len() {
+            let (left, right) = numbers.split_at(cut);
+            let runs = [left, &[], right].map(|part| run(part.iter().copied()));
+            assert_eq!(sorted(runs), whole);
+        }
+        assert!(sorted([run([2, 1].into_iter())]).ends_with("false"));
+        assert!(sorted([run([2].into_iter()), run([1].into_iter())]).ends_with("false"));
     }
 
     #[test]

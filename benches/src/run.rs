@@ -9,7 +9,7 @@ use crate::data::{Records, load};
 use crate::events::Events;
 use crate::hold::hold;
 use crate::workload::{BatchResult, Kind, Plan, Workload};
-use crate::{generate, hand, product};
+use crate::{generate, hand, made, product};
 
 /// How a run that could be done ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,7 +92,12 @@ fn both_sides(
     records: &Records,
     events: &mut Events<impl Write>,
 ) -> Result<Verdict, String> {
-    let mut hand = hand::open(&plan, args.variant, records)?;
+    let even = made::words(plan.per_batch, false);
+    let mut hand = match plan.kind {
+        // The question is what the hot word costs, not what the engine does.
+        Kind::Skew => product::open(&plan, args.variant, &even)?,
+        _ => hand::open(&plan, args.variant, records)?,
+    };
     let mut product = product::open(&plan, args.variant, records)?;
     events.ready()?;
     match compare(plan, &mut *hand, &mut *product) {

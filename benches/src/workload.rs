@@ -15,6 +15,14 @@ pub(crate) enum Kind {
     W5,
     /// Ten times `map(|x| x + 1)` over numbers, summed.
     Chain,
+    /// Two batches of pairs, joined by key.
+    Join,
+    /// Numbers in no order, sorted.
+    Sort,
+    /// Pairs of very many keys, grouped by key.
+    Group,
+    /// Words of which nine in ten are the same, counted by word; compared with words that are all equally frequent.
+    Skew,
 }
 
 /// Batches in W3's window.
@@ -29,6 +37,10 @@ impl Kind {
             "W3" => Some(Kind::W3),
             "W5" => Some(Kind::W5),
             "chain" => Some(Kind::Chain),
+            "join" => Some(Kind::Join),
+            "sort" => Some(Kind::Sort),
+            "group" => Some(Kind::Group),
+            "skew" => Some(Kind::Skew),
             _ => None,
         }
     }
@@ -38,7 +50,7 @@ impl Kind {
         match self {
             Kind::W1 => Some("grep.txt"),
             Kind::W2 | Kind::W3 | Kind::W5 => Some("words.txt"),
-            Kind::Chain => None,
+            Kind::Chain | Kind::Join | Kind::Sort | Kind::Group | Kind::Skew => None,
         }
     }
 }
@@ -64,6 +76,10 @@ impl Plan {
             Kind::W3 => (100_000, 20, WINDOW),
             Kind::W5 => (10, 2_000, 500),
             Kind::Chain => (1_000_000, 20, 3),
+            Kind::Join => (1_000_000, 3, 2),
+            Kind::Sort => (10_000_000, 1, 1),
+            Kind::Group => (4_000_000, 1, 1),
+            Kind::Skew => (100_000, 20, 3),
         };
         Plan {
             kind,

@@ -6,6 +6,9 @@
 
 mod chain;
 mod count_words;
+mod group;
+mod join;
+mod sort;
 mod threads;
 mod w1;
 mod w2;
@@ -36,22 +39,36 @@ pub(crate) fn open<'a>(
             batches: Batches { records: numbers, per_batch },
             threads: threads()?,
         })),
+        Records::Numbers(numbers) if kind == Kind::Sort => {
+            Ok(Box::new(sort::Sort { batches: Batches { records: numbers, per_batch }, threads: threads()? }))
+        }
+        Records::Pairs { left, right } => {
+            let batches = Batches { records: left.as_slice(), per_batch };
+            match kind {
+                Kind::Join => {
+                    let right = Batches { records: right.as_slice(), per_batch };
+                    Ok(Box::new(join::Join { left: batches, right, threads: threads()? }))
+                }
+                Kind::Group => Ok(Box::new(group::Group { batches, threads: threads()? })),
+                _ => Err(format!("{kind:?} reads no pairs")),
+            }
+        }
         Records::Lines(lines) => {
             let batches = Batches { records: lines.as_slice(), per_batch };
             match (kind, variant) {
                 (Kind::W1, _) => Ok(Box::new(w1::Grep { batches, threads: threads()? })),
-                (Kind::W2, Variant::Fastest) => {
+                (Kind::W2 | Kind::Skew, Variant::Fastest) => {
                     Ok(Box::new(w2::WordCount::<&str>::new(batches, split, threads()?)))
                 }
-                (Kind::W2, Variant::String) => {
+                (Kind::W2 | Kind::Skew, Variant::String) => {
                     Ok(Box::new(w2::WordCount::<String>::new(batches, split, threads()?)))
                 }
                 (Kind::W3, _) => Ok(Box::new(w3::TopWords::new(batches, split, threads()?))),
                 (Kind::W5, _) => Ok(Box::new(w5::FirstWords::new(batches))),
-                (Kind::Chain, _) => Err("the chain of maps reads numbers, not lines".to_owned()),
+                _ => Err(format!("{kind:?} reads no lines")),
             }
         }
-        Records::Numbers(_) => Err(format!("{kind:?} reads lines, not numbers")),
+        Records::Numbers(_) => Err(format!("{kind:?} reads no numbers")),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::random::Random;
 use crate::workload::WINDOW;
+use crate::{made, results};
 
 /// 97 short lines over few words, some with the needle.
 fn lines() -> Vec<String> {
@@ -111,6 +112,71 @@ fn the_chain_adds_ten_to_each_number() {
             let expected: u64 = (i * 60..(i + 1) * 60).map(|at| (at % 100) as u64 + 10).sum();
             assert_eq!(side.batch(i).unwrap().result, format!("sum={expected}"));
         }
+    }
+}
+
+/// Runs a loop over records made in memory with some numbers of threads and checks each result.
+fn check_made(kind: Kind, records: &Records, per_batch: usize, expected: impl Fn(usize) -> String) {
+    for cores in 1..4 {
+        let plan = Plan { kind, cores, per_batch, batches: 1, warm_up: 0, pairs: 5, split: Split::Bytes };
+        let mut side = open(&plan, Variant::Fastest, records).unwrap();
+        for i in 0..4 {
+            assert_eq!(side.batch(i).unwrap().result, expected(i), "{kind:?} {cores} {i}");
+        }
+    }
+}
+
+fn rows(records: &Arc<Vec<(u64, u64)>>, per_batch: usize, i: usize) -> impl Iterator<Item = (u64, u64)> {
+    (i * per_batch..(i + 1) * per_batch).map(|at| records[at % records.len()])
+}
+
+#[test]
+fn the_join_meets_each_value_with_each() {
+    let records = made::two_sides(300);
+    let Records::Pairs { left, right } = &records else { panic!("no pairs") };
+    check_made(Kind::Join, &records, 200, |i| {
+        let (mut n, mut sum) = (0, 0_u64);
+        for (key, v) in rows(left, 200, i) {
+            for (_, w) in rows(right, 200, i).filter(|(other, _)| *other == key) {
+                n += 1;
+                sum = sum.wrapping_add(results::met(v, w));
+            }
+        }
+        results::joined((n, sum))
+    });
+}
+
+#[test]
+fn groups_are_counted_with_their_values() {
+    let records = made::pairs(300);
+    let Records::Pairs { left, .. } = &records else { panic!("no pairs") };
+    check_made(Kind::Group, &records, 200, |i| {
+        let mut sizes: BTreeMap<u64, usize> = BTreeMap::new();
+        rows(left, 200, i).for_each(|(key, _)| *sizes.entry(key).or_default() += 1);
+        results::grouped([sizes.into_values().fold(results::Groups::default(), results::group)])
+    });
+}
+
+#[test]
+fn the_sort_has_every_number_in_its_place() {
+    let records = made::numbers(300);
+    let Records::Numbers(numbers) = &records else { panic!("no numbers") };
+    check_made(Kind::Sort, &records, 200, |i| {
+        let mut numbers: Vec<u64> = (i * 200..(i + 1) * 200).map(|at| numbers[at % 300]).collect();
+        numbers.sort_unstable();
+        results::sorted([results::run(numbers.into_iter())])
+    });
+}
+
+#[test]
+fn the_hot_word_is_nine_in_ten() {
+    for (hot, most) in [(true, 1800), (false, 1)] {
+        let records = made::words(200, hot);
+        let Records::Lines(lines) = &records else { panic!("no lines") };
+        let counts = count(lines.iter().flat_map(|line| line.split(' ')));
+        assert_eq!(*counts.values().max().unwrap(), most);
+        let expected = results::keys_and_sum(counts.values().copied());
+        check_made(Kind::Skew, &records, 200, |_| expected.clone());
     }
 }
 

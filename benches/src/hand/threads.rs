@@ -27,6 +27,14 @@ impl Threads {
         self.count
     }
 
+    /// Runs `f` where it may call on all of them.
+    pub(super) fn within<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(f),
+            None => f(),
+        }
+    }
+
     /// Runs `f` for each state at once and returns the results in order; there should be a state per thread.
     pub(super) fn run<S: Send, R: Send>(
         &self,

@@ -18,8 +18,8 @@ pub(super) type Results = Arc<Mutex<String>>;
 /// A workload's program, started.
 struct Program<T: Data> {
     steps: Steps,
-    queue: RddQueue<T>,
-    records: Arc<Vec<T>>,
+    /// The queue of each input stream, and the records that go through it.
+    inputs: Vec<(RddQueue<T>, Arc<Vec<T>>)>,
     plan: Plan,
     results: Results,
     /// How long each batch took, as the engine says.
@@ -32,16 +32,27 @@ pub(super) fn start<T: Data>(
     records: &Arc<Vec<T>>,
     describe: impl FnOnce(&DStream<T>, Results),
 ) -> Result<Box<dyn Workload>> {
+    start_all(plan, [records], |[stream], results| describe(&stream, results))
+}
+
+/// Starts a program with an input stream for each list of records.
+pub(super) fn start_all<T: Data, const N: usize>(
+    plan: &Plan,
+    inputs: [&Arc<Vec<T>>; N],
+    describe: impl FnOnce([DStream<T>; N], Results),
+) -> Result<Box<dyn Workload>> {
     let conf = Conf::empty().set_master(format!("local[{}]", plan.cores));
     let driver = Driver::new(conf, Duration::from_millis(1))?;
-    let queue = RddQueue::new();
+    let inputs = inputs.map(|records| (RddQueue::new(), Arc::clone(records)));
     let results = Results::default();
-    describe(&driver.streaming().queue_stream(&queue), Arc::clone(&results));
+    describe(
+        inputs.each_ref().map(|(queue, _)| driver.streaming().queue_stream(queue)),
+        Arc::clone(&results),
+    );
     let (sender, times) = mpsc::channel();
     driver.streaming().add_streaming_listener(Arc::new(Times(sender)))?;
-    let program =
-        Program { steps: driver.start()?, queue, records: Arc::clone(records), plan: *plan, results, times };
-    Ok(Box::new(program))
+    let inputs = inputs.into();
+    Ok(Box::new(Program { steps: driver.start()?, inputs, plan: *plan, results, times }))
 }
 
 /// Leaves a result.
@@ -61,11 +72,13 @@ impl StreamingListener for Times {
 impl<T: Data> Workload for Program<T> {
     fn batch(&mut self, i: usize) -> Result<BatchResult, String> {
         let Plan { cores, per_batch, .. } = self.plan;
-        let partition = |part| {
-            let parts = ranges(self.records.len(), per_batch, i, part, cores).into_iter();
-            parts.map(|at| Chunk::shared(Arc::clone(&self.records), at)).collect()
-        };
-        self.queue.push(self.steps.running.context().from_chunks((0..cores).map(partition)));
+        for (queue, records) in &self.inputs {
+            let partition = |part| {
+                let parts = ranges(records.len(), per_batch, i, part, cores).into_iter();
+                parts.map(|at| Chunk::shared(Arc::clone(records), at)).collect()
+            };
+            queue.push(self.steps.running.context().from_chunks((0..cores).map(partition)));
+        }
         self.steps.step().map_err(|error| error.to_string())?;
         let time = self.times.recv().map_err(|_| "the engine told no processing time".to_owned())?;
         let result = std::mem::take(&mut *self.results.lock().unwrap_or_else(PoisonError::into_inner));
