@@ -11,6 +11,8 @@ use crate::ids::{JobId, ShuffleId, StageId, TaskId};
 use crate::operator::Operator;
 use crate::scheduler::properties::LocalProperties;
 use crate::shuffle::ShuffleOutputs;
+use crate::storage::disk::Disk;
+use crate::storage::memory::Memory;
 
 /// The batch and the output operation a job belongs to, if it belongs to a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,15 @@ pub struct BatchId {
     pub output: Option<usize>,
 }
 
+/// Where a task works: its context's number, memory and scratch directory. Cloning is shallow.
+#[derive(Clone)]
+pub(crate) struct Space {
+    /// Of all contexts, in any process.
+    pub(crate) context: u64,
+    pub(crate) memory: Memory,
+    pub(crate) disk: Disk,
+}
+
 /// What a task knows of itself: its partition, attempt, stage and batch.
 ///
 /// Cloning is shallow.
@@ -29,11 +40,11 @@ pub struct TaskContext(Arc<Inner>);
 
 struct Inner {
     id: TaskId,
-    context: u64,
     batch: Option<BatchId>,
     properties: LocalProperties,
     cancelled: Arc<AtomicBool>,
     inputs: Vec<(ShuffleId, Arc<ShuffleOutputs>)>,
+    space: Space,
 }
 
 /// Why a closure's records ended too early, and the operator that failed.
@@ -50,13 +61,13 @@ thread_local! {
 impl TaskContext {
     pub(crate) fn new(
         id: TaskId,
-        context: u64,
         batch: Option<BatchId>,
         properties: LocalProperties,
         cancelled: Arc<AtomicBool>,
         inputs: Vec<(ShuffleId, Arc<ShuffleOutputs>)>,
+        space: Space,
     ) -> Self {
-        TaskContext(Arc::new(Inner { id, context, batch, properties, cancelled, inputs }))
+        TaskContext(Arc::new(Inner { id, batch, properties, cancelled, inputs, space }))
     }
 
     /// Returns the task this thread is running, or nothing outside of tasks.
@@ -101,7 +112,7 @@ impl TaskContext {
 
     /// Returns the number of the context that the task runs in.
     pub(crate) fn context(&self) -> u64 {
-        self.0.context
+        self.0.space.context
     }
 
     /// Returns the batch and the output operation, if the task belongs to a stream.
@@ -177,6 +188,11 @@ impl TaskContext {
     /// Returns what broke the records, if it did: the reason of whatever the closure did next.
     pub(crate) fn broken_records() -> Option<Broken> {
         BROKEN.take()
+    }
+
+    /// Returns where the task works.
+    pub(crate) fn space(&self) -> &Space {
+        &self.0.space
     }
 
     pub(crate) fn shuffle_input(&self, shuffle: ShuffleId) -> Result<&ShuffleOutputs> {

@@ -8,13 +8,14 @@ use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
 use crate::operator::Operator;
+use crate::shuffle::input::Input;
 use crate::shuffle::partitioner::{PartitionedBy, Partitioner, Spec};
 use crate::shuffle::{AnyShuffle, Shuffle, Write};
 use crate::stream::ChunkStream;
 use crate::task::TaskContext;
 
 /// The reduce side: merges a reducer's buckets, which come in the order of the map tasks.
-pub(crate) type Read<B, U> = Box<dyn Fn(Vec<Vec<B>>, &TaskContext) -> Result<ChunkStream<U>> + Send + Sync>;
+pub(crate) type Read<B, U> = Box<dyn Fn(Input<B>) -> Result<ChunkStream<U>> + Send + Sync>;
 
 /// Writes what the exchange is made again of, for the name of an operator.
 type Describe = Box<dyn Fn(&str) -> Result<Vec<u8>> + Send + Sync>;
@@ -137,7 +138,7 @@ impl<A: Data, B: Data, U: Data> Compute<U> for Exchange<A, B, U> {
     }
 
     fn compute(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<U>> {
-        (self.read)(self.shuffle.read(partition, task)?, task)
+        (self.read)(self.shuffle.read(partition, task)?)
     }
 
     fn partitioned_by(&self) -> Option<PartitionedBy> {

@@ -16,6 +16,7 @@ mod flat_map;
 mod glom;
 mod group_by;
 mod hyper_log_log;
+mod in_place;
 mod intersection;
 mod key_by;
 pub(crate) mod lineage;

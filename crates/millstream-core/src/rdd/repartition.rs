@@ -4,13 +4,12 @@ use std::panic::Location;
 
 use super::exchange::{Exchange, at_least_one, sent_with};
 use super::{AnyRdd, Rdd, Rebuild, Rebuilding};
-use crate::chunk::Cursor;
 use crate::data::Data;
 use crate::error::Result;
 use crate::function::CodeAddress;
+use crate::shuffle::collector::collect;
 use crate::shuffle::hash::{partition_of, pinned_hash};
 use crate::shuffle::partitioner::Partitioner;
-use crate::stream;
 
 impl<T: Data> Rdd<T> {
     /// Spreads the records evenly over a number of partitions, by a shuffle.
@@ -49,21 +48,15 @@ impl<T: Data> Rdd<T> {
             CodeAddress::of::<T>(rebuild as usize),
             (),
             Box::new(move |input, task| {
-                let mut buckets: Vec<Vec<T>> = (0..partitions).map(|_| Vec::new()).collect();
                 // Not the same for all: few records of many partitions must not end up in the first ones.
                 let mut next = partition_of(pinned_hash(&(task.partition_id() as u64)), partitions);
-                stream::drain(input, |chunk| {
-                    for record in Cursor::from(chunk) {
-                        if let Some(bucket) = buckets.get_mut(next) {
-                            bucket.push(record);
-                        }
-                        next = if next + 1 < partitions { next + 1 } else { 0 };
-                    }
-                    Ok(())
-                })?;
-                Ok(buckets)
+                collect(input, partitions, task, |record| {
+                    let bucket = next;
+                    next = if next + 1 < partitions { next + 1 } else { 0 };
+                    (bucket, record)
+                })
             }),
-            Box::new(|buckets, _| Ok(stream::from_iter(buckets.into_iter().flatten()))),
+            Box::new(|input| Ok(input.read())),
         );
         exchange.without_keys().into_rdd(self, name, place, 0)
     }

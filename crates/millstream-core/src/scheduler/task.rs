@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::ids::{ShuffleId, TaskId};
 use crate::rdd::AnyRdd;
 use crate::shuffle::{AnyShuffle, Bucket, ShuffleOutputs};
-use crate::task::{BatchId, TaskContext};
+use crate::task::{BatchId, Space, TaskContext};
 
 /// A stage's code to be run on one partition.
 pub struct Task {
@@ -94,9 +94,11 @@ impl Task {
     /// # Errors
     /// What the operator at work failed with.
     pub fn run(self) -> Result<Output, TaskFailure> {
-        let number = self.work.rdd().info().context.number();
+        let rdd = self.work.rdd();
+        let of = &rdd.info().context;
+        let space = Space { context: of.number(), memory: of.memory().clone(), disk: of.disk().clone() };
         let context =
-            TaskContext::new(self.id, number, self.batch, self.properties, self.cancelled, self.inputs);
+            TaskContext::new(self.id, self.batch, self.properties, self.cancelled, self.inputs, space);
         let run = || {
             context.check_cancelled()?;
             self.work.run(self.id.partition, &context)

@@ -4,8 +4,11 @@ use std::hash::Hash;
 use std::mem;
 use std::ptr;
 
+use serde::Serialize;
+
 use super::hash::{partition_of, pinned_hash};
 use super::slots::Slots;
+use crate::storage::size_estimate::estimate_all;
 
 /// A hash table that keeps its keys in the order in which they were first seen, with their hashes.
 ///
@@ -80,6 +83,12 @@ impl<K: Eq, C> CombineTable<K, C> {
         self.find(hash, key).map(|at| &self.entries[at].1)
     }
 
+    /// Returns what is kept for a key, to be changed.
+    #[inline(always)]
+    pub(crate) fn get_mut(&mut self, hash: u64, key: &K) -> Option<&mut C> {
+        self.find(hash, key).map(|at| &mut self.entries[at].1)
+    }
+
     /// Returns the keys and what is kept for them, in the order in which they were first seen.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&K, &C)> {
         self.entries.iter().map(|(key, combined)| (key, combined))
@@ -151,6 +160,27 @@ impl<K: Eq, C> CombineTable<K, C> {
         self.hashes.into_iter().zip(entries).map(|(hash, (key, combined))| (hash, key, combined)).collect()
     }
 
+    /// Returns the keys and what is kept for them, in the order in which they were first seen.
+    #[must_use]
+    pub fn into_pairs(self) -> impl Iterator<Item = (K, C)> {
+        self.entries.into_iter()
+    }
+
+    /// Returns the bytes that the table itself takes, without those its keys and values point to.
+    #[must_use]
+    pub fn allocated(&self) -> usize {
+        self.entries.capacity() * size_of::<(K, C)>() + self.hashes.capacity() * 8 + self.slots.len() * 4
+    }
+
+    /// Estimates the bytes that the keys and values point to.
+    #[must_use]
+    pub(crate) fn heap(&self) -> usize
+    where
+        (K, C): Serialize,
+    {
+        estimate_all(&self.entries) - size_of_val(self.entries.as_slice())
+    }
+
     /// Returns the entries by the partitions of their hashes, in the order in which they were first seen.
     ///
     /// # Panics
@@ -176,7 +206,7 @@ impl<K: Eq, C> CombineTable<K, C> {
 
     /// Adds an entry for a key that has none.
     #[inline(never)]
-    fn insert(&mut self, hash: u64, key: K, combined: C) -> usize {
+    pub(crate) fn insert(&mut self, hash: u64, key: K, combined: C) -> usize {
         let at = self.entries.len();
         self.index_for(at + 1);
         self.entries.push((key, combined));

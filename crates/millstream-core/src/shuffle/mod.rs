@@ -5,18 +5,28 @@
 //! needed again (a retry, a second job over the same RDD) is computed again; a shuffle that a second job asks for keeps
 //! its buckets from then on, so that later jobs skip its map stage.
 
+mod blocks;
+pub(crate) mod collector;
 pub mod combine_table;
+pub(crate) mod gatherer;
 pub mod hash;
+pub(crate) mod held;
+pub(crate) mod input;
+pub(crate) mod map_output;
 pub(crate) mod outputs;
 pub mod partitioner;
 mod range;
 pub mod slots;
+mod runs;
+pub(crate) mod sorter;
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use combine_table::CombineTable;
+use input::Input;
+use map_output::{MapOutput, OneBucket};
 pub(crate) use outputs::ShuffleOutputs;
 
 #[doc(hidden)]
@@ -29,7 +39,7 @@ use crate::rdd::{AnyRdd, Rdd};
 use crate::stream::ChunkStream;
 use crate::task::TaskContext;
 
-/// The records of one map task for one reducer: a `Vec` of the shuffle's record type.
+/// The records of one map task for one reducer, of the shuffle's record type.
 pub type Bucket = Box<dyn Any + Send + Sync>;
 
 /// A shuffle whose record types have been forgotten: what the scheduler needs to know of it.
@@ -64,7 +74,8 @@ pub trait AnyShuffle: Send + Sync {
 }
 
 /// The map side: sorts a partition's records into buckets.
-pub(crate) type Write<A, B> = Box<dyn Fn(ChunkStream<A>, &TaskContext) -> Result<Vec<Vec<B>>> + Send + Sync>;
+pub(crate) type Write<A, B> =
+    Box<dyn Fn(ChunkStream<A>, &TaskContext) -> Result<Arc<MapOutput<B>>> + Send + Sync>;
 
 /// A shuffle of records `A`, which cross as `B` (with their key's hash, or combined).
 pub(crate) struct Shuffle<A: Data, B: Data> {
@@ -90,8 +101,8 @@ impl<A: Data, B: Data> Shuffle<A, B> {
     }
 
     /// Returns the buckets of one reducer, in the order of the map tasks.
-    pub(crate) fn read(&self, reducer: usize, task: &TaskContext) -> Result<Vec<Vec<B>>> {
-        task.shuffle_input(self.id)?.read::<B>(reducer)
+    pub(crate) fn read(&self, reducer: usize, task: &TaskContext) -> Result<Input<B>> {
+        Ok(Input::new(task.shuffle_input(self.id)?.read::<B>(reducer)?, task))
     }
 }
 
@@ -109,19 +120,19 @@ impl<A: Data, B: Data> AnyShuffle for Shuffle<A, B> {
     }
 
     fn write(&self, partition: usize, task: &TaskContext) -> Result<Vec<Bucket>> {
-        let buckets = (self.write)(self.parent.stream(partition, task)?, task)?;
+        let buckets = (self.write)(self.parent.stream(partition, task)?, task)?.buckets();
         debug_assert_eq!(buckets.len(), self.reducers);
-        Ok(buckets.into_iter().map(|bucket| Box::new(bucket) as Bucket).collect())
+        Ok(buckets)
     }
 
     fn encode(&self, bucket: &Bucket) -> Result<Vec<u8>> {
-        let records: &Vec<B> =
-            bucket.downcast_ref().ok_or_else(|| Error::poisoned("a bucket of another shuffle"))?;
-        function::encode("shuffle block", records)
+        let bucket: Option<&OneBucket<B>> = bucket.downcast_ref();
+        let bucket = bucket.ok_or_else(|| Error::poisoned("a bucket of another shuffle"))?;
+        function::encode("shuffle block", &bucket.copy()?)
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Bucket> {
-        Ok(Box::new(function::decode::<Vec<B>>("shuffle block", bytes)?))
+        Ok(Box::new(OneBucket::<B>::of(function::decode("shuffle block", bytes)?)))
     }
 
     fn reuse(&self) -> Reuse {

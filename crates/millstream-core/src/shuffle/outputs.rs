@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Bucket;
+use super::map_output::OneBucket;
 use crate::data::Data;
 use crate::error::{Error, Result};
 
@@ -43,12 +44,13 @@ impl ShuffleOutputs {
         self.slot(reducer).is_ok_and(|slot| slot.is_some())
     }
 
-    /// Returns a reducer's buckets: taken away, or copied if they are kept.
-    pub(crate) fn read<B: Data>(&self, reducer: usize) -> Result<Vec<Vec<B>>> {
+    /// Returns a reducer's buckets: taken away, or to be copied if they are kept.
+    pub(crate) fn read<B: Data>(&self, reducer: usize) -> Result<Vec<OneBucket<B>>> {
         let mut slot = self.slot(reducer)?;
         if self.kept {
             let buckets = slot.as_ref().ok_or_else(taken)?;
-            return buckets.iter().map(|b| b.downcast_ref::<Vec<B>>().cloned().ok_or_else(foreign)).collect();
+            let copied = |b: &Bucket| b.downcast_ref().map(OneBucket::copied).ok_or_else(foreign);
+            return buckets.iter().map(copied).collect();
         }
         let buckets = slot.take().ok_or_else(taken)?;
         drop(slot);
@@ -82,7 +84,7 @@ mod tests {
     use super::*;
 
     fn outputs(kept: bool) -> ShuffleOutputs {
-        let bucket = |numbers: &[i32]| Box::new(numbers.to_vec()) as Bucket;
+        let bucket = |numbers: &[i32]| Box::new(OneBucket::of(numbers.to_vec())) as Bucket;
         ShuffleOutputs::new(
             vec![vec![bucket(&[1]), bucket(&[])], vec![bucket(&[2, 3]), bucket(&[4])]],
             2,
@@ -90,21 +92,25 @@ mod tests {
         )
     }
 
+    fn records(outputs: &ShuffleOutputs, reducer: usize) -> Vec<Vec<i32>> {
+        outputs.read::<i32>(reducer).unwrap().iter().map(|bucket| bucket.copy().unwrap()).collect()
+    }
+
     #[test]
     fn buckets_are_taken_once() {
         let outputs = outputs(false);
         assert!(outputs.is_there(0));
-        assert_eq!(outputs.read::<i32>(0).unwrap(), [vec![1], vec![2, 3]]);
+        assert_eq!(records(&outputs, 0), [vec![1], vec![2, 3]]);
         assert!(!outputs.is_there(0));
         assert!(outputs.read::<i32>(0).is_err());
-        assert_eq!(outputs.read::<i32>(1).unwrap(), [vec![], vec![4]]);
+        assert_eq!(records(&outputs, 1), [vec![], vec![4]]);
     }
 
     #[test]
     fn kept_buckets_are_copied() {
         let outputs = outputs(true);
         for _ in 0..2 {
-            assert_eq!(outputs.read::<i32>(0).unwrap(), [vec![1], vec![2, 3]]);
+            assert_eq!(records(&outputs, 0), [vec![1], vec![2, 3]]);
         }
     }
 

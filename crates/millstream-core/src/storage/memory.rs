@@ -31,6 +31,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     used: usize,
+    most_used: usize,
     next: u64,
     /// Claims that can leave.
     blocks: HashMap<u64, Block>,
@@ -105,6 +106,12 @@ impl Memory {
         self.lock().used
     }
 
+    /// Returns how many bytes were taken at most at one time.
+    #[must_use]
+    pub fn most_used(&self) -> usize {
+        self.lock().most_used
+    }
+
     /// Takes some bytes, for which blocks of others may have to leave; nothing if there is no room.
     ///
     /// Costs a lock: what grows by little should ask for more at once.
@@ -146,7 +153,7 @@ impl Memory {
         loop {
             let wanted = state.used.saturating_add(bytes);
             if wanted <= self.0.budget {
-                state.used = wanted;
+                state.add(bytes);
                 return true;
             }
             // What is told to leave on this thread is at work further up: it may not push out others in turn.
@@ -188,6 +195,11 @@ impl Memory {
 }
 
 impl State {
+    fn add(&mut self, bytes: usize) {
+        self.used += bytes;
+        self.most_used = self.most_used.max(self.used);
+    }
+
     /// Chooses who is to leave so that some bytes become free; nothing if that is not enough.
     fn victims(&self, bytes: usize, owner: Owner, safe: usize, staying: &[u64]) -> Option<Vec<u64>> {
         let mut victims = Vec::new();
@@ -291,7 +303,7 @@ impl Claim {
         if !self.grow(more) {
             self.bytes += more;
             let mut state = self.memory.lock();
-            state.used += more;
+            state.add(more);
             state.resize(self.number, self.bytes);
         }
     }

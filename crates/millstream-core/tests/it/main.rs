@@ -33,6 +33,8 @@ mod saving;
 mod sorting;
 mod sources;
 mod sparks_values;
+mod spilling;
+mod spilling_fails;
 mod storage;
 mod variables;
 mod worker_pools;

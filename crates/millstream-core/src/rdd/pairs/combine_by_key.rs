@@ -3,16 +3,20 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::into_buckets;
+use super::Hashed;
 use crate::data::{Data, Key};
 use crate::error::Result;
-use crate::function::CodeAddress;
+use crate::function::{self, CodeAddress};
 use crate::rdd::exchange::{Exchange, sent_with};
-use crate::rdd::narrow::Form;
+use crate::rdd::in_place::InPlace;
 use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
+use crate::shuffle::collector::Collector;
 use crate::shuffle::combine_table::CombineTable;
+use crate::shuffle::gatherer::{Gatherer, TableSize};
+use crate::shuffle::map_output::MapOutput;
 use crate::shuffle::partitioner::Partitioner;
 use crate::stream::{self, ChunkStream};
+use crate::task::TaskContext;
 
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Combines the values of each key: `create` makes a combined value of a key's first value, `merge_value` adds a further
@@ -77,13 +81,33 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         partitioner: Partitioner<K>,
     ) -> Rdd<(K, C)> {
         if self.partitioned_by() == Some(partitioner.identity()) {
-            let form = Form { name, env, keeps_keys: true };
-            return self.per_partition(form, move |env, input, _| {
-                let table = combine(input, env, &by)?;
-                Ok(stream::from_iter(table.into_entries().into_iter().map(|(_, key, value)| (key, value))))
-            });
+            return self.combined_in_place(name, env, by);
         }
         self.combined_across(name, env, by, partitioner)
+    }
+
+    #[track_caller]
+    fn combined_in_place<E: Data, C: Data, B: Combiner<E, V, C>>(
+        &self,
+        name: &'static str,
+        env: E,
+        by: B,
+    ) -> Rdd<(K, C)> {
+        fn rebuild<K: Key, V: Data, E: Data, C: Data, B: Combiner<E, V, C>>(
+            from: &Rebuilding<'_>,
+        ) -> Result<AnyRdd> {
+            let parent: Rdd<(K, V)> = Rdd::from_any(from.parent(0)?)?;
+            let env: E = function::decode("closure values", from.env)?;
+            Ok(parent.combined_in_place("rebuilt", env, from.build.conjure::<B>()?).any())
+        }
+        let rebuild: Rebuild = rebuild::<K, V, E, C, B>;
+        let build = CodeAddress::of::<B>(rebuild as usize);
+        let by = Arc::new(by);
+        let zero = env.clone();
+        let gather = Box::new(move |input: ChunkStream<(K, V)>, task: &TaskContext| {
+            combine_in_place(input, &zero, &by, task)
+        });
+        InPlace::new(self, build, env, gather).into_rdd(name, Location::caller(), size_of::<B>())
     }
 
     #[track_caller]
@@ -112,19 +136,17 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
             &partitioner,
             build,
             env,
-            Box::new(move |input, _| Ok(into_buckets(combine(input, &zero, &*by)?.into_entries(), &spread))),
-            Box::new(move |buckets, _| {
-                let mut buckets = buckets.into_iter().filter(|bucket| !bucket.is_empty());
-                // The keys of one map task are different already.
-                let mut merged = buckets.next().unwrap_or_default();
-                if let Some(second) = buckets.next() {
-                    let mut table = CombineTable::with_capacity(merged.len());
-                    for bucket in [merged, second].into_iter().chain(buckets) {
-                        table.merge_entries(bucket, |a, b| merge.merge(a, b));
-                    }
-                    merged = table.into_entries();
-                }
-                Ok(stream::from_iter(merged.into_iter().map(|(_, key, value)| (key, value))))
+            Box::new(move |input, task| combine(input, &zero, &*by, &spread, task)),
+            Box::new(move |input| {
+                let task = input.task().clone();
+                let mut merged = Gatherer::new("combined values", &task);
+                stream::drain(input.read_near()?, |chunk| {
+                    let entries = chunk.len();
+                    merged.table.merge_entries(chunk.into_vec(), |a, b| merge.merge(a, b));
+                    merged.merged(entries)
+                })?;
+                let merge = Arc::clone(&merge);
+                merged.finish(move |a, b| merge.merge(a, b))
             }),
         );
         exchange.into_rdd(self, name, Location::caller(), size_of::<B>())
@@ -167,16 +189,52 @@ where
     }
 }
 
-/// Combines the values of each key of one partition.
-fn combine<K: Key, V: Data, E, C>(
+/// Combines the values of each key of one partition, and sorts the keys into buckets.
+///
+/// When there is no room for the table it is written out and begun anew: a key may be in a bucket more than once.
+fn combine<K: Key, V: Data, E, C: Data>(
     input: ChunkStream<(K, V)>,
     env: &E,
     by: &impl Combiner<E, V, C>,
-) -> Result<CombineTable<K, C>> {
+    partitioner: &Partitioner<K>,
+    task: &TaskContext,
+) -> Result<Arc<MapOutput<Hashed<K, C>>>> {
+    let mut buckets = Collector::new(partitioner.partitions(), task.space());
     let mut table = CombineTable::new();
+    let mut size = TableSize::default();
+    let sort = |table: CombineTable<K, C>, buckets: &mut Collector<Hashed<K, C>>| {
+        for (hash, key, combined) in table.into_entries() {
+            buckets.push(partitioner.partition(&key, hash), (hash, key, combined));
+        }
+    };
     stream::drain(input, |chunk| {
+        let values = chunk.len();
         table.merge_chunk(chunk.into_vec(), |value| by.create(env, value), |old, new| by.add(old, new));
+        if !buckets.has_room(size.after(values, &table)) {
+            sort(std::mem::take(&mut table), &mut buckets);
+            size = TableSize::default();
+            buckets.write_out()?;
+        }
         Ok(())
     })?;
-    Ok(table)
+    sort(table, &mut buckets);
+    buckets.finish()
+}
+
+/// Combines the values of each key of one partition where they lie.
+fn combine_in_place<K: Key, V: Data, E, C: Data>(
+    input: ChunkStream<(K, V)>,
+    env: &E,
+    by: &Arc<impl Combiner<E, V, C>>,
+    task: &TaskContext,
+) -> Result<ChunkStream<(K, C)>> {
+    let mut combined = Gatherer::new("combined values", task);
+    stream::drain(input, |chunk| {
+        let values = chunk.len();
+        let create = |value| by.create(env, value);
+        combined.table.merge_chunk(chunk.into_vec(), create, |old, new| by.add(old, new));
+        combined.merged(values)
+    })?;
+    let by = Arc::clone(by);
+    combined.finish(move |first, second| by.merge(first, second))
 }

@@ -1,6 +1,6 @@
 //! `full_outer_join`: join, with the keys of both RDDs optional.
 
-use super::Grouped;
+use super::joined::Pairing;
 use crate::data::{Data, Key};
 use crate::rdd::Rdd;
 use crate::shuffle::partitioner::Partitioner;
@@ -8,7 +8,8 @@ use crate::shuffle::partitioner::Partitioner;
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Pairs each value of a key here with each of its values in `other`; a side that has none is nothing.
     ///
-    /// All values of a key must fit in memory, and so must what is made of them.
+    /// Costs a table of all pairs of `other`, in memory; where there is no room, both sides are sorted on disk, and all values
+    /// of one key must fit in memory, and so must what is made of them.
     ///
     /// # Examples
     /// ```
@@ -51,20 +52,23 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         other: &Rdd<(K, W)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, (Option<V>, Option<W>))> {
-        self.cogroup_with(other, partitioner).flat_map_values_as(
-            "full_outer_join",
-            (),
-            |(), (left, right): Grouped<V, W>| {
-                let right = or_nothing(right);
-                or_nothing(left)
-                    .into_iter()
-                    .flat_map(move |v| right.clone().into_iter().map(move |w| (v.clone(), w)))
-            },
-        )
+        self.joined::<W, FullOuter>("full_outer_join", other, partitioner.into())
     }
 }
 
-/// Makes one missing value of no values.
-pub(super) fn or_nothing<V>(values: Vec<V>) -> Vec<Option<V>> {
-    if values.is_empty() { vec![None] } else { values.into_iter().map(Some).collect() }
+/// Values that meet, and those that meet none.
+struct FullOuter;
+
+impl<V: Data, W: Data> Pairing<V, W> for FullOuter {
+    type Out = (Option<V>, Option<W>);
+    const RIGHT_ALONE: bool = true;
+    fn both(v: V, w: W) -> Self::Out {
+        (Some(v), Some(w))
+    }
+    fn left(v: V) -> Option<Self::Out> {
+        Some((Some(v), None))
+    }
+    fn right(w: W) -> Option<Self::Out> {
+        Some((None, Some(w)))
+    }
 }

@@ -2,18 +2,18 @@
 
 use std::panic::Location;
 
-use super::{Hashed, into_buckets};
-use crate::chunk::Cursor;
+use super::{Hashed, hashed, spread};
 use crate::data::{Data, Key};
 use crate::error::Result;
 use crate::function::CodeAddress;
 use crate::rdd::exchange::{Exchange, sent_with};
-use crate::rdd::narrow::Form;
+use crate::rdd::in_place::InPlace;
 use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
-use crate::shuffle::combine_table::CombineTable;
-use crate::shuffle::hash::pinned_hash;
+use crate::shuffle::gatherer::Gatherer;
 use crate::shuffle::partitioner::Partitioner;
+use crate::storage::size_estimate::estimate_all;
 use crate::stream::{self, ChunkStream};
+use crate::task::TaskContext;
 
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Gathers the values of each key, in the order of their partitions.
@@ -55,8 +55,13 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
 
     #[track_caller]
     fn group_in_place(&self) -> Rdd<(K, Vec<V>)> {
-        let form = Form { keeps_keys: true, ..Form::new("group_by_key") };
-        self.per_partition(form, |(), input, _| group(hashed(input)?))
+        fn rebuild<K: Key, V: Data>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
+            Ok(Rdd::<(K, V)>::from_any(from.parent(0)?)?.group_in_place().any())
+        }
+        let rebuild: Rebuild = rebuild::<K, V>;
+        let build = CodeAddress::of::<(K, V)>(rebuild as usize);
+        let groups = InPlace::new(self, build, (), Box::new(|input, task| group(hashed(input), task)));
+        groups.into_rdd("group_by_key", Location::caller(), 0)
     }
 
     #[track_caller]
@@ -66,33 +71,37 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
             Ok(parent.group_across(sent_with::<K, ()>(from)?.0).any())
         }
         let rebuild: Rebuild = rebuild::<K, V>;
-        let spread = partitioner.clone();
+        let rule = partitioner.clone();
         let exchange = Exchange::new(
             self,
             &partitioner,
             CodeAddress::of::<(K, V)>(rebuild as usize),
             (),
-            Box::new(move |input, _| Ok(into_buckets(hashed(input)?, &spread))),
-            Box::new(|buckets, _| group(buckets.into_iter().flatten())),
+            Box::new(move |input, task| spread(input, &rule, task)),
+            Box::new(|input| {
+                let task = input.task().clone();
+                group(input.read_near()?, &task)
+            }),
         );
         exchange.into_rdd(self, "group_by_key", Location::caller(), 0)
     }
 }
 
-/// Reads a partition and hashes its keys.
-pub(super) fn hashed<K: Key, V: Data>(input: ChunkStream<(K, V)>) -> Result<Vec<Hashed<K, V>>> {
-    let mut pairs = Vec::new();
-    stream::drain(input, |chunk| {
-        pairs.extend(Cursor::from(chunk).map(|(key, value)| (pinned_hash(&key), key, value)));
-        Ok(())
+fn group<K: Key, V: Data>(
+    pairs: ChunkStream<Hashed<K, V>>,
+    task: &TaskContext,
+) -> Result<ChunkStream<(K, Vec<V>)>> {
+    let mut groups: Gatherer<K, Vec<V>> = Gatherer::new("the values of keys", task);
+    stream::drain(pairs, |chunk| {
+        let pairs = chunk.into_vec();
+        let bytes = estimate_all(&pairs);
+        for (hash, key, value) in pairs {
+            groups.table.entry(hash, key, Vec::new).push(value);
+        }
+        groups.collected(bytes)
     })?;
-    Ok(pairs)
-}
-
-fn group<K: Key, V: Data>(pairs: impl IntoIterator<Item = Hashed<K, V>>) -> Result<ChunkStream<(K, Vec<V>)>> {
-    let mut table: CombineTable<K, Vec<V>> = CombineTable::new();
-    for (hash, key, value) in pairs {
-        table.entry(hash, key, Vec::new).push(value);
-    }
-    Ok(stream::from_iter(table.into_entries().into_iter().map(|(_, key, values)| (key, values))))
+    groups.finish(|mut first, mut second| {
+        first.append(&mut second);
+        first
+    })
 }

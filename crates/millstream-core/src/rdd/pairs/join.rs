@@ -1,6 +1,6 @@
 //! `join`: pairs each value of a key here with each of its values in `other`.
 
-use super::Grouped;
+use super::joined::Pairing;
 use crate::data::{Data, Key};
 use crate::rdd::Rdd;
 use crate::shuffle::partitioner::Partitioner;
@@ -8,7 +8,8 @@ use crate::shuffle::partitioner::Partitioner;
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Pairs each value of a key here with each of its values in `other`; keys of one side only are left out.
     ///
-    /// All values of a key must fit in memory, and so must what is made of them.
+    /// Costs a table of all pairs of `other`, in memory; where there is no room, both sides are sorted on disk, and all values
+    /// of one key must fit in memory, and so must what is made of them.
     ///
     /// # Examples
     /// ```
@@ -43,12 +44,23 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         other: &Rdd<(K, W)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, (V, W))> {
-        self.cogroup_with(other, partitioner).flat_map_values_as(
-            "join",
-            (),
-            |(), (left, right): Grouped<V, W>| {
-                left.into_iter().flat_map(move |v| right.clone().into_iter().map(move |w| (v.clone(), w)))
-            },
-        )
+        self.joined::<W, Inner>("join", other, partitioner.into())
+    }
+}
+
+/// Values that meet.
+struct Inner;
+
+impl<V: Data, W: Data> Pairing<V, W> for Inner {
+    type Out = (V, W);
+    const RIGHT_ALONE: bool = false;
+    fn both(v: V, w: W) -> Self::Out {
+        (v, w)
+    }
+    fn left(_: V) -> Option<Self::Out> {
+        None
+    }
+    fn right(_: W) -> Option<Self::Out> {
+        None
     }
 }

@@ -1,7 +1,6 @@
 //! `left_outer_join`: join, with the keys of `other` optional.
 
-use super::Grouped;
-use super::full_outer_join::or_nothing;
+use super::joined::Pairing;
 use crate::data::{Data, Key};
 use crate::rdd::Rdd;
 use crate::shuffle::partitioner::Partitioner;
@@ -9,7 +8,8 @@ use crate::shuffle::partitioner::Partitioner;
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Pairs each value of a key here with each of its values in `other`, or with nothing where it has none.
     ///
-    /// All values of a key must fit in memory, and so must what is made of them.
+    /// Costs a table of all pairs of `other`, in memory; where there is no room, both sides are sorted on disk, and all values
+    /// of one key must fit in memory, and so must what is made of them.
     ///
     /// # Examples
     /// ```
@@ -44,13 +44,23 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         other: &Rdd<(K, W)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, (V, Option<W>))> {
-        self.cogroup_with(other, partitioner).flat_map_values_as(
-            "left_outer_join",
-            (),
-            |(), (left, right): Grouped<V, W>| {
-                let right = or_nothing(right);
-                left.into_iter().flat_map(move |v| right.clone().into_iter().map(move |w| (v.clone(), w)))
-            },
-        )
+        self.joined::<W, LeftOuter>("left_outer_join", other, partitioner.into())
+    }
+}
+
+/// Values that meet, and those of the left side that meet none.
+struct LeftOuter;
+
+impl<V: Data, W: Data> Pairing<V, W> for LeftOuter {
+    type Out = (V, Option<W>);
+    const RIGHT_ALONE: bool = false;
+    fn both(v: V, w: W) -> Self::Out {
+        (v, Some(w))
+    }
+    fn left(v: V) -> Option<Self::Out> {
+        Some((v, None))
+    }
+    fn right(_: W) -> Option<Self::Out> {
+        None
     }
 }

@@ -12,6 +12,7 @@ mod fold_by_key;
 mod full_outer_join;
 mod group_by_key;
 mod join;
+mod joined;
 mod keys;
 mod left_outer_join;
 mod map_values;
@@ -21,6 +22,7 @@ mod reduce_by_key;
 mod repartition_and_sort_within_partitions;
 mod right_outer_join;
 mod sample_by_key;
+mod sides;
 mod sort_by_key;
 mod subtract_by_key;
 mod values;
@@ -29,23 +31,36 @@ pub use cogroup::Grouped;
 pub use cogroup3::Grouped3;
 pub use cogroup4::Grouped4;
 
-use crate::data::Key;
+use std::sync::Arc;
+
+use crate::data::{Data, Key};
+use crate::error::Result;
+use crate::shuffle::collector::collect;
+use crate::shuffle::hash::pinned_hash;
+use crate::shuffle::map_output::MapOutput;
 use crate::shuffle::partitioner::Partitioner;
+use crate::stream::{self, ChunkStream};
+use crate::task::TaskContext;
 
 /// A pair on its way through a shuffle, with the pinned hash of its key.
 pub(crate) type Hashed<K, V> = (u64, K, V);
 
-/// Sorts pairs into one bucket per partition, keeping their order.
-pub(crate) fn into_buckets<K: Key, V>(
-    pairs: impl IntoIterator<Item = Hashed<K, V>>,
+/// Sorts pairs into one bucket per partition, keeping their order: the map side of what does not combine.
+pub(crate) fn spread<K: Key, V: Data>(
+    input: ChunkStream<(K, V)>,
     partitioner: &Partitioner<K>,
-) -> Vec<Vec<Hashed<K, V>>> {
-    let mut buckets: Vec<Vec<Hashed<K, V>>> = (0..partitioner.partitions()).map(|_| Vec::new()).collect();
-    for (hash, key, value) in pairs {
-        let partition = partitioner.partition(&key, hash);
-        if let Some(bucket) = buckets.get_mut(partition) {
-            bucket.push((hash, key, value));
-        }
-    }
-    buckets
+    task: &TaskContext,
+) -> Result<Arc<MapOutput<Hashed<K, V>>>> {
+    collect(input, partitioner.partitions(), task, |(key, value)| {
+        let hash = pinned_hash(&key);
+        (partitioner.partition(&key, hash), (hash, key, value))
+    })
+}
+
+/// Hashes the keys of pairs that are not moved.
+pub(crate) fn hashed<K: Key, V: Data>(mut input: ChunkStream<(K, V)>) -> ChunkStream<Hashed<K, V>> {
+    stream::from_fn(move || {
+        let chunk = input.next_chunk()?;
+        Ok(chunk.map(|chunk| chunk.map(|(key, value)| (pinned_hash(&key), key, value))))
+    })
 }

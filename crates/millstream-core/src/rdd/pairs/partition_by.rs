@@ -2,8 +2,7 @@
 
 use std::panic::Location;
 
-use super::group_by_key::hashed;
-use super::into_buckets;
+use super::spread;
 use crate::data::{Data, Key};
 use crate::error::Result;
 use crate::function::CodeAddress;
@@ -30,25 +29,29 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         if self.partitioned_by() == Some(partitioner.identity()) {
             return self.clone();
         }
-        self.spread(partitioner)
+        self.spread_by(partitioner)
     }
 
     #[track_caller]
-    fn spread(&self, partitioner: Partitioner<K>) -> Rdd<(K, V)> {
+    fn spread_by(&self, partitioner: Partitioner<K>) -> Rdd<(K, V)> {
         fn rebuild<K: Key, V: Data>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
             let parent: Rdd<(K, V)> = Rdd::from_any(from.parent(0)?)?;
-            Ok(parent.spread(sent_with::<K, ()>(from)?.0).any())
+            Ok(parent.spread_by(sent_with::<K, ()>(from)?.0).any())
         }
         let rebuild: Rebuild = rebuild::<K, V>;
-        let spread = partitioner.clone();
+        let rule = partitioner.clone();
         let exchange = Exchange::new(
             self,
             &partitioner,
             CodeAddress::of::<(K, V)>(rebuild as usize),
             (),
-            Box::new(move |input, _| Ok(into_buckets(hashed(input)?, &spread))),
-            Box::new(|buckets, _| {
-                Ok(stream::from_iter(buckets.into_iter().flatten().map(|(_, key, value)| (key, value))))
+            Box::new(move |input, task| spread(input, &rule, task)),
+            Box::new(|input| {
+                let mut input = input.read();
+                Ok(stream::from_fn(move || {
+                    let chunk = input.next_chunk()?;
+                    Ok(chunk.map(|chunk| chunk.map(|(_, key, value)| (key, value))))
+                }))
             }),
         );
         exchange.into_rdd(self, "partition_by", Location::caller(), 0)

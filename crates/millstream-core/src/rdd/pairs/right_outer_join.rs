@@ -1,7 +1,6 @@
 //! `right_outer_join`: join, with the keys of this RDD optional.
 
-use super::Grouped;
-use super::full_outer_join::or_nothing;
+use super::joined::Pairing;
 use crate::data::{Data, Key};
 use crate::rdd::Rdd;
 use crate::shuffle::partitioner::Partitioner;
@@ -9,7 +8,8 @@ use crate::shuffle::partitioner::Partitioner;
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Pairs each value of a key in `other` with each of its values here, or with nothing where it has none.
     ///
-    /// All values of a key must fit in memory, and so must what is made of them.
+    /// Costs a table of all pairs of `other`, in memory; where there is no room, both sides are sorted on disk, and all values
+    /// of one key must fit in memory, and so must what is made of them.
     ///
     /// # Examples
     /// ```
@@ -44,14 +44,23 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         other: &Rdd<(K, W)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, (Option<V>, W))> {
-        self.cogroup_with(other, partitioner).flat_map_values_as(
-            "right_outer_join",
-            (),
-            |(), (left, right): Grouped<V, W>| {
-                or_nothing(left)
-                    .into_iter()
-                    .flat_map(move |v| right.clone().into_iter().map(move |w| (v.clone(), w)))
-            },
-        )
+        self.joined::<W, RightOuter>("right_outer_join", other, partitioner.into())
+    }
+}
+
+/// Values that meet, and those of the right side that meet none.
+struct RightOuter;
+
+impl<V: Data, W: Data> Pairing<V, W> for RightOuter {
+    type Out = (Option<V>, W);
+    const RIGHT_ALONE: bool = true;
+    fn both(v: V, w: W) -> Self::Out {
+        (Some(v), w)
+    }
+    fn left(_: V) -> Option<Self::Out> {
+        None
+    }
+    fn right(w: W) -> Option<Self::Out> {
+        Some((None, w))
     }
 }

@@ -2,14 +2,14 @@
 
 use std::panic::Location;
 
-use crate::chunk::Cursor;
 use crate::data::Data;
 use crate::error::Result;
 use crate::function::CodeAddress;
 use crate::rdd::exchange::{Exchange, sent_with};
 use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
+use crate::shuffle::collector::collect;
 use crate::shuffle::partitioner::Partitioner;
-use crate::stream;
+use crate::shuffle::sorter::sorted;
 
 impl<K: Data + Ord, V: Data> Rdd<(K, V)> {
     /// Sorts the pairs by their keys, smallest first, in as many partitions as there are; equal keys keep their order.
@@ -83,31 +83,12 @@ impl<K: Data + Ord, V: Data> Rdd<(K, V)> {
             &partitioner,
             CodeAddress::of::<H>(rebuild as usize),
             ascending,
-            Box::new(move |input, _| {
-                let mut buckets: Vec<Vec<(K, V)>> = (0..spread.partitions()).map(|_| Vec::new()).collect();
-                stream::drain(input, |chunk| {
-                    for (key, value) in Cursor::from(chunk) {
-                        let partition = spread.partition(&key, hash(&key));
-                        if let Some(bucket) = buckets.get_mut(partition) {
-                            bucket.push((key, value));
-                        }
-                    }
-                    Ok(())
-                })?;
-                Ok(buckets)
+            Box::new(move |input, task| {
+                collect(input, spread.partitions(), task, |pair| {
+                    (spread.partition(&pair.0, hash(&pair.0)), pair)
+                })
             }),
-            Box::new(move |buckets, _| {
-                let mut buckets = buckets.into_iter();
-                let mut pairs = buckets.next().unwrap_or_default();
-                pairs.extend(buckets.flatten());
-                // Stable in both directions: equal keys stay in the order of their arrival.
-                if ascending {
-                    pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
-                } else {
-                    pairs.sort_by(|(a, _), (b, _)| b.cmp(a));
-                }
-                Ok(stream::from_vec(pairs))
-            }),
+            Box::new(move |input| sorted(input, ascending)),
         );
         exchange.into_rdd(self, name, Location::caller(), size_of::<H>())
     }

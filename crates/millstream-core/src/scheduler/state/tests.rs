@@ -5,6 +5,7 @@ use super::*;
 use crate::error::Cause;
 use crate::scheduler::allocation::Mode;
 use crate::scheduler::stage::Parent;
+use crate::shuffle::map_output::OneBucket;
 use crate::shuffle::{Bucket, Memory, Reuse};
 
 pub(in crate::scheduler) mod sim;
@@ -271,7 +272,7 @@ fn buckets_that_are_read_more_than_once_are_copied() {
 
 #[test]
 fn a_stage_whose_buckets_were_kept_is_passed_over() {
-    let bucket = || Box::new(vec![(7_usize, 7_u32)]) as Bucket;
+    let bucket = || Box::new(OneBucket::of(vec![(7_usize, 7_u32)])) as Bucket;
     let kept = ShuffleOutputs::new(vec![vec![bucket(), bucket(), bucket()]], 3, true);
     let mut plan = two_stages();
     plan.stages[0].reuse = Some(Reuse { outputs: Some(Arc::new(kept)), keep: None });

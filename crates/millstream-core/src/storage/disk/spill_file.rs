@@ -215,7 +215,7 @@ impl SpillFile {
             file.seek(SeekFrom::Start(offset))?;
             Ok(file)
         });
-        let opened = opened.map_err(|error| Broken::Io(error).while_reading(&self.name()))?;
+        let opened = opened.map_err(|error| self.broken(Broken::Io(error)))?;
         let mut from = BufReader::with_capacity(BLOCK, opened).take(bytes);
         let file = Arc::clone(self);
         Ok(stream::from_fn(move || {
@@ -227,12 +227,21 @@ impl SpillFile {
                 Ok(None) => Broken::Spoilt("a block has no length".into()),
                 Err(broken) => broken,
             };
-            Err(broken.while_reading(&file.name()))
+            Err(file.broken(broken))
         }))
     }
 
-    fn name(&self) -> String {
-        format!("{} from the scratch file {}", self.file.what, self.file.path.display())
+    fn broken(&self, broken: Broken) -> Error {
+        let name = format!("{} from the scratch file {}", self.file.what, self.file.path.display());
+        const REMEDY: &str =
+            "it was changed by others or the disk is broken: run the job again, and look after the disk";
+        match broken.while_reading(&name) {
+            Error::Io { what, source } => {
+                Error::io(what, std::io::Error::new(source.kind(), format!("{source}; {REMEDY}")))
+            }
+            Error::Codec { what, problem } => Error::Codec { what, problem: format!("{problem}; {REMEDY}") },
+            other => other,
+        }
     }
 }
 

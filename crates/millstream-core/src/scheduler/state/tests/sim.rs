@@ -19,7 +19,8 @@ use crate::scheduler::properties::LocalProperties;
 use crate::scheduler::queue::Queue;
 use crate::scheduler::stage::{Parent, Plan, PlannedStage};
 use crate::scheduler::task::{Made, Output, Task, TaskFailure, Work};
-use crate::shuffle::{AnyShuffle, Bucket, Reuse};
+use crate::shuffle::map_output::OneBucket;
+use crate::shuffle::{AnyShuffle, Bucket, Reuse, ShuffleOutputs};
 use crate::task::{BatchId, TaskContext};
 
 /// What the scheduler asks of a shuffle: a number and how many reducers.
@@ -208,9 +209,9 @@ impl Sim {
         let made = (task.id.partition, task.id.attempt);
         let made = match &task.work {
             Work::Action(_) => Made::Value(Box::new(made)),
-            Work::Shuffle(shuffle, _) => {
-                Made::Buckets((0..shuffle.reducers()).map(|_| Box::new(vec![made]) as Bucket).collect())
-            }
+            Work::Shuffle(shuffle, _) => Made::Buckets(
+                (0..shuffle.reducers()).map(|_| Box::new(OneBucket::of(vec![made])) as Bucket).collect(),
+            ),
         };
         let output = Output { made, updates: Updates::of_test(task.id) };
         self.tell(Event::TaskEnded { task: task.id, how: Ended::Succeeded(output) });
@@ -249,5 +250,8 @@ impl Sim {
 
 /// Takes the buckets a task reads if each task reads those of its own number; returns what the map tasks made of them.
 pub(in crate::scheduler) fn read(task: &Task) -> Vec<Vec<Vec<(usize, u32)>>> {
-    task.inputs.iter().map(|(_, made)| made.read(task.id.partition).unwrap()).collect()
+    let records = |bucket: OneBucket<_>| bucket.copy().unwrap();
+    let read =
+        |made: &ShuffleOutputs| made.read(task.id.partition).unwrap().into_iter().map(records).collect();
+    task.inputs.iter().map(|(_, made)| read(made)).collect()
 }

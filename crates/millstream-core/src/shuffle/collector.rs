@@ -1,0 +1,150 @@
+//! The map side: a task's records, sorted into a bucket for each reducer.
+
+use std::sync::Arc;
+
+use super::blocks::Blocks;
+use super::held::Held;
+use super::map_output::{MapOutput, Spilled};
+use crate::chunk::Cursor;
+use crate::data::Data;
+use crate::error::Result;
+use crate::storage::disk::{Segment, SpillWriter};
+use crate::storage::size_estimate::estimate_all;
+use crate::stream::{self, ChunkStream};
+use crate::task::{Space, TaskContext};
+
+/// Sorts records into buckets, which are written out when memory runs short.
+pub(crate) struct Collector<B: Data> {
+    buckets: Vec<Blocks<B>>,
+    records: usize,
+    size: RecordSize,
+    held: Held,
+    space: Space,
+    spill: Option<Spill>,
+}
+
+struct Spill {
+    writer: SpillWriter,
+    segments: Vec<Vec<Segment>>,
+}
+
+/// Reads a partition and sorts what `f` makes of its records into the buckets that it names.
+pub(crate) fn collect<A: Data, B: Data>(
+    input: ChunkStream<A>,
+    reducers: usize,
+    task: &TaskContext,
+    mut f: impl FnMut(A) -> (usize, B),
+) -> Result<Arc<MapOutput<B>>> {
+    let mut buckets = Collector::new(reducers, task.space());
+    stream::drain(input, |chunk| {
+        let records = chunk.len();
+        for record in Cursor::from(chunk) {
+            let (bucket, record) = f(record);
+            buckets.push(bucket, record);
+        }
+        buckets.grew(records)
+    })?;
+    buckets.finish()
+}
+
+impl<B: Data> Collector<B> {
+    pub(crate) fn new(reducers: usize, space: &Space) -> Self {
+        Collector {
+            buckets: (0..reducers).map(|_| Blocks::default()).collect(),
+            records: 0,
+            size: RecordSize::default(),
+            held: Held::nothing(&space.memory),
+            space: space.clone(),
+            spill: None,
+        }
+    }
+
+    /// Adds a record to a bucket; one to a bucket that is not there is dropped.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, bucket: usize, record: B) {
+        if let Some(bucket) = self.buckets.get_mut(bucket) {
+            bucket.push(record);
+        }
+    }
+
+    /// Takes note that some records were added; writes the buckets out if there is no room for them.
+    pub(crate) fn grew(&mut self, records: usize) -> Result<()> {
+        self.records += records;
+        self.size.look(&self.buckets);
+        if !self.held.hold(self.size.of(self.records)) {
+            self.write_out()?;
+        }
+        Ok(())
+    }
+
+    /// Asks for room for something else that will end up in the buckets.
+    #[must_use]
+    pub(crate) fn has_room(&mut self, bytes: usize) -> bool {
+        self.held.hold(bytes)
+    }
+
+    /// Writes out what is in the buckets, and frees it.
+    pub(crate) fn write_out(&mut self) -> Result<()> {
+        let spill = match &mut self.spill {
+            Some(spill) => spill,
+            none => none.insert(Spill {
+                writer: self.space.disk.create("the buckets of a shuffle")?,
+                segments: self.buckets.iter().map(|_| Vec::new()).collect(),
+            }),
+        };
+        for (bucket, segments) in self.buckets.iter_mut().zip(&mut spill.segments) {
+            segments.extend(std::mem::take(bucket).write(&mut spill.writer)?);
+        }
+        self.records = 0;
+        self.held.keep(0);
+        Ok(())
+    }
+
+    /// Returns the buckets, which may be written out later on while they wait for their reducers.
+    pub(crate) fn finish(mut self) -> Result<Arc<MapOutput<B>>> {
+        let records = self.buckets.iter().map(Blocks::len).sum();
+        self.size.look(&self.buckets);
+        let bytes = self.size.of(records);
+        self.held.keep(bytes);
+        if !self.held.hold(bytes) {
+            self.write_out()?;
+        }
+        let spilled = match self.spill {
+            Some(Spill { writer, segments }) => Some(Spilled { file: writer.finish()?, segments }),
+            None => None,
+        };
+        Ok(MapOutput::new(self.buckets, self.size.of(1), spilled, self.held, self.space.disk))
+    }
+}
+
+/// How large a record is, from a look at a few.
+#[derive(Default)]
+struct RecordSize {
+    looks: usize,
+    /// The bytes of the records that were looked at, and how many these are.
+    bytes: usize,
+    records: usize,
+}
+
+impl RecordSize {
+    /// Looks at some of the latest records now and then.
+    fn look<B: Data>(&mut self, buckets: &[Blocks<B>]) {
+        if self.records == 0 && !std::mem::needs_drop::<B>() {
+            (self.records, self.bytes) = (1, size_of::<B>());
+        }
+        self.looks += 1;
+        if !std::mem::needs_drop::<B>() || !self.looks.is_power_of_two() && self.looks % 16 != 0 {
+            return;
+        }
+        let from = self.looks % buckets.len().max(1);
+        let mut latest = buckets[from..].iter().chain(&buckets[..from]).map(Blocks::latest);
+        if let Some(records) = latest.find(|records| !records.is_empty()) {
+            self.bytes += estimate_all(records);
+            self.records += records.len();
+        }
+    }
+
+    fn of(&self, records: usize) -> usize {
+        (self.bytes as f64 / self.records.max(1) as f64 * records as f64) as usize
+    }
+}
