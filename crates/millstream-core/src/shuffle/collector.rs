@@ -133,7 +133,7 @@ impl RecordSize {
             (self.records, self.bytes) = (1, size_of::<B>());
         }
         self.looks += 1;
-        if !std::mem::needs_drop::<B>() || !self.looks.is_power_of_two() && self.looks % 16 != 0 {
+        if !std::mem::needs_drop::<B>() || !self.looks.is_power_of_two() && !self.looks.is_multiple_of(16) {
             return;
         }
         let from = self.looks % buckets.len().max(1);

@@ -6,7 +6,7 @@ use std::ptr;
 
 use serde::Serialize;
 
-use super::hash::{partition_of, pinned_hash};
+use super::hash::pinned_hash;
 use super::slots::Slots;
 use crate::storage::size_estimate::estimate_all;
 
@@ -161,41 +161,21 @@ impl<K: Eq, C> CombineTable<K, C> {
     }
 
     /// Returns the keys and what is kept for them, in the order in which they were first seen.
-    #[must_use]
-    pub fn into_pairs(self) -> impl Iterator<Item = (K, C)> {
+    pub(crate) fn into_pairs(self) -> impl Iterator<Item = (K, C)> {
         self.entries.into_iter()
     }
 
     /// Returns the bytes that the table itself takes, without those its keys and values point to.
-    #[must_use]
-    pub fn allocated(&self) -> usize {
+    pub(crate) fn allocated(&self) -> usize {
         self.entries.capacity() * size_of::<(K, C)>() + self.hashes.capacity() * 8 + self.slots.len() * 4
     }
 
     /// Estimates the bytes that the keys and values point to.
-    #[must_use]
     pub(crate) fn heap(&self) -> usize
     where
         (K, C): Serialize,
     {
         estimate_all(&self.entries) - size_of_val(self.entries.as_slice())
-    }
-
-    /// Returns the entries by the partitions of their hashes, in the order in which they were first seen.
-    ///
-    /// # Panics
-    /// If there are keys but no partitions.
-    #[must_use]
-    pub fn into_buckets(self, partitions: usize) -> Vec<Vec<(u64, K, C)>> {
-        let mut sizes = vec![0; partitions];
-        for hash in &self.hashes {
-            sizes[partition_of(*hash, partitions)] += 1;
-        }
-        let mut buckets: Vec<_> = sizes.into_iter().map(Vec::with_capacity).collect();
-        for (hash, (key, combined)) in self.hashes.into_iter().zip(self.entries) {
-            buckets[partition_of(hash, partitions)].push((hash, key, combined));
-        }
-        buckets
     }
 
     /// Returns the number of a key's entry.
@@ -323,23 +303,6 @@ mod tests {
     fn many_keys_of_all_ages() {
         let records: Vec<_> = (0..30_000_u64).map(|n| (pinned_hash(&n) % (1 + n / 2), n)).collect();
         check(records, pinned_hash);
-    }
-
-    #[test]
-    fn buckets_hold_what_the_partitions_hold() {
-        let mut table = CombineTable::new();
-        for n in 0..1_000_u64 {
-            table.merge(pinned_hash(&n), n, n, |value| value, |old, _| old);
-        }
-        assert_eq!(table.get(pinned_hash(&1_000_u64), &1_000), None);
-        let buckets = table.into_buckets(3);
-        assert_eq!(buckets.len(), 3);
-        for (partition, bucket) in buckets.iter().enumerate() {
-            let expected: Vec<_> =
-                (0..1_000).filter(|n| partition_of(pinned_hash(n), 3) == partition).collect();
-            assert_eq!(bucket.iter().map(|(_, key, _)| *key).collect::<Vec<u64>>(), expected);
-        }
-        assert!(CombineTable::<u64, u64>::new().into_buckets(0).is_empty());
     }
 
     #[test]
