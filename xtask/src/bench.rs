@@ -13,6 +13,10 @@ const WORKLOADS: &[(&str, &[&str])] = &[
     ("W2: word count of `String`s", &["--workload", "W2", "--variant", "string"]),
     ("W3: top ten of a sliding window", &["--workload", "W3"]),
     ("W5: small batches", &["--workload", "W5"]),
+    ("join of two batches of a million pairs", &["--workload", "join"]),
+    ("sort of ten million numbers", &["--workload", "sort"]),
+    ("group of four million pairs", &["--workload", "group"]),
+    ("skew: word count with a hot word beside one without", &["--workload", "skew"]),
 ];
 
 /// Builds the bench program and compares each workload.

@@ -167,7 +167,8 @@ impl<K: Eq, C> CombineTable<K, C> {
 
     /// Returns the bytes that the table itself takes, without those its keys and values point to.
     pub(crate) fn allocated(&self) -> usize {
-        self.entries.capacity() * size_of::<(K, C)>() + self.hashes.capacity() * 8 + self.slots.len() * 4
+        // Room that was never used takes no memory yet.
+        self.len() * (size_of::<(K, C)>() + size_of::<u64>()) + self.slots.len() * size_of::<u32>()
     }
 
     /// Estimates the bytes that the keys and values point to.

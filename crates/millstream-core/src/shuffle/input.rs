@@ -56,7 +56,7 @@ impl<B: Data> Input<B> {
 /// Fewer records than this have their table in the cache.
 const MANY: usize = 1 << 16;
 /// As many records have their places in a table close together.
-const CLOSE: usize = 1 << 14;
+const CLOSE: usize = 1 << 13;
 /// The most groups of places: to write to more at once is slow.
 const GROUPS: usize = 256;
 

@@ -49,7 +49,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Combines the values of each key, with a partitioner or a number of partitions.
     ///
     /// Where the keys are already spread by the same partitioner nothing crosses partitions, and `merge_combiners` is not
-    /// called.
+    /// called unless memory runs short.
     ///
     /// # Examples
     /// ```

@@ -72,7 +72,7 @@ impl<K: Key, V: Data, W: Data, P: Pairing<V, W>> Compute<(K, P::Out)> for Join<K
         let right = self.0.right.open(partition, task)?;
         let places = right.places();
         let mut right = right.read(places)?;
-        let mut table = Table::new();
+        let mut table = Table::for_pairs(places.unwrap_or_default());
         let mut held = Held::nothing(&task.space().memory);
         while let Some(chunk) = right.next_chunk()? {
             let fits = table.add(chunk.into_vec());
@@ -125,8 +125,8 @@ const END: u32 = u32::MAX;
 const MET: u32 = u32::MAX - 1;
 
 impl<K: Key, W: Data> Table<K, W> {
-    fn new() -> Self {
-        Table { keys: CombineTable::new(), more: Vec::new(), heap: 0 }
+    fn for_pairs(pairs: usize) -> Self {
+        Table { keys: CombineTable::with_capacity(pairs), more: Vec::new(), heap: 0 }
     }
 
     /// Adds pairs; returns whether there are places for as many again.

@@ -8,7 +8,7 @@ use crate::shuffle::partitioner::Partitioner;
 impl<K: Key + Ord, V: Data> Rdd<(K, V)> {
     /// Spreads the pairs by a partitioner and sorts each partition by key, smallest first; equal keys keep their order.
     ///
-    /// Each partition must fit in memory.
+    /// A partition that has no room in memory is sorted on disk.
     ///
     /// # Examples
     /// ```
