@@ -168,7 +168,7 @@ impl<K: Eq, C> CombineTable<K, C> {
     /// Returns the bytes that the table itself takes, without those its keys and values point to.
     pub(crate) fn allocated(&self) -> usize {
         // Room that was never used takes no memory yet.
-        self.len() * (size_of::<(K, C)>() + size_of::<u64>()) + self.slots.len() * size_of::<u32>()
+        self.len() * (size_of::<(K, C)>() + size_of::<u64>()) + self.slots.allocated()
     }
 
     /// Estimates the bytes that the keys and values point to.

@@ -16,8 +16,8 @@ pub(crate) mod map_output;
 pub(crate) mod outputs;
 pub mod partitioner;
 mod range;
-pub mod slots;
 mod runs;
+pub mod slots;
 pub(crate) mod sorter;
 
 use std::any::Any;

@@ -38,6 +38,11 @@ impl Slots {
         }
     }
 
+    /// Returns the bytes that they take.
+    pub(crate) fn allocated(&self) -> usize {
+        self.0.len() * size_of::<u32>()
+    }
+
     /// Makes sure that at most half of the slots are taken when there are so many entries, whose numbers are below that; if
     /// there must be more slots, `entries` gives the numbers and hashes of those that are taken.
     ///

@@ -144,7 +144,7 @@ impl Memory {
     fn reserve(&self, bytes: usize, owner: Owner, asking: u64) -> bool {
         let mut state = self.lock();
         if state.used.saturating_add(bytes) <= self.0.budget {
-            state.used += bytes;
+            state.add(bytes);
             return true;
         }
         // Those that could not leave, and the one that asks.
