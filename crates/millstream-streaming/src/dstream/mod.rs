@@ -181,6 +181,17 @@ impl<T: Data> DStream<T> {
         Ok(rdds)
     }
 
+    /// Returns the time of this stream's batch before one of its batches; it may have had another interval then.
+    pub(crate) fn time_before(&self, batch: Time) -> Time {
+        let before = batch - self.0.slide;
+        match self.0.graph.recovery.old_grid() {
+            Some(old) if before <= old.last => {
+                old.last_due(batch - Duration::from_millis(1), self.0.slide, self.0.graph.batch_interval)
+            }
+            _ => before,
+        }
+    }
+
     fn is_due(&self, batch: Time) -> bool {
         let graph = &self.0.graph;
         if let Some(old) = graph.recovery.old_grid()
@@ -301,6 +312,10 @@ impl<T: Data> ErasedStream for Stream<T> {
         for generated in old.values().filter(|generated| generated.kept) {
             generated.rdd.unpersist();
         }
+    }
+
+    fn describe(self: Arc<Self>, batch: Time) -> Result<()> {
+        DStream(self).rdd(batch).map(drop)
     }
 
     fn saved_inputs(&self) -> BTreeMap<Time, Value> {

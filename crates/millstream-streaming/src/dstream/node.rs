@@ -79,6 +79,8 @@ pub(crate) trait ErasedStream: Send + Sync {
     fn settle(&self, batch: Time) -> Result<()>;
     /// Forgets the batches that no batch after the completed `batch` needs.
     fn clear_metadata(&self, batch: Time);
+    /// Describes the RDD of a batch, which no output asks for.
+    fn describe(self: Arc<Self>, batch: Time) -> Result<()>;
     /// Returns of what the batches of a source were made, as far as that can not be found out again.
     fn saved_inputs(&self) -> BTreeMap<Time, Value>;
     /// Forgets of what the batches before `threshold` were made.

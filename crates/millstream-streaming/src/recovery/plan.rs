@@ -53,6 +53,12 @@ impl OldGrid {
         first.to(to.min(self.last), self.interval)
     }
 
+    /// Returns the last time up to `to` at which a stream had a batch.
+    pub(crate) fn last_due(&self, to: Time, slide: Duration, now: Duration) -> Time {
+        let slide = if slide == now { self.interval } else { slide };
+        to.min(self.last).floor_from(slide, self.zero)
+    }
+
     /// Returns whether a stream, whose slide is `slide` and was the batch interval if it is `now`, had a batch at that time.
     pub(crate) fn is_due(&self, batch: Time, slide: Duration, now: Duration) -> bool {
         let slide = if slide == now { self.interval } else { slide };

@@ -8,6 +8,8 @@ use crate::time::Time;
 /// The batches of a restart.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Restart {
+    /// Those that were completed after states were saved: the states are made again of their inputs, no output is run.
+    pub(crate) replayed: Vec<Time>,
     /// Those that were generated and not completed: they run again, with exactly their inputs.
     pub(crate) pending: Vec<Time>,
     /// Those that were due while the program was away.
@@ -27,7 +29,12 @@ impl Restart {
         let next = if kept { manifest.time } else { zero } + interval;
         // The clock may have been put back.
         let first = next.max(now.floor_from(interval, zero) + interval);
+        let saved = manifest.operators.iter().map(|operator| operator.version.unwrap_or(manifest.zero)).min();
+        let before = Duration::from_millis(manifest.batch_interval_ms);
+        let end = manifest.pending.first().copied().unwrap_or(manifest.time + Duration::from_millis(1));
+        let replayed = saved.into_iter().flat_map(|saved| (saved + before).until(end, before)).collect();
         Restart {
+            replayed,
             pending: manifest.pending.iter().copied().collect(),
             missed: next.until(first, interval).collect(),
             first,
@@ -53,6 +60,21 @@ mod tests {
         assert_eq!(restart(&[4000, 5000], 1000, 8500), (vec![4000, 5000], vec![6000, 7000, 8000], 9000));
         assert_eq!(restart(&[5000], 1000, 5500), (vec![5000], vec![], 6000));
         assert_eq!(restart(&[], 1000, 6000), (vec![], vec![6000], 7000));
+    }
+
+    #[test]
+    fn states_that_are_older_than_the_last_batch_are_made_again() {
+        let replayed = |version: Option<i64>, pending: &[i64]| {
+            let mut manifest = Manifest::of(1, 1, 5000);
+            manifest.pending.extend(pending.iter().map(|millis| Time::from_millis(*millis)));
+            manifest.operators.extend(crate::recovery::checkpoint::manifest::operator_of(version));
+            let restart = Restart::new(&manifest, Duration::from_secs(1), Time::from_millis(8500));
+            restart.replayed.into_iter().map(Time::as_millis).collect::<Vec<_>>()
+        };
+        assert_eq!(replayed(Some(3000), &[]), [4000, 5000]);
+        assert_eq!(replayed(Some(3000), &[5000]), [4000]);
+        assert_eq!(replayed(None, &[3000, 4000, 5000]), [1000, 2000]);
+        assert_eq!(replayed(Some(5000), &[]), [0_i64; 0]);
     }
 
     #[test]

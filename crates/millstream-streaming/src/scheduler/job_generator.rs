@@ -22,6 +22,8 @@ use crate::time::Time;
 #[derive(Debug)]
 enum Event {
     GenerateJobs(Time),
+    /// The batch was completed, and states that were saved before it are made again.
+    Replay(Time),
     /// The batch was due while the program was away.
     GenerateMissed(Time),
     /// The batch and all before it were completed.
@@ -101,10 +103,11 @@ impl JobGenerator {
     /// Starts to cut batches, the first at `first`.
     /// Runs the batches of a restart, before those of the timer.
     pub(crate) fn restart(&self, restart: &Restart) {
+        let replayed = restart.replayed.iter().copied().map(Event::Replay);
         let pending = restart.pending.iter().copied().map(Event::GenerateJobs);
         let missed = restart.missed.iter().copied().map(Event::GenerateMissed);
         // Sent in vain only after the stop.
-        pending.chain(missed).for_each(|event| drop(self.events.send(event)));
+        replayed.chain(pending).chain(missed).for_each(|event| drop(self.events.send(event)));
     }
 
     /// Has a savepoint written between two batches.
@@ -173,6 +176,13 @@ impl Work {
     fn handle(&mut self, event: Event) {
         match event {
             Event::GenerateJobs(time) => self.generate_jobs(time),
+            Event::Replay(time) => {
+                let id = BatchId { time_ms: time.as_millis().unsigned_abs(), output: None };
+                let replayed = catch_unwind(AssertUnwindSafe(|| with_batch(id, || self.replay(time))));
+                if let Err(cause) = replayed.unwrap_or_else(|panic| Err(Error::panicked(&*panic))) {
+                    self.fail(time, cause);
+                }
+            }
             Event::GenerateMissed(time) => {
                 if !self.may_be_skipped(time) {
                     self.generate_jobs(time);
@@ -220,6 +230,24 @@ impl Work {
             }
             Err(cause) => self.fail(time, cause),
         }
+    }
+
+    /// Makes the states after a batch again, of those before it and of its inputs.
+    fn replay(&self, time: Time) -> Result<()> {
+        let Some(recovered) = self.graph.recovery.recovered() else { return Ok(()) };
+        if self.failed || self.scheduler.is_halted() {
+            return Ok(());
+        }
+        for operator in &recovered.manifest.operators {
+            let is_older = operator.version.is_none_or(|version| version < time);
+            if let Some(stream) = self.graph.stream(&operator.id).filter(|_| is_older) {
+                stream.describe(time)?;
+            }
+        }
+        self.graph.settle(time)?;
+        let inputs_from = self.checkpointer.as_ref().map_or(time, |it| it.oldest_needed(&self.graph));
+        self.graph.clear_metadata(time, inputs_from);
+        Ok(())
     }
 
     fn savepoint(&self, directory: &FsPath) -> Result<Time> {

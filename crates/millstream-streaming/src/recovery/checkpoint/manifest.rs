@@ -141,6 +141,19 @@ impl Manifest {
     }
 }
 
+/// Makes an operator whose state was saved after a batch.
+#[cfg(test)]
+pub(crate) fn operator_of(version: Option<i64>) -> Option<SavedOperator> {
+    Some(SavedOperator {
+        id: "a".into(),
+        name: "a".into(),
+        place: "here".into(),
+        schema: Fingerprint::of::<u8, u8>(),
+        version: version.map(Time::from_millis),
+        files: Vec::new(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
