@@ -326,7 +326,10 @@ impl<T: Data> ErasedStream for Stream<T> {
         let mut memory = self.memory();
         let threshold =
             threshold.min(memory.generated.first_key_value().map_or(threshold, |(first, _)| *first));
-        memory.inputs = memory.inputs.split_off(&threshold);
+        let source = self.node.as_source();
+        memory.inputs.retain(|batch, saved| {
+            *batch >= threshold || source.is_some_and(|source| source.still_needs(*batch, saved, threshold))
+        });
     }
 
     fn restore_inputs(&self, zero: Time, saved: BTreeMap<Time, Value>) -> Result<()> {

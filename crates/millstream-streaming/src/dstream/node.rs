@@ -56,6 +56,8 @@ pub(crate) trait NodeOfSource<T: Data> {
     fn make_again(&self, batch: Time, saved: &Value) -> Result<Rdd<T>>;
     /// Tells the source of before which batches it was made, and of what earlier batches were made.
     fn restore(&self, zero: Time, saved: &BTreeMap<Time, Value>) -> Result<()>;
+    /// Returns whether a source must remember of what a batch was made though no batch from `threshold` on asks for it.
+    fn still_needs(&self, batch: Time, saved: &Value, threshold: Time) -> bool;
     /// Returns whether nothing came in the interval of a batch that was missed.
     fn is_quiet(&self, batch: Time) -> bool;
     /// Returns why it can not run with a checkpoint directory, if it can not.

@@ -141,6 +141,21 @@ impl Checkpointer {
         Ok(())
     }
 
+    /// Writes where the streams were stopped; if all their batches were completed, with the states after the last one, so that
+    /// nothing has to be made again.
+    ///
+    /// # Errors
+    /// If it can not be written.
+    pub(crate) fn stopped(&mut self, graph: &Graph) -> Result<()> {
+        match self.completed {
+            Some(batch) if self.pending.is_empty() && batch == self.time => {
+                self.states.save_all(graph, batch)?
+            }
+            _ => self.states.wait()?,
+        }
+        self.publish(graph)
+    }
+
     /// Returns the oldest batch whose inputs are needed to go on from what was written.
     pub(crate) fn oldest_needed(&self, graph: &Graph) -> Time {
         let first = self.pending.first().copied().unwrap_or(self.time);

@@ -163,7 +163,7 @@ impl Work {
         mark_engine_thread();
         for event in events {
             if matches!(event, Event::Stop) {
-                return;
+                return self.stopped();
             }
             // A record's own `drop` may panic where batches are forgotten: whoever waits must hear of it.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.handle(event))) {
@@ -229,6 +229,14 @@ impl Work {
                 self.scheduler.submit(time, self.graph.take_inputs(time), jobs);
             }
             Err(cause) => self.fail(time, cause),
+        }
+    }
+
+    fn stopped(&mut self) {
+        let Some(checkpointer) = self.checkpointer.as_mut().filter(|_| !self.failed) else { return };
+        // What was written before is as good, and only takes longer to go on from.
+        if let Err(error) = checkpointer.stopped(&self.graph) {
+            tracing::warn!("the last checkpoint could not be written: {error}");
         }
     }
 

@@ -49,6 +49,11 @@ pub(crate) trait Source<T: Data>: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Returns whether it must remember of what a batch was made though no batch from `threshold` on asks for it.
+    fn still_needs(&self, _batch: Time, _saved: &Value, _threshold: Time) -> bool {
+        false
+    }
+
     /// Returns whether nothing came in the interval of a batch that was missed.
     fn is_quiet(&self, _batch: Time) -> bool {
         false
@@ -116,6 +121,10 @@ impl<T: Data, S: Source<T>> NodeOfSource<T> for Input<S> {
 
     fn restore(&self, zero: Time, saved: &BTreeMap<Time, Value>) -> Result<()> {
         self.source.restore(zero, saved)
+    }
+
+    fn still_needs(&self, batch: Time, saved: &Value, threshold: Time) -> bool {
+        self.source.still_needs(batch, saved, threshold)
     }
 
     fn is_quiet(&self, batch: Time) -> bool {

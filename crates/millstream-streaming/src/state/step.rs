@@ -67,7 +67,7 @@ impl<K: Key, S: Data, U: Data> Node<Held<K, S, U>> for Steps<K, S, U> {
     /// The version before, the initial state, the batch; each is there, be it without partitions, so that a place tells what
     /// it is.
     fn inputs(&self, own: &DStream<Held<K, S, U>>, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
-        let time_before = batch - self.slide();
+        let time_before = own.time_before(batch);
         let before = if self.stateful.is_before_all(time_before) { None } else { own.rdd(time_before)? };
         let Some(of_batch) = self.batches.inputs(batch)? else { return Ok(None) };
         let nothing = || own.context().empty_rdd::<(K, S)>();

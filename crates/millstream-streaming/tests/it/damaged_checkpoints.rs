@@ -54,8 +54,10 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn copy(from: &Path, to: &Path) {
-    for file in files(from) {
+/// Copies a directory as it would be left by a kill.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    let is_whole = |file: &PathBuf| !file.file_name().unwrap().to_string_lossy().starts_with("._");
+    for file in files(from).into_iter().filter(is_whole) {
         let target = to.join(file.strip_prefix(from).unwrap());
         fs::create_dir_all(target.parent().unwrap()).unwrap();
         fs::copy(&file, target).unwrap();

@@ -31,6 +31,7 @@ mod receiver_storage;
 mod recovery;
 mod recovery_of_receivers;
 mod saved_streams;
+mod recovery_of_states;
 mod server;
 #[cfg(unix)]
 mod signals;

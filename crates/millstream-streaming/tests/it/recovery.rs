@@ -109,6 +109,17 @@ fn goes_on_with_the_batch_after_the_last_one() {
 }
 
 #[test]
+fn files_are_not_taken_again_however_many_batches_ago_they_were() {
+    let directory = Directory::new();
+    let input = inputs(&directory);
+    input.put("1", 500, "1\n");
+    run(&directory, 0, 30, Clone::clone);
+    input.put("31", 30_500, "31\n");
+    let after = run(&directory, 30_100, 2, Clone::clone);
+    assert_eq!(after.batches(), batches![["31"], []]);
+}
+
+#[test]
 fn what_was_missed_is_caught_up_before_the_clock_goes_on() {
     let directory = Directory::new();
     let input = inputs(&directory);
@@ -213,10 +224,11 @@ fn a_torn_checkpoint_falls_back_to_the_one_before() {
     (1..=9).for_each(|n| input.put(&n.to_string(), n * 1000 - 500, &format!("{n}\n")));
     run(&directory, 0, 3, Clone::clone);
     let checkpoints = Directory(directory.0.join("checkpoints"));
-    // The last is of the end of batch 3, the one before of its begin.
-    let last = checkpoints.checkpoints().pop().unwrap();
-    let bytes = fs::read(&last).unwrap();
-    fs::write(&last, &bytes[..bytes.len() - 3]).unwrap();
+    // The last is of the stop, the one before of the end of batch 3, and one before that of its begin.
+    for last in checkpoints.checkpoints().into_iter().rev().take(2) {
+        let bytes = fs::read(&last).unwrap();
+        fs::write(&last, &bytes[..bytes.len() - 3]).unwrap();
+    }
     let again = run(&directory, 3200, 1, Clone::clone);
     assert_eq!(times(&again), [3000, 4000]);
     assert_eq!(again.batches(), batches![["3"], ["4"]]);

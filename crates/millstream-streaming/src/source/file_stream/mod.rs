@@ -260,6 +260,11 @@ impl<F: InputFormat> Source<F::Record> for Files<F> {
         self.selection().map_or(Ok(()), |mut selection| selection.restore(zero, saved))
     }
 
+    /// A file that was taken must be known as long as it is young enough to be taken.
+    fn still_needs(&self, batch: Time, saved: &Value, threshold: Time) -> bool {
+        self.selection().is_some_and(|selection| selection.still_needs(batch, saved, threshold))
+    }
+
     fn is_quiet(&self, batch: Time) -> bool {
         let systems = self.graph.context.file_systems();
         let interval = self.graph.batch_interval;

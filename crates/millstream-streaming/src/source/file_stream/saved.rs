@@ -55,6 +55,12 @@ impl Selection {
         Ok(())
     }
 
+    /// Returns whether files of a batch could be taken once more if they were forgotten.
+    pub(super) fn still_needs(&self, batch: Time, saved: &Value, threshold: Time) -> bool {
+        let files = SavedFiles::of(saved).map(|saved| saved.files).unwrap_or_default();
+        files.iter().any(|file| modified(file).max(batch) >= threshold - self.remember)
+    }
+
     /// Returns whether no file was changed in the interval of a batch that was missed.
     ///
     /// The directory is read once: the interval is over, and what appears in it now is looked for by the batches to come.

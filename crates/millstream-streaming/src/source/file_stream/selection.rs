@@ -11,7 +11,7 @@ use crate::time::Time;
 pub(super) struct Selection {
     pub(super) directory: FsPath,
     /// How long a file may be changed before its batch, and how long it is remembered that it was taken.
-    remember: Duration,
+    pub(super) remember: Duration,
     /// How long a file that was written in its place must be left alone.
     settle: Duration,
     /// Files must be changed after this; nothing for the first batch of a stream that takes what exists.

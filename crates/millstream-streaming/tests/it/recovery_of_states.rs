@@ -1,0 +1,215 @@
+//! States survive, whenever the program dies, and also if it is another program afterwards.
+
+use std::path::Path;
+use std::time::Duration;
+
+use millstream_core::Conf;
+use millstream_streaming::testing::{Collected, Driver, Steps, batches};
+use millstream_streaming::{DStream, Error, StateSpec, Time};
+
+use crate::damaged_checkpoints::copy;
+use crate::recovery::{Directory, SECOND, at, conf};
+use crate::tables::step;
+
+/// Ten batches, some of them empty.
+fn rows() -> Vec<Vec<(u8, u64)>> {
+    batches![
+        [(1, 1), (2, 2)],
+        [(1, 10)],
+        [],
+        [(3, 3), (3, 30)],
+        [(2, 20)],
+        [],
+        [(1, 100), (4, 4)],
+        [(2, 200)],
+        [],
+        [(5, 5)]
+    ]
+}
+
+/// What is put out of each batch, sorted.
+type Seen = Vec<(Time, Vec<String>)>;
+
+/// Runs a program of all stateful operators from `now` on.
+fn run(directory: &Path, now: i64, count: usize, interval: Option<Duration>) -> Seen {
+    let driver = Driver::at(conf(), SECOND, at(now)).unwrap();
+    let input = driver.input(rows());
+    let often = |stream: DStream<(u8, u64)>| match interval {
+        Some(interval) => stream.checkpoint(interval),
+        None => stream,
+    };
+    let sums = often(input.update_state_by_key(|values: Vec<u64>, state: Option<u64>| {
+        Some(state.unwrap_or_default() + values.iter().sum::<u64>()).filter(|sum| *sum < 230)
+    }));
+    let spec = StateSpec::function(
+        |key: &u8, value: Option<u64>, state: &mut millstream_streaming::State<'_, u64>| {
+            let sum = state.get_option().copied().unwrap_or_default() + value.unwrap_or_default();
+            if !state.is_timing_out() {
+                state.update(sum);
+            }
+            (u64::from(*key), if value.is_some() { sum } else { 0 })
+        },
+    );
+    let mapped = input.map_with_state(spec.timeout(3 * SECOND));
+    let window = input.reduce_by_key_and_window_with_inverse(|a, b| a + b, |a, b| a - b, 3 * SECOND, None);
+    let text =
+        |stream: &DStream<(u8, u64)>, name: &'static str| stream.map(move |pair| format!("{name} {pair:?}"));
+    let mapped_to = mapped.stream().map(|pair| format!("mapped {pair:?}"));
+    let all = text(&sums, "sum").union(&text(&mapped.state_snapshots(), "state"));
+    let all = all.union(&text(&window, "window")).union(&mapped_to);
+    let collected = driver.collect(&all);
+    let steps = driver.get_or_create(directory).unwrap().start().unwrap();
+    step(&steps, count);
+    kill(steps, directory);
+    seen(&collected)
+}
+
+/// Leaves a directory as a kill at this moment would.
+fn kill(steps: Steps, directory: &Path) {
+    let left = directory.with_extension("left");
+    copy(directory, &left);
+    drop(steps);
+    std::fs::remove_dir_all(directory).unwrap();
+    std::fs::rename(left, directory).unwrap();
+}
+
+fn seen(collected: &Collected<String>) -> Seen {
+    let mut rows: Seen = collected.times().into_iter().zip(collected.batches()).collect();
+    rows.iter_mut().for_each(|(_, row)| row.sort());
+    rows
+}
+
+#[test]
+fn whenever_the_program_dies_the_result_is_that_of_a_run_without_faults() {
+    let directory = Directory::new();
+    let expected = run(&directory.0.join("whole"), 0, 10, None);
+    assert_eq!(expected.len(), 10);
+    for interval in [Some(SECOND), Some(3 * SECOND), None] {
+        for dies_after in 1..9 {
+            let place = directory.0.join(format!("{interval:?}-{dies_after}"));
+            let mut seen = run(&place, 0, dies_after, interval);
+            // Away for two batches, then on; once more, and on to the end.
+            let now = (dies_after as i64 + 2) * 1000 + 100;
+            seen.extend(run(&place, now.min(8100), 1, interval));
+            let last = seen.last().unwrap().0.as_millis();
+            let left = usize::try_from((10_000 - last) / 1000).unwrap();
+            seen.extend(run(&place, last + 100, left, interval));
+            assert_eq!(seen, expected, "{interval:?}, died after {dies_after}");
+        }
+    }
+}
+
+/// The first version of a program: how often each word came.
+fn first_version(driver: &Driver) -> DStream<(u8, u64)> {
+    let counts = driver.input(rows()).update_state_by_key(|values: Vec<u64>, state: Option<u64>| {
+        Some(state.unwrap_or_default() + values.len() as u64)
+    });
+    counts.uid("counts").checkpoint(SECOND)
+}
+
+fn two_batches_of_the_first_version(directory: &Path) {
+    let driver = Driver::at(conf(), SECOND, at(0)).unwrap();
+    driver.collect(&first_version(&driver));
+    step(&driver.get_or_create(directory).unwrap().start().unwrap(), 2);
+}
+
+#[test]
+fn the_second_version_of_a_program_keeps_the_state() {
+    let directory = Directory::new();
+    two_batches_of_the_first_version(&directory.0);
+    // An operator more before the state, a field more in it, an output more, and a state that is new.
+    let driver = Driver::at(conf(), SECOND, at(2100)).unwrap();
+    driver.streaming().migrate_state(|count: u64| (count, 0_u64));
+    let input = driver.input(rows()).filter(|(key, _)| *key < 4);
+    let counts = input.update_state_by_key(|values: Vec<u64>, state: Option<(u64, u64)>| {
+        let (count, sum) = state.unwrap_or_default();
+        Some((count + values.len() as u64, sum + values.iter().sum::<u64>()))
+    });
+    let counts = driver.collect(&counts.uid("counts"));
+    let new = input.update_state_by_key(|values: Vec<u64>, state: Option<u64>| {
+        Some(state.unwrap_or(100) + values.len() as u64)
+    });
+    let new = driver.collect(&new.uid("new"));
+    let steps = driver.get_or_create(&directory.0).unwrap().start().unwrap();
+    step(&steps, 2);
+    let last = |mut row: Vec<(u8, (u64, u64))>| {
+        row.sort();
+        row
+    };
+    assert_eq!(last(counts.batches()[1].clone()), [(1, (2, 0)), (2, (1, 0)), (3, (2, 33))]);
+    assert_eq!(new.batches(), [vec![], vec![(3, 102)]]);
+}
+
+#[test]
+fn a_state_that_is_gone_or_of_another_type_is_refused_with_what_differs() {
+    let directory = Directory::new();
+    two_batches_of_the_first_version(&directory.0);
+    let start = |conf: Conf, describe: &dyn Fn(&Driver)| {
+        let driver = Driver::at(conf, SECOND, at(2100)).unwrap();
+        describe(&driver);
+        driver.get_or_create(&directory.0).unwrap().start()
+    };
+    let gone = |driver: &Driver| drop(driver.input(rows()).print());
+    let retyped = |driver: &Driver| {
+        let states = driver.input(rows()).update_state_by_key(|_: Vec<u64>, _: Option<String>| None);
+        states.uid("counts").print();
+    };
+    let refused = start(conf(), &gone).err().unwrap();
+    assert!(matches!(refused, Error::Differences { .. }) && refused.exit_code() == 3, "{refused}");
+    let text = refused.to_string();
+    assert!(text.contains("(`counts`) is gone") && text.contains("allowStateLoss"), "{text}");
+    let refused = start(conf(), &retyped).err().unwrap();
+    assert_eq!(refused.exit_code(), 3, "{refused}");
+    let text = refused.to_string();
+    assert!(text.contains("`counts`") && text.contains("String") && text.contains("u64"), "{text}");
+    let allowed = conf().set("millstream.recovery.allowStateLoss", "true");
+    step(&start(allowed, &gone).unwrap(), 1);
+}
+
+#[test]
+fn states_go_on_with_another_batch_interval() {
+    let directory = Directory::new();
+    for (place, interval) in [("saved", 2 * SECOND), ("made again", 10 * SECOND)] {
+        let place = directory.0.join(place);
+        let describe = |driver: &Driver| {
+            let ones = driver.streaming().generator_stream(1, |_, _| [((), 1_u64)]);
+            let counts = ones.update_state_by_key(|values: Vec<u64>, state: Option<u64>| {
+                Some(state.unwrap_or_default() + values.len() as u64)
+            });
+            driver.collect(&counts.checkpoint(interval))
+        };
+        let driver = Driver::at(conf(), SECOND, at(0)).unwrap();
+        describe(&driver);
+        let steps = driver.get_or_create(&place).unwrap().start().unwrap();
+        step(&steps, 3);
+        kill(steps, &place);
+        let driver = Driver::at(conf(), 2 * SECOND, at(3100)).unwrap();
+        let counts = describe(&driver);
+        step(&driver.get_or_create(&place).unwrap().start().unwrap(), 2);
+        assert_eq!(counts.times(), [at(4000), at(6000)]);
+        assert_eq!(counts.batches(), [[((), 4)], [((), 5)]]);
+    }
+}
+
+#[test]
+fn without_a_directory_a_state_is_refused() {
+    let context = millstream_streaming::StreamingContext::new(conf(), SECOND).unwrap();
+    let ones = context.generator_stream(1, |_, _| [((), 1_u64)]);
+    ones.update_state_by_key(|_, state: Option<u64>| state).print();
+    let refused = context.start().err().unwrap().to_string();
+    assert!(
+        refused.contains("update_state_by_key at ") && refused.contains("call `checkpoint`"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn an_interval_that_is_no_multiple_of_the_slide_is_refused() {
+    let directory = Directory::new();
+    let driver = Driver::at(conf(), SECOND, at(0)).unwrap();
+    driver.streaming().checkpoint(&directory.0);
+    let states = driver.input(rows()).update_state_by_key(|_, state: Option<u64>| state);
+    states.checkpoint(Duration::from_millis(1500)).print();
+    let refused = driver.start().err().unwrap().to_string();
+    assert!(refused.contains("the checkpoint interval 1.5s is no multiple of its slide"), "{refused}");
+}
