@@ -30,8 +30,8 @@ mod raw_sockets;
 mod receiver_storage;
 mod recovery;
 mod recovery_of_receivers;
-mod saved_streams;
 mod recovery_of_states;
+mod saved_streams;
 mod server;
 #[cfg(unix)]
 mod signals;
