@@ -41,7 +41,7 @@ pub(crate) struct GenerateArgs {
 pub(crate) struct RunArgs {
     /// `--workload`: its name.
     pub(crate) workload: String,
-    /// `--data`: the folder that holds words.txt and grep.txt.
+    /// `--data`: the folder that holds words.txt, grep.txt and state-*.txt.
     pub(crate) data: PathBuf,
     /// `--cores`: worker threads; all of the machine by default.
     pub(crate) cores: usize,
@@ -53,6 +53,10 @@ pub(crate) struct RunArgs {
     pub(crate) warm_up: Option<usize>,
     /// `--variant`: the type of a word.
     pub(crate) variant: Variant,
+    /// `--op`: which stateful operator W4 uses; `update` by default.
+    pub(crate) op: Op,
+    /// `--state-keys`: how many keys W4 has from the start; 1,000,000 by default.
+    pub(crate) state_keys: usize,
     /// `--split std`: what the hand-written loops split lines with.
     pub(crate) split: Split,
     /// `--hand` or `--compare`.
@@ -68,6 +72,15 @@ pub(crate) enum Variant {
     Fastest,
     /// `String` in both.
     String,
+}
+
+/// Which stateful operator W4 uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// `update_state_by_key`, called for every key.
+    Update,
+    /// `map_with_state`, called for each record.
+    Map,
 }
 
 /// How the hand-written loops find the words of a line.
@@ -100,6 +113,9 @@ const MOST_CORES: usize = 1024;
 /// The most lines, records of a batch, batches and pairs.
 const MOST_RECORDS: usize = 1 << 32;
 
+/// The most keys of a state: their names have seven digits.
+const MOST_KEYS: usize = 10_000_000;
+
 /// Reads the command line.
 ///
 /// # Errors
@@ -119,6 +135,8 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
         lines_per_batch: None,
         warm_up: None,
         variant: Variant::Fastest,
+        op: Op::Update,
+        state_keys: 1_000_000,
         split: Split::Bytes,
         mode: Mode::Product,
         pairs: LEAST_PAIRS,
@@ -149,6 +167,8 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
                     "warm-up" => run.warm_up = Some(number(name, &value()?)?),
                     "pairs" => run.pairs = positive(name, &value()?, MOST_RECORDS)?.max(LEAST_PAIRS),
                     "variant" => run.variant = variant(&value()?)?,
+                    "op" => run.op = op(&value()?)?,
+                    "state-keys" => run.state_keys = positive(name, &value()?, MOST_KEYS)?,
                     "split" => run.split = split(&value()?)?,
                     _ => {}
                 }
@@ -189,6 +209,14 @@ fn variant(value: &str) -> Result<Variant, String> {
     }
 }
 
+fn op(value: &str) -> Result<Op, String> {
+    match value {
+        "update" => Ok(Op::Update),
+        "map" => Ok(Op::Map),
+        other => Err(format!("--op {other}: not known: give `update` or `map`")),
+    }
+}
+
 fn split(value: &str) -> Result<Split, String> {
     match value {
         "bytes" => Ok(Split::Bytes),
@@ -215,7 +243,7 @@ mod tests {
     #[test]
     fn every_option_of_a_run_is_read() {
         let args = run("--workload W2 --data /d --cores 3 --batches 7 --lines-per-batch=11 --warm-up 0 \
-                        --variant string --split std --compare --pairs 9");
+                        --variant string --op map --state-keys 5000 --split std --compare --pairs 9");
         let expected = RunArgs {
             workload: "W2".into(),
             data: "/d".into(),
@@ -224,6 +252,8 @@ mod tests {
             lines_per_batch: Some(11),
             warm_up: Some(0),
             variant: Variant::String,
+            op: Op::Map,
+            state_keys: 5000,
             split: Split::Std,
             mode: Mode::Compare,
             pairs: 9,
@@ -233,7 +263,7 @@ mod tests {
 
     #[test]
     fn unknown_options_are_ignored_with_and_without_values() {
-        let args = run("stray --color --phase first --state-keys=10 -x --workload W1 --work /tmp --hand");
+        let args = run("stray --color --phase first --keys=10 -x --workload W1 --work /tmp --hand");
         assert_eq!((args.workload.as_str(), args.mode), ("W1", Mode::Hand));
         assert_eq!(args.batches, None);
     }
@@ -270,6 +300,8 @@ mod tests {
             ("--workload W1 --batches -3", "--batches -3"),
             ("--workload W1 --batches --hand", "--batches needs a value"),
             ("--workload W1 --variant odd", "--variant odd"),
+            ("--workload W4 --op odd", "--op odd"),
+            ("--workload W4 --state-keys 99999999", "at most 10000000"),
             ("--workload W1 --split odd", "--split odd"),
             ("--data /d", "--workload"),
         ] {

@@ -143,7 +143,7 @@ impl fmt::Display for Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Split;
+    use crate::args::{Op, Split};
     use crate::workload::Kind;
 
     /// Answers with fixed times in turn and notes whom it was asked after.
@@ -163,7 +163,17 @@ mod tests {
     }
 
     fn plan(warm_up: usize) -> Plan {
-        Plan { kind: Kind::W1, cores: 1, per_batch: 100, batches: 2, warm_up, pairs: 5, split: Split::Bytes }
+        Plan {
+            kind: Kind::W1,
+            cores: 1,
+            per_batch: 100,
+            batches: 2,
+            warm_up,
+            pairs: 5,
+            split: Split::Bytes,
+            op: Op::Map,
+            state_keys: 1,
+        }
     }
 
     #[test]

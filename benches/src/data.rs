@@ -23,8 +23,8 @@ pub(crate) enum Records {
 ///
 /// # Errors
 /// If the file can not be read, is not UTF-8 or is empty.
-pub(crate) fn load(kind: Kind, folder: &Path, most: usize) -> Result<Records, String> {
-    if let Some(file) = kind.file() {
+pub(crate) fn load(kind: Kind, state_keys: usize, folder: &Path, most: usize) -> Result<Records, String> {
+    if let Some(file) = kind.file(state_keys) {
         return Ok(Records::Lines(Arc::new(lines(&folder.join(file), most)?)));
     }
     Ok(match kind {
@@ -61,7 +61,7 @@ mod tests {
     use crate::generate::tests::Folder;
 
     fn load_lines(kind: Kind, folder: &Path, most: usize) -> Result<Vec<String>, String> {
-        match load(kind, folder, most)? {
+        match load(kind, 0, folder, most)? {
             Records::Lines(lines) => Ok(lines.to_vec()),
             _ => Err("no lines".to_owned()),
         }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn numbers_need_no_file() {
-        match load(Kind::Chain, Path::new("/nowhere"), 3) {
+        match load(Kind::Chain, 0, Path::new("/nowhere"), 3) {
             Ok(Records::Numbers(numbers)) => assert_eq!(*numbers, [0, 1, 2]),
             other => panic!("{other:?}"),
         }

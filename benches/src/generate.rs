@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::args::GenerateArgs;
 use crate::random::Random;
+use crate::workload::{TOUCHED, key, keys_file};
 
 /// Distinct words in words.txt.
 const WORDS: usize = 10_000;
@@ -17,7 +18,12 @@ const GREP_EVERY: usize = 100;
 /// What W1 looks for.
 pub(crate) const NEEDLE: &str = "timeout";
 
-/// Writes `words.txt` and `grep.txt`; equal arguments write equal bytes.
+/// Batches in the files of W4.
+const STATE_BATCHES: usize = 200;
+/// The sizes of the states there are files for.
+const STATES: [usize; 3] = [100_000, 1_000_000, 10_000_000];
+
+/// Writes `words.txt`, `grep.txt` and the files of W4; equal arguments write equal bytes.
 ///
 /// # Errors
 /// If a file can not be written.
@@ -28,7 +34,11 @@ pub(crate) fn generate(args: &GenerateArgs) -> Result<(), String> {
     fs::create_dir_all(&args.folder).map_err(failed)?;
     let text = Text::new(args.seed);
     file(&args.folder, "words.txt", |out| words(&text, args, out)).map_err(failed)?;
-    file(&args.folder, "grep.txt", |out| grep(&text, args, out)).map_err(failed)
+    file(&args.folder, "grep.txt", |out| grep(&text, args, out)).map_err(failed)?;
+    for keys in STATES {
+        file(&args.folder, &keys_file(keys), |out| touched(keys, args, out)).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Writes a file under another name first: whoever finds it finds all of it.
@@ -83,6 +93,22 @@ fn grep(text: &Text, args: &GenerateArgs, out: &mut impl Write) -> std::io::Resu
         }
         line.push('\n');
         out.write_all(line.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The keys that each batch of W4 touches, which are different in a batch.
+fn touched(keys: usize, args: &GenerateArgs, out: &mut impl Write) -> std::io::Result<()> {
+    let mut random = Random::new(args.seed ^ 0x6b65_7973);
+    let mut batch = HashSet::new();
+    for _ in 0..STATE_BATCHES {
+        batch.clear();
+        while batch.len() < TOUCHED {
+            let n = random.below(keys);
+            if batch.insert(n) {
+                writeln!(out, "{}", key(n))?;
+            }
+        }
     }
     Ok(())
 }
@@ -159,7 +185,11 @@ pub(crate) mod tests {
     fn written(lines: usize, seed: u64) -> (String, String) {
         let folder = Folder::new(&format!("generate-{lines}-{seed}-{:?}", std::thread::current().id()));
         generate(&args(&folder, lines, seed)).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2 + STATES.len());
+        let keys = fs::read_to_string(folder.path().join(keys_file(100_000))).unwrap();
+        let keys: Vec<&str> = keys.lines().collect();
+        assert_eq!(keys.len(), STATE_BATCHES * TOUCHED);
+        assert!(keys.chunks(TOUCHED).all(|batch| batch.iter().collect::<HashSet<_>>().len() == TOUCHED));
         let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
         (read("words.txt"), read("grep.txt"))
     }

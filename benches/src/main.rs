@@ -1,7 +1,7 @@
 //! Measures Millstream beside hand-written loops over the same data.
 //!
 //! ```text
-//! bench --generate DIR [--lines N] [--seed S]     writes words.txt and grep.txt
+//! bench --generate DIR [--lines N] [--seed S]     writes words.txt, grep.txt and state-*.txt
 //! bench --workload W --data DIR [OPTIONS]         runs a workload with Millstream
 //! bench --workload W --data DIR --hand            runs the hand-written loop instead
 //! bench --workload W --data DIR --compare         runs both in turn and prints the ratio of their rates

@@ -7,10 +7,21 @@ pub(crate) fn matches(n: u64) -> String {
     format!("matches={n}")
 }
 
-/// W2 and W5: how many words there are, and the sum of their counts.
+/// W2, W5, and W4 with `update_state_by_key`: how many words there are, and the sum of their counts.
 pub(crate) fn keys_and_sum(counts: impl Iterator<Item = u64>) -> String {
     let (keys, sum) = counts.fold((0u64, 0u64), |(keys, sum), n| (keys + 1, sum + n));
+    keys_with_sum(keys, sum)
+}
+
+/// The same, of keys that have been counted and summed.
+pub(crate) fn keys_with_sum(keys: u64, sum: u64) -> String {
     format!("keys={keys},sum={sum}")
+}
+
+/// W4 with `map_with_state`: how many records were mapped, and the sum of what to.
+pub(crate) fn touched_and_sum(counts: impl Iterator<Item = u64>) -> String {
+    let (touched, sum) = counts.fold((0u64, 0u64), |(touched, sum), n| (touched + 1, sum + n));
+    format!("touched={touched},sum={sum}")
 }
 
 /// W3: the ten most frequent words, the most frequent first, equally frequent ones by word.

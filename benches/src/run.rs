@@ -45,7 +45,7 @@ fn run_workload(args: &RunArgs, events: &mut Events<impl Write>) -> Result<Verdi
         _ => plan.batches,
     };
     // No batch reaches beyond so many records, and further ones would only take memory.
-    let records = load(kind, &args.data, batches.saturating_mul(plan.per_batch))?;
+    let records = load(kind, args.state_keys, &args.data, batches.saturating_mul(plan.per_batch))?;
     let verdict = match args.mode {
         Mode::Product => one_side(product::open(&plan, args.variant, &records)?, &plan, events)?,
         Mode::Hand => one_side(hand::open(&plan, args.variant, &records)?, &plan, events)?,

@@ -1,6 +1,6 @@
 //! The workloads, and what both sides have to offer to run one.
 
-use crate::args::{RunArgs, Split};
+use crate::args::{Op, RunArgs, Split};
 
 /// A workload: what is computed from each batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     W2,
     /// The ten most frequent words of the last [`WINDOW`] batches.
     W3,
+    /// A count for every key of a state, of which each batch touches [`TOUCHED`].
+    W4,
     /// A batch of ten lines: first words, counted by word.
     W5,
     /// Ten times `map(|x| x + 1)` over numbers, summed.
@@ -27,6 +29,18 @@ pub(crate) enum Kind {
 
 /// Batches in W3's window.
 pub(crate) const WINDOW: usize = 30;
+/// Different keys in a batch of W4.
+pub(crate) const TOUCHED: usize = 1_000;
+
+/// Returns the n-th key of W4's state.
+pub(crate) fn key(n: usize) -> String {
+    format!("u{n:07}")
+}
+
+/// Returns the name of the file with the keys that the batches of W4 touch.
+pub(crate) fn keys_file(state_keys: usize) -> String {
+    format!("state-{state_keys}.txt")
+}
 
 impl Kind {
     /// Finds a workload by its name on the command line.
@@ -35,6 +49,7 @@ impl Kind {
             "W1" => Some(Kind::W1),
             "W2" => Some(Kind::W2),
             "W3" => Some(Kind::W3),
+            "W4" => Some(Kind::W4),
             "W5" => Some(Kind::W5),
             "chain" => Some(Kind::Chain),
             "join" => Some(Kind::Join),
@@ -46,10 +61,11 @@ impl Kind {
     }
 
     /// Returns the name of the file that is read, if one is.
-    pub(crate) fn file(self) -> Option<&'static str> {
+    pub(crate) fn file(self, state_keys: usize) -> Option<String> {
         match self {
-            Kind::W1 => Some("grep.txt"),
-            Kind::W2 | Kind::W3 | Kind::W5 => Some("words.txt"),
+            Kind::W1 => Some("grep.txt".to_owned()),
+            Kind::W2 | Kind::W3 | Kind::W5 => Some("words.txt".to_owned()),
+            Kind::W4 => Some(keys_file(state_keys)),
             Kind::Chain | Kind::Join | Kind::Sort | Kind::Group | Kind::Skew => None,
         }
     }
@@ -65,6 +81,8 @@ pub(crate) struct Plan {
     pub(crate) warm_up: usize,
     pub(crate) pairs: usize,
     pub(crate) split: Split,
+    pub(crate) op: Op,
+    pub(crate) state_keys: usize,
 }
 
 impl Plan {
@@ -74,6 +92,8 @@ impl Plan {
             Kind::W2 => (100_000, 20, 3),
             // Until the window is full nothing leaves it.
             Kind::W3 => (100_000, 20, WINDOW),
+            // The first batch fills the state.
+            Kind::W4 => (TOUCHED, 200, 10),
             Kind::W5 => (10, 2_000, 500),
             Kind::Chain => (1_000_000, 20, 3),
             Kind::Join => (1_000_000, 3, 2),
@@ -89,6 +109,8 @@ impl Plan {
             warm_up: args.warm_up.unwrap_or(warm_up),
             pairs: args.pairs,
             split: args.split,
+            op: args.op,
+            state_keys: args.state_keys,
         }
     }
 }

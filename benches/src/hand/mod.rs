@@ -13,6 +13,7 @@ mod threads;
 mod w1;
 mod w2;
 mod w3;
+mod w4;
 mod w5;
 
 use std::time::Instant;
@@ -64,6 +65,7 @@ pub(crate) fn open<'a>(
                     Ok(Box::new(w2::WordCount::<String>::new(batches, split, threads()?)))
                 }
                 (Kind::W3, _) => Ok(Box::new(w3::TopWords::new(batches, split, threads()?))),
+                (Kind::W4, _) => Ok(Box::new(w4::Counts::new(batches, plan.op, plan.state_keys, threads()?))),
                 (Kind::W5, _) => Ok(Box::new(w5::FirstWords::new(batches))),
                 _ => Err(format!("{kind:?} reads no lines")),
             }

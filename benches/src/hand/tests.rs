@@ -1,4 +1,4 @@
-use crate::args::Split;
+use crate::args::{Op, Split};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -43,6 +43,8 @@ fn check(kind: Kind, variant: Variant, expected: impl Fn(&[String], usize, usize
                 warm_up: 0,
                 pairs: 5,
                 split: Split::Bytes,
+                op: Op::Update,
+                state_keys: 100,
             };
             let records = Records::Lines(Arc::clone(&lines));
             let mut side = open(&plan, variant, &records).unwrap();
@@ -106,6 +108,8 @@ fn the_chain_adds_ten_to_each_number() {
             warm_up: 0,
             pairs: 5,
             split: Split::Bytes,
+            op: Op::Update,
+            state_keys: 100,
         };
         let mut side = open(&plan, Variant::Fastest, &records).unwrap();
         for i in 0..4 {
@@ -182,8 +186,17 @@ fn the_hot_word_is_nine_in_ten() {
 
 #[test]
 fn records_of_the_wrong_kind_are_refused() {
-    let plan =
-        |kind| Plan { kind, cores: 1, per_batch: 1, batches: 1, warm_up: 0, pairs: 5, split: Split::Bytes };
+    let plan = |kind| Plan {
+        kind,
+        cores: 1,
+        per_batch: 1,
+        batches: 1,
+        warm_up: 0,
+        pairs: 5,
+        split: Split::Bytes,
+        op: Op::Update,
+        state_keys: 100,
+    };
     assert!(open(&plan(Kind::W1), Variant::Fastest, &Records::Numbers(Arc::default())).is_err());
     assert!(open(&plan(Kind::Chain), Variant::Fastest, &Records::Lines(Arc::default())).is_err());
 }

@@ -8,6 +8,7 @@ mod sort;
 mod w1;
 mod w2;
 mod w3;
+mod w4;
 mod w5;
 
 use crate::args::Variant;
@@ -17,7 +18,7 @@ use crate::workload::{Kind, Plan, Workload};
 /// Tells whether there is a program for the workload; the others answer `unsupported`.
 pub(crate) fn supports(kind: Kind) -> bool {
     match kind {
-        Kind::W1 | Kind::W2 | Kind::W3 | Kind::W5 | Kind::Chain => true,
+        Kind::W1 | Kind::W2 | Kind::W3 | Kind::W4 | Kind::W5 | Kind::Chain => true,
         Kind::Join | Kind::Sort | Kind::Group | Kind::Skew => true,
     }
 }
@@ -31,6 +32,7 @@ pub(crate) fn open(plan: &Plan, variant: Variant, records: &Records) -> Result<B
         (Kind::W1, Records::Lines(lines)) => w1::open(plan, lines),
         (Kind::W2 | Kind::Skew, Records::Lines(lines)) => w2::open(plan, lines, variant),
         (Kind::W3, Records::Lines(lines)) => w3::open(plan, lines),
+        (Kind::W4, Records::Lines(lines)) => w4::open(plan, lines),
         (Kind::W5, Records::Lines(lines)) => w5::open(plan, lines),
         (Kind::Chain, Records::Numbers(numbers)) => chain::open(plan, numbers),
         (Kind::Join, Records::Pairs { left, right }) => join::open(plan, left, right),

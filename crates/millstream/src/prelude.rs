@@ -7,4 +7,6 @@ pub use millstream_core::{
     Conf, Context, Data, Key, Partitioner, Rdd, Show, StorageLevel, TaskContext, WorkerPool,
 };
 pub use millstream_streaming::listener::StreamingListener;
-pub use millstream_streaming::{DStream, Error, RddQueue, Result, RunningContext, StreamingContext, Time};
+pub use millstream_streaming::{
+    DStream, Error, RddQueue, Result, RunningContext, State, StateSpec, StreamingContext, Time, UpdateOptions,
+};

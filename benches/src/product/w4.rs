@@ -1,0 +1,51 @@
+//! W4: a count for every key of a state, with either stateful operator.
+
+use std::sync::Arc;
+
+use millstream::prelude::*;
+
+use super::engine::{leave, start};
+use crate::args::Op;
+use crate::results;
+use crate::workload::{Plan, Workload, key};
+
+pub(super) fn open(plan: &Plan, lines: &Arc<Vec<String>>) -> Result<Box<dyn Workload>> {
+    start(plan, lines, |lines, results| {
+        let context = lines.context();
+        let all = context
+            .range(0, plan.state_keys as i64, 1, plan.cores)
+            .map(|n| (Text::from(key(n as usize)), 0u64));
+        let ones = lines.map_ref(|key| (Text::from(key.as_str()), 1u64));
+        match plan.op {
+            Op::Update => {
+                let options = UpdateOptions::default().partitioner(plan.cores).initial_state(all);
+                let counts = ones.update_state_by_key_with(
+                    |_, _, ones, count| Some(ones.into_iter().sum::<u64>() + count.unwrap_or(0)),
+                    options,
+                );
+                counts.foreach_rdd(move |rdd| {
+                    let sums = rdd.map_partitions(|counts| {
+                        let sum = counts.fold((0u64, 0u64), |(keys, sum), (_, n)| (keys + 1, sum + n));
+                        [sum]
+                    });
+                    let (keys, sum) =
+                        sums.collect()?.into_iter().fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+                    leave(&results, results::keys_with_sum(keys, sum));
+                    Ok::<_, Error>(())
+                });
+            }
+            Op::Map => {
+                let count = StateSpec::function(|_: &Text, one: Option<u64>, state: &mut State<'_, u64>| {
+                    let count = state.get_option().copied().unwrap_or(0) + one.unwrap_or(0);
+                    state.update(count);
+                    count
+                });
+                let spec = count.num_partitions(plan.cores).initial_state(all);
+                ones.map_with_state(spec).foreach_rdd(move |rdd| {
+                    leave(&results, results::touched_and_sum(rdd.collect()?.into_iter()));
+                    Ok::<_, Error>(())
+                });
+            }
+        }
+    })
+}
