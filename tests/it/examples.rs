@@ -4,7 +4,7 @@ mod joins;
 mod recovery;
 mod sinks;
 
-use crate::programs::{Ending, Program, free_port, release_program, root};
+use crate::programs::{Ending, Program, ScratchFolder, free_port, release_program, root};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io::Write;
@@ -118,6 +118,22 @@ fn the_server_may_come_late_and_go() {
 }
 
 #[test]
+fn words_are_counted_from_the_start_on() {
+    let server = Server::new();
+    let directory = ScratchFolder::new();
+    let directory = directory.path().to_str().unwrap();
+    let arguments = ["127.0.0.1", &server.port(), "--checkpoint-directory", directory, "--interval", "100ms"];
+    let mut program = Program::start(&mut example("stateful_network_word_count", &arguments));
+    let mut client = server.accept();
+    // The state begins with a count of one for `hello`.
+    for (line, counted) in [("hello you", "(you,1)"), ("hello", "(hello,3)"), ("you hello", "(hello,4)")] {
+        writeln!(client, "{line}").unwrap();
+        reaches(&mut program, &format!("{counted}\n"));
+    }
+    assert!(program.seen().contains("(hello,2)\n"));
+}
+
+#[test]
 fn raw_blocks_are_sent_and_searched() {
     let port = free_port().to_string();
     let file = root().join("LICENSE");
@@ -205,6 +221,7 @@ fn wrong_arguments_are_told_with_the_usage() {
         ("raw_text_sender", &["9999", "LICENSE"], "<BLOCK_LINES>"),
         ("save_to_files", &["localhost", "9999", "a"], "<SUFFIX>"),
         ("sort_in_foreach_rdd", &["localhost"], "<PORT>"),
+        ("stateful_network_word_count", &["localhost"], "<PORT>"),
         ("stateless_join", &["localhost", "9999"], "<RIGHT>"),
         ("transform_blacklist", &["localhost"], "<PORT>"),
         ("word_blacklist", &["localhost"], "<PORT>"),

@@ -24,12 +24,12 @@ pub(super) fn open(plan: &Plan, lines: &Arc<Vec<String>>) -> Result<Box<dyn Work
                     options,
                 );
                 counts.foreach_rdd(move |rdd| {
-                    let sums = rdd.map_partitions(|counts| {
-                        let sum = counts.fold((0u64, 0u64), |(keys, sum), (_, n)| (keys + 1, sum + n));
-                        [sum]
-                    });
-                    let (keys, sum) =
-                        sums.collect()?.into_iter().fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+                    let counts = rdd.map_ref(|(_, n)| *n);
+                    let (keys, sum) = counts.aggregate(
+                        (0u64, 0u64),
+                        |(keys, sum), n| (keys + 1, sum + n),
+                        |(a, b), (c, d)| (a + c, b + d),
+                    )?;
                     leave(&results, results::keys_with_sum(keys, sum));
                     Ok::<_, Error>(())
                 });
