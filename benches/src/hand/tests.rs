@@ -88,6 +88,28 @@ fn w3_equals_counting_the_whole_window() {
 }
 
 #[test]
+fn w4_counts_each_key_of_the_state() {
+    for (op, start) in [(Op::Update, "keys=100,sum="), (Op::Map, "touched=4,sum=")] {
+        for cores in 1..4 {
+            let keys: Vec<String> = [3, 7, 9, 11, 3, 7, 9, 99].map(crate::workload::key).to_vec();
+            let records = Records::Lines(Arc::new(keys));
+            let (kind, split, state_keys) = (Kind::W4, Split::Bytes, 100);
+            let plan =
+                Plan { kind, cores, per_batch: 4, batches: 1, warm_up: 0, pairs: 5, split, op, state_keys };
+            let mut hand = open(&plan, Variant::Fastest, &records).unwrap();
+            let mut product = crate::product::open(&plan, Variant::Fastest, &records).unwrap();
+            // Of the second batch three keys are counted for the second time.
+            let sums = if op == Op::Update { [4, 8, 12] } else { [4, 7, 11] };
+            for (i, sum) in sums.into_iter().enumerate() {
+                let expected = format!("{start}{sum}");
+                assert_eq!(hand.batch(i).unwrap().result, expected);
+                assert_eq!(product.batch(i).unwrap().result, expected);
+            }
+        }
+    }
+}
+
+#[test]
 fn w5_counts_first_words() {
     check(Kind::W5, Variant::Fastest, |lines, per_batch, i| {
         let counts = count(batch(lines, per_batch, i).filter_map(|line| line.split(' ').next()));
@@ -122,7 +144,17 @@ fn the_chain_adds_ten_to_each_number() {
 /// Runs a loop over records made in memory with some numbers of threads and checks each result.
 fn check_made(kind: Kind, records: &Records, per_batch: usize, expected: impl Fn(usize) -> String) {
     for cores in 1..4 {
-        let plan = Plan { kind, cores, per_batch, batches: 1, warm_up: 0, pairs: 5, split: Split::Bytes };
+        let plan = Plan {
+            kind,
+            cores,
+            per_batch,
+            batches: 1,
+            warm_up: 0,
+            pairs: 5,
+            split: Split::Bytes,
+            op: Op::Update,
+            state_keys: 100,
+        };
         let mut side = open(&plan, Variant::Fastest, records).unwrap();
         for i in 0..4 {
             assert_eq!(side.batch(i).unwrap().result, expected(i), "{kind:?} {cores} {i}");
