@@ -167,10 +167,14 @@ mod tests {
 
     #[test]
     fn order() {
-        assert!(at(999) < at(1000) && at(0) < at(1) && at(-1) < at(0));
-        assert_eq!(at(1000), at(1000));
-        assert_eq!(at(999).min(at(1000)), at(999));
-        assert_eq!(at(999).max(at(1000)), at(1000));
+        assert!(at(-1) < at(0));
+        // Of instants as of durations since one.
+        for (a, b) in [(999, 1000), (0, 1), (1000, 999), (1000, 1000)] {
+            let (one, other) = (at(a), at(b));
+            assert_eq!(one.cmp(&other), a.cmp(&b));
+            assert_eq!((one - at(0)).cmp(&(other - at(0))), a.cmp(&b));
+            assert_eq!((one.min(other), one.max(other)), (at(a.min(b)), at(a.max(b))));
+        }
     }
 
     #[test]
@@ -178,7 +182,15 @@ mod tests {
         assert_eq!(at(1000) + ms(100), at(1100));
         assert_eq!(at(1000) + ms(0), at(1000));
         assert_eq!(at(1000) - at(100), ms(900));
-        assert_eq!(at(1000) - at(1000), ms(0));
+        assert_eq!(at(1000) - at(0), ms(1000));
+        assert!((at(1000) - at(1000)).is_zero() && !(at(1001) - at(1000)).is_zero());
+        assert_eq!(at(1000) - ms(0), at(1000));
+        for times in [2, 1, 0] {
+            assert_eq!(at(0) + ms(100) * times, at(100 * i64::from(times)));
+        }
+        for (divisor, quotient) in [(5, 200.0), (1, 1000.0), (1000, 1.0), (2000, 0.5)] {
+            assert_eq!((at(1000) - at(0)).div_duration_f64(at(divisor) - at(0)), quotient);
+        }
         assert_eq!(at(100) - at(1000), ms(0));
         assert_eq!(at(1000) - ms(100), at(900));
         assert_eq!(at(1000) - ms(1000), at(0));

@@ -252,7 +252,14 @@ impl JobScheduler {
     fn within(&self, time: Time, output: usize, f: impl FnOnce() -> Result<()>) -> Result<()> {
         let id = BatchId { time_ms: time.as_millis().unsigned_abs(), output: Some(output) };
         // What an output sets is for its own jobs.
-        let run = || self.context.with_local_properties(self.properties.clone(), || with_batch(id, f));
+        let run = || {
+            self.context.with_local_properties(self.properties.clone(), || {
+                let description =
+                    format!("Streaming job from [output operation {output}, batch time {time}]");
+                self.context.set_job_description(description.as_str());
+                with_batch(id, f)
+            })
+        };
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
     }
 

@@ -163,7 +163,17 @@ fn threads_push_into_a_queue_while_batches_run() {
 
 #[test]
 fn settings_reach_the_context() {
-    let conf = Conf::empty().set_master("local[3]").set("spark.default.parallelism", "5");
-    let streaming = StreamingContext::new(conf, SECOND).unwrap();
+    let five = Conf::empty().set_master("local[3]").set("spark.default.parallelism", "5");
+    let streaming = StreamingContext::new(five, SECOND).unwrap();
     assert_eq!(streaming.context().default_parallelism(), 5);
+    // Also those that mean nothing to it.
+    let conf = conf("local[2]").set_app_name("StreamingContextSuite").set("spark.dummyTimeConfig", "10s");
+    let own = StreamingContext::new(conf.clone(), millis(500)).unwrap();
+    let shared = StreamingContext::new(Context::new(conf).unwrap(), millis(500)).unwrap();
+    for streaming in [own, shared] {
+        let conf = streaming.context().conf();
+        assert_eq!(conf.get_raw("spark.master").as_deref(), Some("local[2]"));
+        assert_eq!(conf.app_name().unwrap(), "StreamingContextSuite");
+        assert_eq!(conf.get_raw("spark.dummyTimeConfig").as_deref(), Some("10s"));
+    }
 }

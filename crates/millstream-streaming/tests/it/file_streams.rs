@@ -18,15 +18,19 @@ use crate::tables::{LONG, millis};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A directory of a test, removed with it.
-struct Directory(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("file-streams-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
         fs::create_dir_all(&path).unwrap();
         Directory(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// Writes a file as of a time on the tests' clock, which begins at 0.
@@ -41,7 +45,7 @@ impl Drop for Directory {
     }
 }
 
-fn put(path: &Path, millis: u64, text: &str) {
+pub(crate) fn put(path: &Path, millis: u64, text: impl AsRef<[u8]>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
     File::open(path).unwrap().set_modified(UNIX_EPOCH + Duration::from_millis(millis)).unwrap();

@@ -36,6 +36,7 @@ mod server;
 #[cfg(unix)]
 mod signals;
 mod sockets;
+mod sparks_inputs;
 mod sparks_values;
 mod start_is_refused;
 mod state;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, mpsc};
 
-use millstream_core::{BatchId, TaskContext};
+use millstream_core::{BatchId, Context, TaskContext};
 use millstream_streaming::testing::{Driver, batches};
 use millstream_streaming::{StreamingContext, Time};
 
@@ -128,6 +128,29 @@ fn remembered_rdds_can_be_read_after_their_batch() {
     step(&steps, 4);
     let read: Vec<_> = received.try_iter().map(|rdd| rdd.collect().unwrap()).collect();
     assert_eq!(read, batches![[2], [4], [], []]);
+}
+
+/// Spark's case that the jobs of streams have the local properties of when the streams were started.
+#[test]
+fn the_jobs_of_streams_have_the_local_properties_of_the_start_without_its_job_group() {
+    const KEYS: [&str; 4] =
+        ["spark.jobGroup.id", "spark.job.description", "spark.job.interruptOnCancel", "customPropKey"];
+    let properties = |context: &Context| KEYS.map(|key| context.get_local_property(key));
+    let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+    let context = driver.context().clone();
+    context.set_job_group("non-streaming", "non-streaming", true);
+    let (found, received) = mpsc::channel();
+    driver.input(batches![[1]]).foreach_rdd(move |rdd| found.send(properties(rdd.context())));
+    context.set_local_property("customPropKey", "value1");
+    let steps = driver.start().unwrap();
+    context.set_local_property("customPropKey", "value2");
+    step(&steps, 1);
+    let [group, description, interrupt, custom] = received.recv().unwrap();
+    assert_eq!((group, custom.as_deref()), (None, Some("value1")));
+    assert_eq!(description.unwrap(), "Streaming job from [output operation 0, batch time 1000 ms]");
+    assert_ne!(interrupt.as_deref(), Some("true"));
+    let own = ["non-streaming", "non-streaming", "true", "value2"].map(|value| Some(value.to_owned()));
+    assert_eq!(properties(&context), own);
 }
 
 #[test]

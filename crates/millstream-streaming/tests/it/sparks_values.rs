@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millstream_core::Conf;
 use millstream_streaming::testing::{Driver, batches, check, check_unordered};
-use millstream_streaming::{DStream, WindowKeys};
+use millstream_streaming::{DStream, RddQueue, WindowKeys};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -43,11 +43,16 @@ fn left() -> Words {
 }
 
 fn right() -> Words {
-    vec![vec!["a", "b"], vec!["b", ""], vec![], vec![]]
+    vec![vec!["a", "b"], vec!["b", ""], vec![], vec![""]]
 }
 
 fn x() -> String {
     "x".to_owned()
+}
+
+/// The numbers from 1, 101 and 201 on, so many in each batch.
+fn hundreds(n: i32) -> Vec<Vec<i32>> {
+    [1, 101, 201].map(|from| (from..from + n).collect()).to_vec()
 }
 
 #[test]
@@ -90,6 +95,7 @@ fn basic_operations() {
         |s| s.union(&s.map(|n| n + 4)),
         vec![(1..=8).collect(), (5..=12).collect(), (9..=16).collect::<Vec<i32>>()],
     );
+    check(hundreds(4), |s| s.union(&s.map(|n| n + 4)), hundreds(8));
     check_unordered(
         numbers(),
         |s| s.transform(|rdd| rdd.map(|n| n.to_string())),
@@ -99,6 +105,40 @@ fn basic_operations() {
             ["9", "10", "11", "12"].map(String::from).to_vec(),
         ],
     );
+}
+
+#[test]
+fn repartitions() {
+    let input = || [1, 101, 201].map(|from| (from..from + 100).collect::<Vec<i32>>());
+    for (before, after) in [(2, 5), (5, 2)] {
+        let driver = Driver::new(Conf::empty().set_master("local[2]"), SECOND).unwrap();
+        let (context, queue) = (driver.context().clone(), RddQueue::new());
+        input().into_iter().for_each(|numbers| queue.push(context.parallelize(numbers, before)));
+        let parts = driver.collect(&driver.streaming().queue_stream(&queue).repartition(after).glom());
+        driver.run(3).unwrap();
+        for (parts, numbers) in parts.batches().into_iter().zip(input()) {
+            assert_eq!(parts.len(), after);
+            let mut found = parts.concat();
+            found.sort_unstable();
+            assert_eq!(found, numbers);
+        }
+    }
+}
+
+#[test]
+fn unions_and_transforms_of_three_streams_with_one_source() {
+    let three = |s: &DStream<i32>| [s.clone(), s.map(|n| n + 4), s.map(|n| n + 8)];
+    let driver = Driver::new(Conf::empty(), SECOND).unwrap();
+    let input = driver.input(hundreds(4));
+    let union = driver.collect(&driver.streaming().union(three(&input)));
+    let transformed = driver.streaming().transform(three(&input), |rdds, _| {
+        let context = rdds[0].context().clone();
+        context.union(rdds)
+    });
+    let transformed = driver.collect(&transformed);
+    driver.run(3).unwrap();
+    assert_eq!(union.batches(), hundreds(12));
+    assert_eq!(transformed.batches(), hundreds(12));
 }
 
 #[test]
@@ -163,8 +203,11 @@ fn cogroup_and_joins() {
     ]);
     assert_eq!(grouped, expected);
 
-    let joined = of_two(left(), right(), |ones, exes| ones.join(exes));
-    assert_eq!(joined, pairs(&[&[("a", (1, x())), ("b", (1, x()))], &[("", (1, x()))], &[], &[]]));
+    let expected = pairs(&[&[("a", (1, x())), ("b", (1, x()))], &[("", (1, x()))], &[], &[]]);
+    assert_eq!(of_two(left(), right(), |ones, exes| ones.join(exes)), expected);
+    let transformed =
+        of_two(left(), right(), |ones, exes| ones.transform_with(exes, |ones, exes| ones.join(&exes)));
+    assert_eq!(transformed, expected);
 
     let joined = of_two(left(), right(), |ones, exes| ones.left_outer_join(exes));
     let expected = pairs(&[
@@ -180,7 +223,7 @@ fn cogroup_and_joins() {
         &[("a", (Some(1), x())), ("b", (Some(1), x()))],
         &[("", (Some(1), x())), ("b", (None, x()))],
         &[],
-        &[],
+        &[("", (None, x()))],
     ]);
     assert_eq!(joined, expected);
 
@@ -189,7 +232,7 @@ fn cogroup_and_joins() {
         &[("a", (Some(1), Some(x()))), ("b", (Some(1), Some(x())))],
         &[("", (Some(1), Some(x()))), ("a", (Some(1), None)), ("b", (None, Some(x())))],
         &[("", (Some(1), None))],
-        &[],
+        &[("", (None, Some(x())))],
     ]);
     assert_eq!(joined, expected);
 }

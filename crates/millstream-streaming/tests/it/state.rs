@@ -277,6 +277,52 @@ fn update_state_by_key_object_lifecycle() {
     assert_eq!(actual, expected);
 }
 
+/// As above, with the counts and the batches of Spark's table.
+#[test]
+fn update_state_by_key_object_lifecycle_of_counts() {
+    let updated = |s: &DStream<String>| {
+        let states = ones(s).update_state_by_key(|values, state: Option<(i32, i32)>| {
+            let (count, missed) = state.unwrap_or_default();
+            let missed = if values.is_empty() { missed + 1 } else { 0 };
+            (missed < 2).then_some((count + values.into_iter().sum::<i32>(), missed))
+        });
+        states.map_values(|(count, _)| count)
+    };
+    let expected = table(&[
+        &[("a", 1), ("b", 1)],
+        &[("a", 1), ("b", 1)],
+        &[("a", 3), ("c", 1)],
+        &[("a", 3), ("c", 2)],
+        &[("c", 2)],
+        &[],
+    ]);
+    assert_eq!(rows(letters(&["ab", "", "aca", "c", "", ""]), updated, 6), expected);
+}
+
+#[test]
+fn update_state_by_key_testing_time_stamps_as_input() {
+    let updated = |s: &DStream<String>| {
+        let initial = s.context().parallelize(pairs(&[("a", 0), ("c", 0)]), 2);
+        let options = UpdateOptions::default().partitioner(2).initial_state(initial);
+        ones(s).update_state_by_key_with(
+            |time, _, values, state| {
+                let now = if values.is_empty() { 0 } else { i32::try_from(time.as_millis()).unwrap() };
+                Some(now + state.unwrap_or(0))
+            },
+            options,
+        )
+    };
+    let expected = table(&[
+        &[("a", 1000), ("c", 0)],
+        &[("a", 3000), ("b", 2000), ("c", 0)],
+        &[("a", 6000), ("b", 5000), ("c", 3000)],
+        &[("a", 10_000), ("b", 9000), ("c", 3000)],
+        &[("a", 15_000), ("b", 9000), ("c", 3000)],
+        &[("a", 15_000), ("b", 9000), ("c", 3000)],
+    ]);
+    assert_eq!(rows(letters(&["a", "ab", "abc", "ab", "a", ""]), updated, 6), expected);
+}
+
 #[test]
 fn update_state_by_key_with_time_and_key() {
     let updated = |s: &DStream<String>| {

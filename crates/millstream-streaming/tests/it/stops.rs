@@ -438,3 +438,45 @@ fn a_graceful_stop_completes_what_a_receiver_stores_while_it_stops() {
     running.stop(true, true).unwrap();
     assert_eq!(counted.load(Ordering::SeqCst), 1010);
 }
+
+/// Stores its records slowly, and is not done with `on_stop` before it has stored the last.
+struct Slow(Mutex<Option<std::thread::JoinHandle<()>>>);
+
+impl Receiver<u64> for Slow {
+    fn on_start(&self, handle: &ReceiverHandle<u64>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let handle = handle.clone();
+        *self.0.lock().unwrap() = Some(std::thread::spawn(move || {
+            for n in 1..=15 {
+                std::thread::sleep(millis(20));
+                handle.store(n).unwrap();
+            }
+        }));
+        Ok(())
+    }
+
+    fn on_stop(&self) {
+        let thread = self.0.lock().unwrap().take();
+        thread.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+}
+
+/// Also if the stop comes at once, before the receiver may have been started.
+#[test]
+fn a_graceful_stop_waits_for_a_slow_receiver() {
+    for first in [0, 1] {
+        let streaming = streaming(10);
+        let counted = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&counted);
+        streaming.receiver_stream(Slow(Mutex::default())).count().foreach_rdd(move |rdd| {
+            count.fetch_add(rdd.first()?.unwrap_or(0), Ordering::SeqCst);
+            Ok::<_, CoreError>(())
+        });
+        let running = streaming.start().unwrap();
+        while counted.load(Ordering::SeqCst) < first {
+            std::thread::yield_now();
+        }
+        running.stop(true, true).unwrap();
+        let all = counted.load(Ordering::SeqCst);
+        assert!(all == 15 || (first == 0 && all == 0), "{all}");
+    }
+}
