@@ -8,7 +8,8 @@ use crate::shuffle::partitioner::Partitioner;
 impl<T: Key> Rdd<T> {
     /// Gives each record once, in as many partitions as there are.
     ///
-    /// Costs a shuffle and one hash table entry per record and task.
+    /// Costs a shuffle and one hash table entry per record and task; no shuffle, and the partitioner stays, if the records
+    /// are partitioned by their keys already.
     ///
     /// # Examples
     /// ```
@@ -21,7 +22,14 @@ impl<T: Key> Rdd<T> {
     #[track_caller]
     #[must_use]
     pub fn distinct(&self) -> Rdd<T> {
-        self.distinct_with(self.num_partitions())
+        if self.partitioned_by().is_none() {
+            return self.distinct_with(self.num_partitions());
+        }
+        // Equal records have equal keys, so they lie together.
+        let in_place = || Form { keeps_keys: true, ..Form::new("distinct") };
+        let records = self.per_chunk(in_place(), |(), chunk| chunk.map(|record| (record, ())));
+        let once = records.reduce_in_place("distinct", |(), ()| ());
+        once.per_chunk(in_place(), |(), chunk| chunk.map(|(record, ())| record))
     }
 
     /// Gives each record once, with a partitioner of records or a number of partitions.

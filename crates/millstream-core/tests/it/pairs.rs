@@ -18,7 +18,7 @@ pub(crate) fn shuffles(rdd: &AnyRdd) -> usize {
 }
 
 /// Spark's test rule: the key itself is the number of the partition.
-struct ByKey(usize);
+pub(crate) struct ByKey(pub(crate) usize);
 
 impl CustomPartitioner<i32> for ByKey {
     fn partitions(&self) -> usize {

@@ -32,6 +32,8 @@ fn sparks_large_arrays() {
     let many = pairs(2).sort_by_key_with(true, 20);
     assert_eq!(many.num_partitions(), 20);
     assert_eq!(many.values().collect().unwrap(), up);
+    assert_eq!(pairs(2).sort_by_key_with(true, 1).keys().collect().unwrap(), up);
+    assert_eq!(pairs(2).sort_by_key_with(false, 20).keys().collect().unwrap(), down);
     let few = pairs(20).sort_by_key_with(false, 3);
     assert_eq!((few.num_partitions(), few.values().collect().unwrap()), (3, down));
 }
@@ -45,6 +47,8 @@ fn sparks_more_partitions_than_elements() {
         pairs.sort_by_key_with(false, 30).keys().collect().unwrap(),
         (0..10).rev().collect::<Vec<_>>()
     );
+    let spread = context().parallelize(shuffled(10), 30).map(|n| (n, n));
+    assert_eq!(spread.sort_by_key().keys().collect().unwrap(), (0..10).collect::<Vec<_>>());
 }
 
 #[test]
@@ -65,6 +69,17 @@ fn sparks_partition_balancing() {
             partitions(&pairs.sort_by_key_with(ascending, 4)).iter().map(Vec::len).collect();
         assert_eq!(sizes.len(), 4);
         assert!(sizes.iter().all(|&size| size > 180), "{sizes:?}");
+    }
+}
+
+#[test]
+fn sparks_partitions_are_sorted_among_each_other() {
+    let pairs = context().parallelize((1..=1000).map(|n| (n, n)), 4);
+    for ascending in [true, false] {
+        let parts = partitions(&pairs.sort_by_key_with(ascending, 4));
+        assert!(parts.iter().all(|part| part.len() > 100 && part.len() < 400));
+        let expected: Vec<i32> = if ascending { (1..=1000).collect() } else { (1..=1000).rev().collect() };
+        assert_eq!(parts.concat(), expected.into_iter().map(|n| (n, n)).collect::<Vec<_>>());
     }
 }
 
@@ -120,6 +135,21 @@ fn sparks_filter_by_range() {
     #[expect(clippy::reversed_empty_ranges, reason = "what is tested")]
     let none = sorted.filter_by_range(400..=300);
     assert_eq!(none.count().unwrap(), 0);
+}
+
+#[test]
+fn sparks_ranges_of_sorted_and_other_rdds() {
+    let context = context();
+    let up = context.parallelize((1..=1000).map(|n| (n, n)), 10).sort_by_key();
+    assert_eq!(up.filter_by_range(20..=40).keys().collect().unwrap(), (20..=40).collect::<Vec<_>>());
+    let down = context.parallelize((1..=1000).rev().map(|n| (n, n)), 10).sort_by_key_with(false, 10);
+    for range in [200..=800, 250..=850] {
+        let found = down.filter_by_range(range.clone()).keys().collect().unwrap();
+        assert_eq!(found, range.rev().collect::<Vec<_>>());
+    }
+    let shuffled = context.parallelize(shuffled(1001), 10).filter(|n| *n > 0).map(|n| (n, n));
+    let found = crate::sorted(shuffled.filter_by_range(200..=800).keys().collect().unwrap());
+    assert_eq!(found, (200..=800).collect::<Vec<_>>());
 }
 
 #[test]

@@ -1,12 +1,11 @@
-//! Cases of Spark's RDDSuite, PairRDDFunctionsSuite, AccumulatorSuite, BroadcastSuite and JobCancellationSuite: their
-//! inputs and what comes out.
+//! Cases of Spark's RDDSuite, PairRDDFunctionsSuite, AccumulatorSuite and BroadcastSuite: their inputs and what comes out.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::mpsc;
-use std::thread::JoinHandle;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use millstream_core::{Conf, Context, Error, Result, TaskContext};
+use millstream_core::Accumulator;
+use serde::{Deserialize, Serialize};
 
+use crate::processes::elsewhere;
 use crate::{context, on, partitions, sorted};
 
 fn error(estimate: u64, size: u64) -> f64 {
@@ -140,6 +139,12 @@ fn accumulators() {
         context.parallelize(1..=100, 4).foreach(move |n| adds.add(n)).unwrap();
         assert_eq!(sorted(seen.value()), (1..=100).collect::<Vec<_>>());
     }
+    // Beyond what 32 bits hold.
+    let long = context.long_accumulator(None);
+    let adds = long.clone();
+    let most = i64::from(i32::MAX);
+    context.parallelize(1..=20, 10).foreach(move |n| adds.add(most + n)).unwrap();
+    assert_eq!(long.value(), 210 + most * 20);
     // LongAccumulator and DoubleAccumulator.
     let long = context.long_accumulator(Some("long"));
     assert!(long.is_zero() && (long.sum(), long.count()) == (0, 0) && long.avg().is_nan());
@@ -156,6 +161,66 @@ fn accumulators() {
     assert_eq!((double.sum(), double.count(), double.avg()), (1.0, 2, 0.5));
     double.add(2.0);
     assert_eq!((double.sum(), double.count(), double.avg()), (3.0, 3, 1.0));
+    // What a task has added is merged with what was there.
+    let (adds_long, adds_double) = (long.clone(), double.clone());
+    let added = context.parallelize([2], 1).foreach(move |n| {
+        adds_long.add(n);
+        adds_double.add(n as f64);
+    });
+    added.unwrap();
+    assert_eq!((long.sum(), long.count(), long.avg()), (5, 4, 1.25));
+    assert_eq!((double.sum(), double.count(), double.avg()), (5.0, 4, 1.25));
+}
+
+/// A set and a map of what was added.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Kept(BTreeSet<i32>, BTreeMap<i32, String>);
+
+impl Accumulator for Kept {
+    type Input = i32;
+    type Output = (BTreeSet<i32>, BTreeMap<i32, String>);
+
+    fn is_zero(&self) -> bool {
+        self.0.is_empty()
+    }
+    fn reset(&mut self) {
+        *self = Kept::default();
+    }
+    fn add(&mut self, n: i32) {
+        self.0.insert(n);
+        self.1.insert(n, n.to_string());
+    }
+    fn merge(&mut self, other: Self) {
+        self.0.extend(other.0);
+        self.1.extend(other.1);
+    }
+    fn value(&self) -> Self::Output {
+        (self.0.clone(), self.1.clone())
+    }
+}
+
+#[test]
+fn collection_accumulators() {
+    for threads in [1, 10] {
+        let context = on(&format!("local[{threads}]"));
+        let kept = context.register(Kept::default(), None);
+        let list = context.collection_accumulator::<i32>(None);
+        assert!(kept.is_zero() && list.is_zero());
+        let adds = (kept.clone(), list.clone());
+        let twice = context.parallelize((1..=1000).chain(1..=1000), threads);
+        twice
+            .foreach_env(adds, |(kept, list), n| {
+                kept.add(n);
+                list.add(n);
+            })
+            .unwrap();
+        let (set, map) = kept.value();
+        assert!(set.into_iter().eq(1..=1000));
+        assert!(map.into_iter().eq((1..=1000).map(|n: i32| (n, n.to_string()))));
+        let mut expected: Vec<i32> = (1..=1000).flat_map(|n| [n, n]).collect();
+        expected.sort_unstable();
+        assert_eq!(sorted(list.value()), expected);
+    }
 }
 
 #[test]
@@ -174,68 +239,30 @@ fn broadcasts() {
     assert!(value.try_value().is_err() && value.destroy().is_err());
 }
 
-/// A job that goes on until it is cancelled, and is heard of when it has begun.
-type Endless = (mpsc::Receiver<()>, JoinHandle<Result<u64>>);
-
-fn endless(context: &Context, group: Option<&str>, tag: Option<&str>) -> Endless {
-    let (begun, began) = mpsc::channel();
-    let (of_job, group, tag) = (context.clone(), group.map(String::from), tag.map(String::from));
-    let job = std::thread::spawn(move || {
-        if let Some(group) = group {
-            of_job.set_job_group(&group, "a test", false);
-        }
-        if let Some(tag) = tag {
-            of_job.add_job_tag(&tag).unwrap();
-        }
-        let endless = of_job.parallelize([1], 1).map_partitions(move |_| {
-            begun.send(()).ok();
-            0_u64..
-        });
-        endless.count()
-    });
-    (began, job)
+#[test]
+fn broadcasts_are_read_by_all_threads_and_processes_also_after_unpersist() {
+    for (context, partitions) in [(on("local"), 2), (on("local[10]"), 10), (elsewhere(), 4)] {
+        let list = context.broadcast(vec![1, 2, 3, 4]);
+        let sums = || {
+            let numbers = context.parallelize(1..=partitions, partitions as usize);
+            numbers.map_env(list.clone(), |list, n| (n, list.value().iter().sum::<i32>())).collect().unwrap()
+        };
+        let expected: Vec<_> = (1..=partitions).map(|n| (n, 10)).collect();
+        assert_eq!(sums(), expected);
+        list.unpersist().unwrap();
+        assert_eq!(sums(), expected);
+        let line = line!() + 1;
+        list.destroy().unwrap();
+        let gone = list.try_value().unwrap_err().to_string();
+        assert!(gone.contains(&format!("sparks_values.rs:{line}:")), "{gone}");
+        assert!(list.unpersist().is_err() && list.destroy().is_err());
+    }
 }
 
 #[test]
-fn cancelled_jobs() {
-    let context = Context::new(Conf::empty().set_master("local[2]")).unwrap();
-    let ended = |job: JoinHandle<Result<u64>>| {
-        let error = job.join().unwrap().unwrap_err();
-        assert!(matches!(error, Error::Cancelled { .. }), "{error}");
-        error.to_string()
-    };
-    // A group is cancelled, and jobs of it that come later are not.
-    let (began, job) = endless(&context, Some("jobA"), None);
-    began.recv().unwrap();
-    context.cancel_job_group("jobB");
-    context.cancel_job_group("jobA");
-    assert!(ended(job).contains("jobA"));
-    context.set_job_group("jobA", "later", false);
-    assert_eq!(context.parallelize(0..10, 2).count().unwrap(), 10);
-    context.clear_job_group();
-    // By tags.
-    let (began, job) = endless(&context, None, Some("two"));
-    began.recv().unwrap();
-    context.cancel_jobs_with_tag("one").unwrap();
-    context.cancel_jobs_with_tag("two").unwrap();
-    assert!(ended(job).contains("two"));
-    // All of them, with two running.
-    let (began, one) = endless(&context, Some("a"), None);
-    let (also_began, other) = endless(&context, Some("b"), None);
-    began.recv().unwrap();
-    also_began.recv().unwrap();
-    context.cancel_all_jobs();
-    assert!(ended(one).contains("all jobs") && ended(other).contains("all jobs"));
-    // An asynchronous action; both slots are free again.
-    let (begun, began) = mpsc::channel();
-    let action = context.parallelize(0..2, 2).map_partitions(move |_| {
-        begun.send(()).ok();
-        0_u64..
-    });
-    let action = action.count_async();
-    began.recv().unwrap();
-    action.cancel();
-    assert!(matches!(action.wait(), Err(Error::Cancelled { .. })));
-    let attempts = context.parallelize(0..2, 2).map(|_| TaskContext::get().map(|task| task.attempt_number()));
-    assert_eq!(attempts.collect().unwrap(), [Some(0), Some(0)]);
+fn there_is_one_instance_of_a_broadcast_in_a_process() {
+    let context = on("local[4]");
+    let list = context.broadcast(vec![1, 2, 3, 4]);
+    let places = context.parallelize(1..=10, 10).map_env(list, |list, _| list.value().as_ptr().addr());
+    assert_eq!(places.distinct().count().unwrap(), 1);
 }

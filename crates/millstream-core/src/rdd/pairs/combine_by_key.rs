@@ -86,8 +86,9 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         self.combined_across(name, env, by, partitioner)
     }
 
+    /// Combines the values of each key where all of them lie in one partition.
     #[track_caller]
-    fn combined_in_place<E: Data, C: Data, B: Combiner<E, V, C>>(
+    pub(super) fn combined_in_place<E: Data, C: Data, B: Combiner<E, V, C>>(
         &self,
         name: &'static str,
         env: E,

@@ -59,6 +59,15 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     {
         self.combined(name, (), Reduce(f), partitioner.into())
     }
+
+    /// Merges the values of each key where all of them lie in one partition.
+    #[track_caller]
+    pub(crate) fn reduce_in_place<F>(&self, name: &'static str, f: F) -> Rdd<(K, V)>
+    where
+        F: Fn(V, V) -> V + Send + Sync + 'static,
+    {
+        self.combined_in_place(name, (), Reduce(f))
+    }
 }
 
 /// The first value is the beginning.
