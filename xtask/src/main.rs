@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod docs;
+mod kill;
 mod services;
 mod step;
 mod tidy;
@@ -29,6 +30,7 @@ Usage: cargo xtask COMMAND
   test            all tests: unit, documentation, integration, end to end
   tidy            the project's own rules (sizes, examples, COMPAT.md, links, ...), within a second
   bench [ARGS]    each workload beside the hand-written loop; ARGS go to the bench program
+  kill [ARGS]     kills a stream program again and again, and compares what it leaves; ARGS: --kills N --seed S
   services NAME   a system that tests talk to, until it is ended: s3
   docs [--check]  write the generated pages under docs/; with --check only say whether they are current
 ";
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["test"] => check::test(),
         ["tidy"] => tidy::run(&root(), &mut std::io::stdout()),
         ["bench", rest @ ..] => bench::run(rest),
+        ["kill", rest @ ..] => kill::run(rest),
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
         ["services", name] => services::serve(name),

@@ -41,6 +41,8 @@ pub mod conf;
 mod context;
 pub mod data;
 pub mod error;
+#[doc(hidden)]
+pub mod failpoint;
 pub mod fs;
 mod function;
 pub mod ids;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{BatchPartition, ExactlyOnceSink, Stored};
 use crate::data::Data;
 use crate::error::Result;
+use crate::failpoint;
 use crate::fs::{FileSystem, FileSystems, FsPath, OutputFormat, is_not_found, write_file};
 use crate::stream::ChunkStream;
 
@@ -59,7 +60,10 @@ impl<T: Data, F: OutputFormat<T>> ExactlyOnceSink<T> for FileSink<F> {
             return Ok(Stored::Before);
         }
         let file = write_file(&*system, &path, &self.format, records, &Cell::new(0))?;
-        Ok(if file.publish_new()? { Stored::Now } else { Stored::Before })
+        failpoint::reach("sink-before-commit");
+        let stored = if file.publish_new()? { Stored::Now } else { Stored::Before };
+        failpoint::reach("sink-after-commit");
+        Ok(stored)
     }
 }
 

@@ -13,7 +13,6 @@
 //! | `explain.rs`, `verify.rs` | what a directory holds, and whether it is whole |
 //! | `checkpoint/` | the directory: manifests, data files, the lease |
 //! | `block_log.rs`, `write_ahead_log/` | received blocks and what became of them |
-//! | `failpoint.rs` | places where a test lets the program die |
 
 mod bind;
 pub(crate) mod block_log;
@@ -21,7 +20,6 @@ pub(crate) mod checkpoint;
 mod checkpointer;
 pub(crate) mod checks;
 mod explain;
-pub(crate) mod failpoint;
 mod get_or_create;
 mod plan;
 mod restart;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use millstream_core::failpoint;
 use millstream_core::fs::FsPath;
 use millstream_core::{BatchId, SavedVariable, settings, with_batch};
 
@@ -14,7 +15,7 @@ use super::job_scheduler::{Job, inherited};
 use super::{JobScheduler, Termination, mark_engine_thread};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::recovery::{Checkpointer, Restart, failpoint, variables};
+use crate::recovery::{Checkpointer, Restart, variables};
 use crate::recurring_timer::RecurringTimer;
 use crate::time::Time;
 

@@ -2,11 +2,11 @@
 
 use std::io::{self, Read, Write};
 
+use millstream_core::failpoint;
 use millstream_core::fs::{FileSystem, FsPath, failed};
 
 use super::manifest::SavedFile;
 use crate::error::{Error, Result};
-use crate::recovery::failpoint;
 
 /// The last byte is the version of the format.
 const MAGIC: [u8; 8] = *b"MSCHK\r\n\x01";

@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use millstream_core::failpoint;
 use millstream_core::fs::{FileSystem, FsPath, failed, is_not_found};
 
 use super::manifest::Manifest;
 use crate::error::{Error, Result};
-use crate::recovery::failpoint;
 use crate::time::Time;
 
 const PREFIX: &str = "checkpoint-";

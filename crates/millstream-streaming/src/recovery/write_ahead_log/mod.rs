@@ -16,12 +16,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use millstream_core::failpoint;
 use millstream_core::fs::{FileSystem, FsPath, is_not_found};
 use serde::{Deserialize, Serialize};
 
 use self::segment::SegmentName;
 use self::writer::{Open, Queue};
-use super::failpoint;
 use crate::error::Result;
 use crate::time::Time;
 

@@ -10,12 +10,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use millstream_core::Error as CoreError;
+use millstream_core::failpoint;
 use millstream_core::fs::{FsPath, failed};
 
 use super::segment::{HEAD, SegmentName, head};
 use super::{LogPosition, WriteAheadLog, frame};
 use crate::error::Result;
-use crate::recovery::failpoint;
 use crate::time::Time;
 
 /// What waits to be written, and what became of it.

@@ -3,9 +3,30 @@
 //! With the feature `failpoints` a program that finds `MILLSTREAM_FAILPOINT=name:n` in its environment ends without any
 //! clean-up when it comes to the place `name` for the n-th time. Without the feature a place costs nothing.
 
+/// The places, in the order in which a batch comes to them.
+pub const NAMES: &[&str] = &[
+    "log-before-write",
+    "log-after-write",
+    "log-after-fsync",
+    "batch-before-submit",
+    "checkpoint-before-write",
+    "checkpoint-before-publish",
+    "checkpoint-after-publish",
+    "sink-before-commit",
+    "sink-after-commit",
+    "batch-after-jobs",
+    "state-before-write",
+    "state-before-publish",
+    "state-after-publish",
+    "checkpoint-before-clean",
+    "checkpoint-after-clean",
+    "log-before-clean",
+    "log-after-clean",
+];
+
 /// Ends the program here if it was asked to.
 #[cfg(feature = "failpoints")]
-pub(crate) fn reach(name: &str) {
+pub fn reach(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,4 +47,4 @@ pub(crate) fn reach(name: &str) {
 
 /// Ends the program here if it was asked to; this build can not be asked.
 #[cfg(not(feature = "failpoints"))]
-pub(crate) fn reach(_: &str) {}
+pub fn reach(_: &str) {}
