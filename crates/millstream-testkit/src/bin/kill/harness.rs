@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) fn run(kills: usize, seed: u64) -> Result<usize> {
     say(format_args!("seed {seed}"));
     let data = Data::for_kills(kills, seed);
-    let undisturbed = Run::new(data, "undisturbed")?.to_the_end(0)?;
-    let disturbed = Run::new(data, "disturbed")?.to_the_end(kills)?;
+    let undisturbed = Run::new(data, "undisturbed")?.finish(0)?;
+    let disturbed = Run::new(data, "disturbed")?.finish(kills)?;
     let mut differences = 0;
     let wanted = child::expected(&data);
     for ((name, wanted), (left, right)) in wanted.iter().zip(undisturbed.iter().zip(&disturbed)) {
@@ -69,7 +69,7 @@ impl Run {
     }
 
     /// Kills so many children, lets the last one come to the end, and returns what the outputs hold.
-    fn to_the_end(mut self, kills: usize) -> Result<Vec<String>> {
+    fn finish(mut self, kills: usize) -> Result<Vec<String>> {
         self.begin()?;
         for number in 0..kills {
             self.add_file()?;
