@@ -25,7 +25,13 @@ struct Server {
     connections: Arc<AtomicUsize>,
     /// The lines of each connection that was closed.
     closed: mpsc::Receiver<Vec<String>>,
+    /// The connections that only ask whether those before them were counted.
+    questions: mpsc::Receiver<()>,
+    asked: AtomicUsize,
 }
+
+/// What is sent by a connection that only asks.
+const QUESTION: &str = "?";
 
 impl Server {
     fn new() -> Self {
@@ -33,23 +39,30 @@ impl Server {
         let address = listener.local_addr().unwrap().to_string();
         let connections = Arc::new(AtomicUsize::new(0));
         let (tell, closed) = mpsc::channel();
+        let (answer, questions) = mpsc::channel();
         let count = Arc::clone(&connections);
         std::thread::spawn(move || {
             for connection in listener.incoming() {
                 count.fetch_add(1, Ordering::SeqCst);
-                let (connection, tell) = (connection.unwrap(), tell.clone());
+                let (connection, tell, answer) = (connection.unwrap(), tell.clone(), answer.clone());
                 std::thread::spawn(move || {
-                    let lines = BufReader::new(connection).lines().map_while(|line| line.ok());
-                    // A line is one whole; no one waits for the last ones of a test.
-                    let _ = tell.send(lines.collect());
+                    let mut lines = BufReader::new(connection).lines().map_while(|line| line.ok()).peekable();
+                    // No one waits for the last ones of a test.
+                    let _ = match lines.next_if(|line| line == QUESTION) {
+                        Some(_) => answer.send(()).is_ok(),
+                        None => tell.send(lines.collect()).is_ok(),
+                    };
                 });
             }
         });
-        Server { address, connections, closed }
+        Server { address, connections, closed, questions, asked: AtomicUsize::new(0) }
     }
 
+    /// Counts the connections that were made before: they are accepted in the order in which they were.
     fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
+        writeln!(TcpStream::connect(&self.address).unwrap(), "{QUESTION}").unwrap();
+        self.questions.recv_timeout(LONG).expect("the server answers");
+        self.connections.load(Ordering::SeqCst) - self.asked.fetch_add(1, Ordering::SeqCst) - 1
     }
 
     /// Waits until that many connections were closed; returns their lines.

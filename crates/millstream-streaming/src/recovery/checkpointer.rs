@@ -69,6 +69,9 @@ impl Checkpointer {
         let states = States::new(Arc::clone(&system), directory.clone(), store.generation, &operators);
         let conf = graph.context.conf();
         let last_logged = manifest.and_then(|manifest| manifest.block_log.as_ref());
+        if let Some(recovered) = recovered {
+            graph.receivers.blocks().begins_after(recovered.manifest.time);
+        }
         // A log that was written is read, and goes on, whatever the setting says now: it may hold what no batch has.
         if conf.get(settings::RECEIVER_LOG_ENABLE)? || last_logged.is_some() {
             let clock = Arc::clone(&graph.clock);

@@ -245,6 +245,17 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_before_the_batches_of_an_earlier_run_have_run_again_is_for_a_later_one() {
+        let tracker = ReceivedBlockTracker::default();
+        tracker.begins_after(at(2));
+        tracker.add_block(test_block(A, 0, vec![7_i64])).unwrap();
+        for time in [1, 2, 3] {
+            tracker.allocate_blocks_to_batch(at(time)).unwrap();
+        }
+        assert_eq!([1, 2, 3].map(|time| numbers(&tracker, time, A)), [vec![], vec![], vec![0]]);
+    }
+
+    #[test]
     fn old_batches_are_forgotten_with_their_blocks() {
         let tracker = ReceivedBlockTracker::default();
         let mut blocks = Vec::new();

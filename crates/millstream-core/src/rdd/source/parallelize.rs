@@ -78,7 +78,7 @@ impl Context {
     ///
     /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
     /// let partition = Encoded(ObjectBytes::of(stream::from_vec(vec![1, 2, 3]))?);
-    /// assert_eq!(context.from_stored([Arc::new(partition) as _]).collect()?, [1, 2, 3]);
+    /// assert_eq!(context.from_stored([Arc::new(partition) as _]).collect()?, [1_u64, 2, 3]);
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     #[track_caller]

@@ -13,6 +13,13 @@ use crate::recovery::write_ahead_log::LogPosition;
 use crate::time::Time;
 
 impl ReceivedBlockTracker {
+    /// Gives nothing to the batches up to `time`, which an earlier run has generated: what comes before these have run again
+    /// is for a later one.
+    pub(crate) fn begins_after(&self, time: Time) {
+        let mut state = self.state();
+        state.last_allocated = state.last_allocated.max(Some(time));
+    }
+
     /// Logs from now on, before the first block has come; takes over what an earlier run has logged.
     ///
     /// # Errors
@@ -43,7 +50,7 @@ impl ReceivedBlockTracker {
         })?;
         let mut state = self.state();
         for (batch, blocks) in allocated {
-            if state.last_allocated.is_none_or(|last| batch > last) {
+            if !state.allocated.contains_key(&batch) {
                 state.allocate(batch, blocks);
             }
         }
