@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::action::{AnyAction, Value};
 use super::allocation::{Mode, PoolSpec};
@@ -123,6 +124,26 @@ impl Engine {
             self.cancel(Which::One(job), Some(reason));
         }
         waiter.wait()
+    }
+
+    /// Waits until no task of a job that has ended with an error runs any more; returns whether that is so.
+    ///
+    /// A job ends with its first hopeless failure, its other tasks when they next look.
+    pub(crate) fn wait_for_tasks_after(&self, error: &Error, at_most: Duration) -> bool {
+        let job = match error {
+            Error::JobFailed(failure) => failure.job,
+            Error::Cancelled { job, .. } => *job,
+            _ => return true,
+        };
+        let began = Instant::now();
+        let runs = || self.scheduler.lock().is_ok_and(|scheduler| scheduler.runs_any(job));
+        while runs() {
+            if began.elapsed() >= at_most {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
     }
 
     /// Ends some jobs now.

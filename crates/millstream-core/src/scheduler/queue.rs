@@ -101,6 +101,11 @@ impl Queue {
         }
     }
 
+    /// Returns whether a task of a job was launched and has not been reported.
+    pub(crate) fn runs_any(&self, job: JobId) -> bool {
+        self.running.keys().any(|task| task.job == job)
+    }
+
     /// Takes out the waiting tasks of a stage.
     pub(crate) fn remove(&mut self, pool: usize, job: JobId, stage: StageId) -> VecDeque<Task> {
         let pool = &mut self.pools[pool];

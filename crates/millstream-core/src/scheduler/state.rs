@@ -130,6 +130,11 @@ impl Scheduler {
         actions
     }
 
+    /// Returns whether a task of a job runs, also of one that has ended.
+    pub(crate) fn runs_any(&self, job: JobId) -> bool {
+        self.queue.runs_any(job)
+    }
+
     fn submit(
         &mut self,
         id: JobId,

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use millstream_core::fs::{
     self as files, Codec, FileStatus, FileSystem, FileWriter, FixedFormat, FsPath, LocalFs, TextFormat,
@@ -139,6 +140,28 @@ fn a_job_that_fails_leaves_nothing_behind() {
     context().parallelize(0..3, 3).save_as_text_file(directory.path("out")).unwrap();
     context().text_file("/no/such/file").save_as_text_file(directory.path("none")).unwrap_err();
     assert_eq!(names(&directory.0), ["out"]);
+}
+
+/// The first partition begins its file after the second has failed the job, and does not notice that before.
+#[test]
+fn tasks_that_end_later_than_their_job_leave_nothing_behind() {
+    let directory = Directory::new("later");
+    let (begun, begins) = std::sync::mpsc::channel();
+    let begins = Mutex::new(begins);
+    let numbers = on("local[2]").parallelize(0..2, 2).map_partitions_with_index(move |partition, numbers| {
+        if partition == 1 {
+            begins.lock().unwrap().recv().unwrap();
+            panic!("no luck");
+        }
+        begun.send(()).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        numbers
+    });
+    numbers.save_as_text_file(directory.path("out")).unwrap_err();
+    assert_eq!(names(&directory.0), [""; 0]);
+    // Long enough for what is not waited for.
+    std::thread::sleep(Duration::from_millis(400));
+    assert_eq!(names(&directory.0), [""; 0]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use self::parts::Written;
 pub use self::saving::{Existing, Saving};
@@ -27,6 +28,9 @@ const SUCCESS: &str = "_SUCCESS";
 
 /// The directory in the output's own in which tasks write.
 const TEMPORARY: &str = "_temporary";
+
+/// How long a failed job waits for tasks that do not notice it: what they write after the cleaning up would be left behind.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl<T: Data> Rdd<T> {
     /// Writes each partition to a file `part-00000`, .. of a directory, in a format of one's own.
@@ -89,6 +93,11 @@ impl<T: Data> Rdd<T> {
             })?;
             Ok(written)
         });
+        if let Err(error) = &written {
+            if !self.context().engine().wait_for_tasks_after(error, PATIENCE) {
+                tracing::warn!("tasks still write to {} after their job has failed", output.run);
+            }
+        }
         let done = written.and_then(|written: Vec<Vec<Written>>| output.commit(&written, &suffix));
         output.clean_up(done.is_err());
         done
