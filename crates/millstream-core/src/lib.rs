@@ -63,7 +63,7 @@ mod worker_pool;
 
 pub use accumulator::{
     Accumulator, AccumulatorInfo, CollectionAccumulator, DoubleAccumulator, DoubleSum, LongAccumulator,
-    LongSum, Registered,
+    LongSum, Registered, Sum, Summand,
 };
 pub use broadcast::Broadcast;
 pub use chunk::Chunk;

@@ -1,66 +1,14 @@
 //! `double_accumulator`: a sum of floating-point numbers, their count and average.
 
-use serde::{Deserialize, Serialize};
-
-use super::{Accumulator, Registered};
+use super::Registered;
+use super::sum::Sum;
 use crate::context::Context;
 
 /// A sum of floating-point numbers, with their count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct DoubleSum {
-    sum: f64,
-    count: i64,
-}
+pub type DoubleSum = Sum<f64>;
 
 /// An accumulator of floating-point numbers.
 pub type DoubleAccumulator = Registered<DoubleSum>;
-
-impl DoubleSum {
-    /// Returns the sum.
-    #[must_use]
-    pub fn sum(&self) -> f64 {
-        self.sum
-    }
-
-    /// Returns how many numbers were added.
-    #[must_use]
-    pub fn count(&self) -> i64 {
-        self.count
-    }
-
-    /// Returns the average, which is not a number if nothing was added.
-    #[must_use]
-    pub fn avg(&self) -> f64 {
-        self.sum / self.count as f64
-    }
-}
-
-impl Accumulator for DoubleSum {
-    type Input = f64;
-    type Output = f64;
-
-    fn is_zero(&self) -> bool {
-        *self == DoubleSum::default()
-    }
-
-    fn reset(&mut self) {
-        *self = DoubleSum::default();
-    }
-
-    fn add(&mut self, value: f64) {
-        self.sum += value;
-        self.count += 1;
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.sum += other.sum;
-        self.count += other.count;
-    }
-
-    fn value(&self) -> f64 {
-        self.sum
-    }
-}
 
 impl Context {
     /// Makes an accumulator of floating-point numbers, starting at 0.0.
@@ -78,29 +26,10 @@ impl Context {
     }
 }
 
-impl DoubleAccumulator {
-    /// Returns the sum, the same as [`value`](Registered::value).
-    #[must_use]
-    pub fn sum(&self) -> f64 {
-        self.state().sum
-    }
-
-    /// Returns how many numbers were added.
-    #[must_use]
-    pub fn count(&self) -> i64 {
-        self.state().count
-    }
-
-    /// Returns the average of the numbers, which is not a number if nothing was added.
-    #[must_use]
-    pub fn avg(&self) -> f64 {
-        self.state().avg()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accumulator::Accumulator;
 
     #[test]
     fn sums_counts_and_averages() {

@@ -1,66 +1,14 @@
 //! `long_accumulator`: a sum of whole numbers, their count and average.
 
-use serde::{Deserialize, Serialize};
-
-use super::{Accumulator, Registered};
+use super::Registered;
+use super::sum::Sum;
 use crate::context::Context;
 
-/// A sum of whole numbers, with their count; wraps around at the ends of `i64`, as Spark's does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LongSum {
-    sum: i64,
-    count: i64,
-}
+/// A sum of whole numbers, with their count, wrapping around at the ends of `i64` as Spark's does.
+pub type LongSum = Sum<i64>;
 
 /// An accumulator of whole numbers.
 pub type LongAccumulator = Registered<LongSum>;
-
-impl LongSum {
-    /// Returns the sum.
-    #[must_use]
-    pub fn sum(&self) -> i64 {
-        self.sum
-    }
-
-    /// Returns how many numbers were added.
-    #[must_use]
-    pub fn count(&self) -> i64 {
-        self.count
-    }
-
-    /// Returns the average, which is not a number if nothing was added.
-    #[must_use]
-    pub fn avg(&self) -> f64 {
-        self.sum as f64 / self.count as f64
-    }
-}
-
-impl Accumulator for LongSum {
-    type Input = i64;
-    type Output = i64;
-
-    fn is_zero(&self) -> bool {
-        *self == LongSum::default()
-    }
-
-    fn reset(&mut self) {
-        *self = LongSum::default();
-    }
-
-    fn add(&mut self, value: i64) {
-        self.sum = self.sum.wrapping_add(value);
-        self.count += 1;
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.sum = self.sum.wrapping_add(other.sum);
-        self.count += other.count;
-    }
-
-    fn value(&self) -> i64 {
-        self.sum
-    }
-}
 
 impl Context {
     /// Makes an accumulator of whole numbers, starting at 0.
@@ -78,29 +26,10 @@ impl Context {
     }
 }
 
-impl LongAccumulator {
-    /// Returns the sum, the same as [`value`](Registered::value).
-    #[must_use]
-    pub fn sum(&self) -> i64 {
-        self.state().sum
-    }
-
-    /// Returns how many numbers were added.
-    #[must_use]
-    pub fn count(&self) -> i64 {
-        self.state().count
-    }
-
-    /// Returns the average of the numbers, which is not a number if nothing was added.
-    #[must_use]
-    pub fn avg(&self) -> f64 {
-        self.state().avg()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accumulator::Accumulator;
 
     #[test]
     fn sums_counts_and_averages() {
@@ -129,7 +58,9 @@ mod tests {
         long.add(i64::MAX);
         long.add(1);
         assert_eq!(long.value(), i64::MIN);
-        long.merge(LongSum { sum: -1, count: 1 });
+        let mut less = LongSum::default();
+        less.add(-1);
+        long.merge(less);
         assert_eq!((long.value(), long.count()), (i64::MAX, 3));
     }
 }

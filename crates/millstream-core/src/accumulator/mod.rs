@@ -9,6 +9,7 @@ mod double_accumulator;
 mod listing;
 mod long_accumulator;
 mod registered;
+mod sum;
 pub(crate) mod updates;
 
 use std::fmt::Debug;
@@ -18,6 +19,7 @@ pub use double_accumulator::{DoubleAccumulator, DoubleSum};
 pub use listing::AccumulatorInfo;
 pub use long_accumulator::{LongAccumulator, LongSum};
 pub use registered::Registered;
+pub use sum::{Sum, Summand};
 
 use crate::data::Data;
 

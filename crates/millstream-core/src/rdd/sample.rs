@@ -122,14 +122,7 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn take_sample(&self, with_replacement: bool, n: usize, seed: u64) -> Result<Vec<T>> {
-        let counts: Vec<u64> = self.run("take_sample", self.all_partitions(), (), |(), input, _| {
-            let mut count = 0;
-            stream::drain(input, |chunk| {
-                count += chunk.len() as u64;
-                Ok(())
-            })?;
-            Ok(count)
-        })?;
+        let counts = self.counts("take_sample", self.all_partitions())?;
         let total: u64 = counts.iter().sum();
         if total == 0 || n == 0 {
             return Ok(Vec::new());

@@ -7,7 +7,7 @@ use super::map_partitions::results;
 use super::narrow::Form;
 use crate::data::Data;
 use crate::error::Result;
-use crate::stream::{self, Records};
+use crate::stream::Records;
 
 impl<T: Data> Rdd<T> {
     /// Puts its number after each record, counted from 0 in the order of the partitions.
@@ -61,14 +61,7 @@ impl<T: Data> Rdd<T> {
     #[track_caller]
     fn starts(&self) -> Result<Vec<u64>> {
         let counted = (0..self.num_partitions().saturating_sub(1)).collect();
-        let counts = self.run("zip_with_index", counted, (), |(), input, _| {
-            let mut count = 0;
-            stream::drain(input, |chunk| {
-                count += chunk.len() as u64;
-                Ok(())
-            })?;
-            Ok(count)
-        })?;
+        let counts = self.counts("zip_with_index", counted)?;
         let mut next = 0;
         let starts = counts.into_iter().map(|count: u64| {
             next += count;

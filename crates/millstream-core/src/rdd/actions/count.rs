@@ -19,14 +19,19 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn count(&self) -> Result<u64> {
-        let counts: Vec<u64> = self.run("count", self.all_partitions(), (), |(), input, _| {
+        Ok(self.counts("count", self.all_partitions())?.into_iter().sum())
+    }
+
+    /// Returns the number of records of each of some partitions.
+    #[track_caller]
+    pub(crate) fn counts(&self, name: &'static str, partitions: Vec<usize>) -> Result<Vec<u64>> {
+        self.run(name, partitions, (), |(), input, _| {
             let mut records = 0;
             stream::drain(input, |chunk| {
                 records += chunk.len() as u64;
                 Ok(())
             })?;
             Ok(records)
-        })?;
-        Ok(counts.into_iter().sum())
+        })
     }
 }

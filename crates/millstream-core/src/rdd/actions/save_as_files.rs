@@ -93,10 +93,10 @@ impl<T: Data> Rdd<T> {
             })?;
             Ok(written)
         });
-        if let Err(error) = &written {
-            if !self.context().engine().wait_for_tasks_after(error, PATIENCE) {
-                tracing::warn!("tasks still write to {} after their job has failed", output.run);
-            }
+        if let Err(error) = &written
+            && !self.context().engine().wait_for_tasks_after(error, PATIENCE)
+        {
+            tracing::warn!("tasks still write to {} after their job has failed", output.run);
         }
         let done = written.and_then(|written: Vec<Vec<Written>>| output.commit(&written, &suffix));
         output.clean_up(done.is_err());
