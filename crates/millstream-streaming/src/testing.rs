@@ -150,7 +150,7 @@ impl Driver {
     /// As `get_or_create`.
     pub fn get_or_create(self, directory: impl AsRef<Path>) -> Result<Self> {
         let Driver { streaming, clock, interval } = self;
-        let streaming = StreamingContext::get_or_create(directory, || Ok::<_, crate::Error>(streaming))?;
+        let streaming = StreamingContext::get_or_create(directory, || Ok(streaming))?;
         Ok(Driver { streaming, clock, interval })
     }
 

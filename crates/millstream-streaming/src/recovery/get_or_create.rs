@@ -57,10 +57,10 @@ impl StreamingContext {
     /// ```
     /// use std::time::Duration;
     /// use millstream_core::Conf;
-    /// use millstream_streaming::{Result, StreamingContext};
+    /// use millstream_streaming::StreamingContext;
     ///
     /// # let directory = std::env::temp_dir().join(format!("get_or_create-{}", std::process::id()));
-    /// let create = || -> Result<StreamingContext> {
+    /// let create = || {
     ///     let streaming = StreamingContext::new(Conf::empty(), Duration::from_millis(10))?;
     ///     streaming.generator_stream(1, |_, _| 0..10).count().print();
     ///     Ok(streaming)
@@ -77,10 +77,10 @@ impl StreamingContext {
     /// # std::fs::remove_dir_all(&directory).unwrap();
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
-    pub fn get_or_create<E: From<Error>>(
+    pub fn get_or_create(
         directory: impl AsRef<Path>,
-        create: impl FnOnce() -> Result<StreamingContext, E>,
-    ) -> Result<StreamingContext, E> {
+        create: impl FnOnce() -> Result<StreamingContext>,
+    ) -> Result<StreamingContext> {
         let streaming = create()?;
         if !streaming.find(directory.as_ref())? {
             streaming.graph().recovery.set_directory(directory.as_ref())?;
@@ -104,14 +104,14 @@ impl StreamingContext {
     /// let refused = StreamingContext::recover("/no/such/directory", create);
     /// assert!(matches!(refused.err(), Some(Error::NoCheckpoint { .. } | Error::Core(_))));
     /// ```
-    pub fn recover<E: From<Error>>(
+    pub fn recover(
         directory: impl AsRef<Path>,
-        create: impl FnOnce() -> Result<StreamingContext, E>,
-    ) -> Result<StreamingContext, E> {
+        create: impl FnOnce() -> Result<StreamingContext>,
+    ) -> Result<StreamingContext> {
         let directory = directory.as_ref();
         let streaming = create()?;
         if !streaming.find(directory)? {
-            return Err(Error::NoCheckpoint { directory: directory.display().to_string() }.into());
+            return Err(Error::NoCheckpoint { directory: directory.display().to_string() });
         }
         Ok(streaming)
     }
