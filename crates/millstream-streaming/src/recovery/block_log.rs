@@ -110,20 +110,35 @@ impl BlockLog {
         self.data(block.id.stream).read(&block.at)
     }
 
-    /// Reads what happened; `last` is what a checkpoint knows to be in the log.
+    /// Reads what happened; `last` is what a checkpoint knows to be in the log, and the log is complete for the batches from
+    /// `needed_from` on.
     ///
     /// # Errors
-    /// If the log is damaged, or lacks what the checkpoint knows.
-    pub(crate) fn replay(&self, last: Option<&LogPosition>, mut each: impl FnMut(BlockEvent)) -> Result<()> {
+    /// If the log is damaged, or lacks what the checkpoint knows; or as `each` does.
+    pub(crate) fn replay(
+        &self,
+        last: Option<&LogPosition>,
+        needed_from: Time,
+        mut each: impl FnMut(BlockEvent) -> Result<()>,
+    ) -> Result<()> {
         if let Some(last) = last {
             self.metadata.read(last)?;
         }
-        self.metadata.read_all(|_, record| {
-            each(Self::event(record)?);
-            Ok(())
-        })?;
+        self.metadata.read_all(needed_from, |_, record| each(Self::event(record)?))?;
         *self.last() = last.cloned();
         Ok(())
+    }
+
+    /// Says that a batch was given a block of which the log does not say that it has come.
+    pub(crate) fn lacks(&self, batch: Time, at: &LogPosition) -> Error {
+        Error::Damaged {
+            file: self.directory.join(METADATA).to_string(),
+            problem: format!(
+                "batch {batch} has the block at {} of {}, which never came",
+                at.offset, at.segment
+            ),
+            remedy: "bring the files back from a copy, or start anew in another directory".into(),
+        }
     }
 
     /// Reads an event from its record.

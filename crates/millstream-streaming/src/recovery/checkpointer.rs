@@ -76,7 +76,8 @@ impl Checkpointer {
         if conf.get(settings::RECEIVER_LOG_ENABLE)? || last_logged.is_some() {
             let clock = Arc::clone(&graph.clock);
             let log = BlockLog::new(conf, clock, Arc::clone(&system), directory.clone(), store.generation)?;
-            graph.receivers.blocks().recover(Arc::new(log), last_logged)?;
+            let needed_from = manifest.map_or_else(Time::default, |manifest| manifest.oldest_needed);
+            graph.receivers.blocks().recover(Arc::new(log), last_logged, needed_from)?;
         }
         let variables = match recovered {
             Some(recovered) => adopt_variables(graph, recovered, (&*system, &directory), store.generation)?,

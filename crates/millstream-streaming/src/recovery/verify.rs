@@ -107,7 +107,7 @@ impl Logs<'_> {
         let mut records = 0;
         let mut blocks: BTreeMap<(StreamId, String, u64), LogPosition> = BTreeMap::new();
         let key = |stream, at: &LogPosition| (stream, at.segment.clone(), at.offset);
-        let read = self.of(METADATA, manifest.generation).read_all(|_, record| {
+        let read = self.of(METADATA, manifest.generation).read_all(manifest.oldest_needed, |_, record| {
             records += 1;
             match BlockLog::event(record)? {
                 BlockEvent::Added(block) => {

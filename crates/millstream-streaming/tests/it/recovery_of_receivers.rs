@@ -148,7 +148,7 @@ fn a_log_that_was_changed_is_refused() {
     for under in ["receivedData/0", "receivedBlockMetadata"] {
         let path = directory.0.join(under).join(&files(&directory, under)[0]);
         let bytes = std::fs::read(&path).unwrap();
-        for (at_byte, truncated) in [(25, false), (bytes.len() - 1, false), (0, true)] {
+        for (at_byte, truncated) in [(49, false), (bytes.len() - 1, false), (0, true)] {
             let mut changed = bytes.clone();
             if truncated {
                 changed.truncate(bytes.len() - 1);

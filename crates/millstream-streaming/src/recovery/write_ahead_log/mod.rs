@@ -21,7 +21,7 @@ use millstream_core::fs::{FileSystem, FsPath, is_not_found};
 use serde::{Deserialize, Serialize};
 
 use self::segment::SegmentName;
-use self::writer::{Open, Queue};
+use self::writer::{Queue, Writing};
 use crate::error::Result;
 use crate::time::Time;
 
@@ -58,8 +58,8 @@ pub(crate) struct WriteAheadLog {
     config: LogConfig,
     queue: Mutex<Queue>,
     committed: Condvar,
-    /// The segment that is written to; held while a group is committed.
-    open: Mutex<Option<Open>>,
+    /// Where is written; held while a group is committed.
+    writing: Mutex<Writing>,
     commits: AtomicU64,
 }
 
@@ -74,7 +74,7 @@ impl WriteAheadLog {
             config,
             queue: Mutex::default(),
             committed: Condvar::new(),
-            open: Mutex::new(None),
+            writing: Mutex::default(),
             commits: AtomicU64::new(0),
         }
     }
@@ -84,10 +84,10 @@ impl WriteAheadLog {
     /// # Errors
     /// If the directory can not be read or a segment can not be deleted.
     pub(crate) fn clean(&self, threshold: Time) -> Result<usize> {
-        let current = self.open().as_ref().map(|open| open.name().to_string());
+        let current = self.writing().current();
         let mut cleaned = 0;
         for (name, path) in self.segments()? {
-            let is_old = name.stop < threshold && Some(name.to_string()) != current;
+            let is_old = name.stop < threshold && Some(name) != current;
             if is_old && self.is_own(&path)? {
                 failpoint::reach("log-before-clean");
                 cleaned += usize::from(self.system.delete(&path)?);
@@ -100,7 +100,7 @@ impl WriteAheadLog {
     /// Closes the current segment; the next record begins another.
     #[cfg(test)]
     pub(crate) fn close(&self) {
-        *self.open() = None;
+        self.writing().end();
     }
 
     /// Returns the segments of all generations, the oldest first.
@@ -112,12 +112,12 @@ impl WriteAheadLog {
         let named = files.into_iter().filter(|file| !file.is_dir);
         let named = named.filter_map(|file| Some((SegmentName::parse(file.path.name())?, file.path)));
         let mut segments: Vec<_> = named.collect();
-        segments.sort_by_key(|(name, _)| (name.start, name.stop));
+        segments.sort_by_key(|(name, _)| *name);
         Ok(segments)
     }
 
-    fn open(&self) -> MutexGuard<'_, Option<Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,13 +1,15 @@
 //! Reading: one record by its position, or all in order.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use millstream_core::fs::{FsPath, failed, is_not_found};
 
 use super::frame::{self, FRAME, Frame};
-use super::segment::{HEAD, Head, read_head};
+use super::segment::{Ended, HEAD, Head, read_head};
 use super::{LogPosition, WriteAheadLog};
 use crate::error::{Error, Result};
+use crate::time::Time;
 
 impl WriteAheadLog {
     /// Reads one record.
@@ -29,13 +31,21 @@ impl WriteAheadLog {
 
     /// Reads all records of this generation in order.
     ///
-    /// What a run that was killed did not write to the end is passed over: no one was told that it is there.
+    /// What a run that was killed did not write to the end is passed over: no one was told that it is there. Segments that
+    /// end before `needed_from` may be missing.
     ///
     /// # Errors
-    /// If a segment can not be read or was changed, or as `each` does.
-    pub(crate) fn read_all(&self, mut each: impl FnMut(LogPosition, &[u8]) -> Result<()>) -> Result<()> {
+    /// If a segment can not be read or was changed, is shorter than it was, or is missing; or as `each` does.
+    pub(crate) fn read_all(
+        &self,
+        needed_from: Time,
+        mut each: impl FnMut(LogPosition, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut lengths = BTreeMap::new();
+        let mut named = Vec::new();
         for (name, path) in self.segments()? {
-            let Some(bytes) = self.bytes_of_own(&path)? else { continue };
+            let Some((before, bytes)) = self.bytes_of_own(&path)? else { continue };
+            named.extend(before);
             let mut offset = HEAD;
             loop {
                 let rest = bytes.get(offset..).unwrap_or_default();
@@ -57,7 +67,20 @@ impl WriteAheadLog {
                     Frame::Broken(problem) => return Err(damaged(&path, offset as u64, problem)),
                 }
             }
+            lengths.insert(name, offset as u64);
         }
+        for Ended { name, length } in named {
+            let path = self.directory.join(&name.to_string());
+            match lengths.get(&name) {
+                Some(found) if *found < length => {
+                    return Err(damaged(&path, *found, "the segment is shorter than it was"));
+                }
+                None if name.stop >= needed_from => return Err(damaged(&path, 0, "the segment is missing")),
+                _ => {}
+            }
+        }
+        let last = lengths.last_key_value().map(|(name, length)| Ended { name: *name, length: *length });
+        self.writing().goes_on_after(last);
         Ok(())
     }
 
@@ -66,11 +89,11 @@ impl WriteAheadLog {
         let mut head = Vec::new();
         let mut file = self.system.open(&self.system.status(path)?, 0)?.take(HEAD as u64);
         file.read_to_end(&mut head).map_err(|error| failed("reading", path, error))?;
-        Ok(read_head(&head) == Head::Of(self.config.generation))
+        Ok(matches!(read_head(&head), Head::Of { generation, .. } if generation == self.config.generation))
     }
 
-    /// Reads a segment; nothing if it is of another generation or has no records.
-    fn bytes_of_own(&self, path: &FsPath) -> Result<Option<Vec<u8>>> {
+    /// Reads a segment and what it says of the one before it; nothing if it is of another generation or has no records.
+    fn bytes_of_own(&self, path: &FsPath) -> Result<Option<(Option<Ended>, Vec<u8>)>> {
         let status = match self.system.status(path) {
             // Cleaned since the directory was read.
             Err(error) if is_not_found(&error) => return Ok(None),
@@ -80,7 +103,9 @@ impl WriteAheadLog {
         let mut file = self.system.open(&status, 0)?;
         file.read_to_end(&mut bytes).map_err(|error| failed("reading", path, error))?;
         match read_head(&bytes) {
-            Head::Of(generation) => Ok((generation == self.config.generation).then_some(bytes)),
+            Head::Of { generation, before } => {
+                Ok((generation == self.config.generation).then_some((before, bytes)))
+            }
             Head::Torn => Ok(None),
             Head::Broken => Err(damaged(path, 0, "the head of the segment has a wrong checksum")),
         }

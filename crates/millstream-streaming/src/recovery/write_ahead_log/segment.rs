@@ -5,7 +5,7 @@ use std::fmt;
 use crate::time::Time;
 
 /// The name of a segment: when it was begun, and up to when records are put into it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SegmentName {
     pub(super) start: Time,
     pub(super) stop: Time,
@@ -26,27 +26,41 @@ impl fmt::Display for SegmentName {
     }
 }
 
+/// A segment that nothing is written to any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) name: SegmentName,
+    /// Where the last record ends.
+    pub(super) length: u64,
+}
+
 /// The last byte is the version of the format.
-const MAGIC: [u8; 8] = *b"MSLOG\r\n\x01";
+const MAGIC: [u8; 8] = *b"MSLOG\r\n\x02";
 
 /// The bytes at the begin of a segment.
-pub(super) const HEAD: usize = 20;
+pub(super) const HEAD: usize = 44;
 
 /// Whose segment it is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Head {
-    /// That of a generation.
-    Of(u64),
+    /// That of a generation, begun after another one; so it is seen if that is missing, or is shorter than it was.
+    Of { generation: u64, before: Option<Ended> },
     /// The writing did not come to the end of the head, so there is no record.
     Torn,
     /// It is no segment, or one that was changed.
     Broken,
 }
 
-/// Writes the head of a segment of a generation.
-pub(super) fn head(generation: u64) -> Vec<u8> {
+/// Writes the head of a segment of a generation, with the segment before it.
+pub(super) fn head(generation: u64, before: Option<Ended>) -> Vec<u8> {
     let mut head = Vec::from(MAGIC);
     head.extend(generation.to_le_bytes());
+    // No segment has the length 0.
+    let (start, stop, length) = before
+        .map_or((0, 0, 0), |Ended { name, length }| (name.start.as_millis(), name.stop.as_millis(), length));
+    head.extend(start.to_le_bytes());
+    head.extend(stop.to_le_bytes());
+    head.extend(length.to_le_bytes());
     head.extend(crc32fast::hash(&head).to_le_bytes());
     head
 }
@@ -54,12 +68,17 @@ pub(super) fn head(generation: u64) -> Vec<u8> {
 /// Reads the head of a segment.
 pub(super) fn read_head(bytes: &[u8]) -> Head {
     let Some((head, _)) = bytes.split_at_checked(HEAD) else { return Head::Torn };
-    let number = head.get(8..16).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
-    match number {
-        _ if head.iter().all(|byte| *byte == 0) => Head::Torn,
-        Some(generation) if head == self::head(generation) => Head::Of(generation),
-        _ => Head::Broken,
+    if head.iter().all(|byte| *byte == 0) {
+        return Head::Torn;
     }
+    let eight = |at: usize| -> [u8; 8] {
+        head.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default()
+    };
+    let time = |at| Time::from_millis(i64::from_le_bytes(eight(at)));
+    let generation = u64::from_le_bytes(eight(8));
+    let (name, length) = (SegmentName { start: time(16), stop: time(24) }, u64::from_le_bytes(eight(32)));
+    let before = (length > 0).then_some(Ended { name, length });
+    if head == self::head(generation, before) { Head::Of { generation, before } } else { Head::Broken }
 }
 
 #[cfg(test)]
@@ -74,8 +93,10 @@ mod tests {
         for other in ["log-1", "log-a-b", "._log-1-2.9-1.tmp", "checkpoint-1"] {
             assert_eq!(SegmentName::parse(other), None, "{other}");
         }
-        let head = head(7);
-        assert_eq!(read_head(&head), Head::Of(7));
+        let before = Ended { name, length: 99 };
+        assert_eq!(read_head(&super::head(3, None)), Head::Of { generation: 3, before: None });
+        let head = head(7, Some(before));
+        assert_eq!(read_head(&head), Head::Of { generation: 7, before: Some(before) });
         assert_eq!(read_head(&head[..HEAD - 1]), Head::Torn);
         for at in 0..HEAD {
             let mut flipped = head.clone();

@@ -60,7 +60,8 @@ fn write(log: &WriteAheadLog, text: &str, millis: i64) -> LogPosition {
 
 fn all(log: &WriteAheadLog) -> Vec<String> {
     let mut records = Vec::new();
-    log.read_all(|position, record| {
+    // What tests have cleaned is not missed.
+    log.read_all(at(i64::MAX), |position, record| {
         assert_eq!(log.read(&position)?, record);
         records.push(String::from_utf8(record.to_vec()).unwrap());
         Ok(())
@@ -179,8 +180,47 @@ fn a_flipped_bit_is_told_and_never_read() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 0x40;
         std::fs::write(&path, &flipped).unwrap();
-        let error = scratch.log().read_all(|_, _| Ok(())).unwrap_err().to_string();
+        let error = scratch.log().read_all(Time::default(), |_, _| Ok(())).unwrap_err().to_string();
         assert!(error.contains("log-0-1000") && error.contains("checksum"), "{at}: {error}");
+    }
+}
+
+#[test]
+fn a_segment_before_the_last_that_is_missing_or_was_cut_is_told() {
+    for close in [false, true] {
+        let scratch = Scratch::new();
+        let log = || scratch.log_with(|config| config.close_file_after_write = close);
+        let first = log();
+        [0, 500, 1001].iter().for_each(|millis| drop(write(&first, "a record", *millis)));
+        drop(first);
+        // Another run of the program, which has read what there is.
+        let second = log();
+        assert_eq!(all(&second).len(), 3);
+        [2002, 3003].iter().for_each(|millis| drop(write(&second, "a record", *millis)));
+        let refused =
+            |needed_from| log().read_all(at(needed_from), |_, _| Ok(())).map_err(|error| error.to_string());
+        assert_eq!(refused(0), Ok(()));
+        let mut files = scratch.files();
+        files.sort_by_key(|name| SegmentName::parse(name));
+        for name in files.iter().rev().skip(1) {
+            let path = scratch.0.join(name);
+            let bytes = std::fs::read(&path).unwrap();
+            for length in [0, HEAD, bytes.len() - 1] {
+                std::fs::write(&path, &bytes[..length]).unwrap();
+                let error = refused(0).unwrap_err();
+                assert!(
+                    error.contains(name.as_str()) && error.contains("the segment is"),
+                    "{length}: {error}"
+                );
+            }
+            std::fs::remove_file(&path).unwrap();
+            assert!(refused(0).unwrap_err().contains(&format!("{name}: the segment is missing")));
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        // One that was cleaned is not missed.
+        assert!(second.clean(at(1001)).unwrap() > 0);
+        assert!(refused(0).is_err());
+        assert_eq!(refused(1001), Ok(()));
     }
 }
 
@@ -192,7 +232,7 @@ fn a_record_whose_segment_is_gone_or_cut_is_an_error_that_names_it() {
     let path = scratch.0.join("log-0-1000");
     std::fs::write(&path, &std::fs::read(&path).unwrap()[..HEAD + 20]).unwrap();
     let error = log.read(&position).unwrap_err().to_string();
-    assert!(error.contains("log-0-1000: the record is not whole (at byte 20)"), "{error}");
+    assert!(error.contains("log-0-1000: the record is not whole (at byte 44)"), "{error}");
     std::fs::remove_file(&path).unwrap();
     assert!(log.read(&position).unwrap_err().to_string().contains("log-0-1000"));
 }
@@ -204,7 +244,7 @@ fn those_that_wait_at_the_same_time_share_a_commit() {
     let log = scratch.log();
     let mut positions = Vec::new();
     thread::scope(|scope| {
-        let at_work = log.open(); // as if a commit took long
+        let at_work = log.writing(); // as if a commit took long
         let spawned: Vec<_> = (0..WRITERS)
             .map(|n| {
                 let log = &log;

@@ -13,7 +13,7 @@ use millstream_core::Error as CoreError;
 use millstream_core::failpoint;
 use millstream_core::fs::{FsPath, failed};
 
-use super::segment::{HEAD, SegmentName, head};
+use super::segment::{Ended, HEAD, SegmentName, head};
 use super::{LogPosition, WriteAheadLog, frame};
 use crate::error::Result;
 use crate::time::Time;
@@ -34,17 +34,40 @@ struct Waiting {
     time: Time,
 }
 
+/// Where is written.
+#[derive(Default)]
+pub(super) struct Writing {
+    open: Option<Open>,
+    /// The segment before, which the next one names.
+    before: Option<Ended>,
+}
+
 /// The segment that is written to.
-pub(super) struct Open {
+struct Open {
     name: SegmentName,
     file: File,
     path: FsPath,
     length: u64,
 }
 
-impl Open {
-    pub(super) fn name(&self) -> SegmentName {
-        self.name
+impl Writing {
+    /// Returns the name of the segment that is written to.
+    pub(super) fn current(&self) -> Option<SegmentName> {
+        self.open.as_ref().map(|open| open.name)
+    }
+
+    /// Notes the segment that an earlier run of the program has ended with.
+    pub(super) fn goes_on_after(&mut self, before: Option<Ended>) {
+        if self.open.is_none() && self.before.is_none() {
+            self.before = before;
+        }
+    }
+
+    /// Closes the segment: the next record begins another.
+    pub(super) fn end(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.before = Some(Ended { name: open.name, length: open.length });
+        }
     }
 }
 
@@ -109,10 +132,10 @@ impl WriteAheadLog {
     }
 
     fn commit(&self, group: &[Waiting]) -> Result<Vec<LogPosition>> {
-        let mut open = self.open();
+        let mut writing = self.writing();
         let mut tried = 1;
         loop {
-            let error = match self.try_commit(&mut open, group) {
+            let error = match self.try_commit(&mut writing, group) {
                 Ok(positions) => {
                     self.commits.fetch_add(1, Ordering::Relaxed);
                     return Ok(positions);
@@ -120,11 +143,12 @@ impl WriteAheadLog {
                 Err(error) => error,
             };
             // What came after the last commit, if anything did, must not be read as if it had been acknowledged.
-            if let Some(broken) = open.take()
+            if let Some(broken) = &writing.open
                 && let Err(error) = broken.file.set_len(broken.length)
             {
                 tracing::warn!("{}: the end of a failed write can not be cut off: {error}", broken.path);
             }
+            writing.end();
             if tried >= self.config.max_failures {
                 return Err(error.into());
             }
@@ -135,7 +159,7 @@ impl WriteAheadLog {
 
     fn try_commit(
         &self,
-        open: &mut Option<Open>,
+        writing: &mut Writing,
         group: &[Waiting],
     ) -> millstream_core::Result<Vec<LogPosition>> {
         let time = group.iter().map(|waiting| waiting.time).max().unwrap_or_default();
@@ -148,13 +172,15 @@ impl WriteAheadLog {
         }
         failpoint::reach("log-before-write");
         let (name, begin) = if self.config.close_file_after_write {
-            (self.publish(time, &bytes)?, HEAD as u64)
+            let name = self.publish(time, &bytes, writing.before)?;
+            writing.before = Some(Ended { name, length: (HEAD + bytes.len()) as u64 });
+            (name, HEAD as u64)
         } else {
-            if open.as_ref().is_none_or(|open| open.name.stop < time) {
-                *open = None;
-                *open = Some(self.begin(time)?);
+            if writing.current().is_none_or(|name| name.stop < time) {
+                writing.end();
+                writing.open = Some(self.begin(time, writing.before)?);
             }
-            let Some(open) = open else { return Ok(Vec::new()) };
+            let Some(open) = &mut writing.open else { return Ok(Vec::new()) };
             let broken = |error| failed("writing", &open.path, error);
             open.file.write_all(&bytes).map_err(broken)?;
             failpoint::reach("log-after-write");
@@ -170,7 +196,7 @@ impl WriteAheadLog {
     }
 
     /// Begins a segment that grows.
-    fn begin(&self, time: Time) -> millstream_core::Result<Open> {
+    fn begin(&self, time: Time, before: Option<Ended>) -> millstream_core::Result<Open> {
         self.system.make_directories(&self.directory)?;
         for name in self.names(time) {
             let path = self.directory.join(&name.to_string());
@@ -183,7 +209,7 @@ impl WriteAheadLog {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 opened => opened.map_err(broken)?,
             };
-            file.write_all(&head(self.config.generation)).map_err(broken)?;
+            file.write_all(&head(self.config.generation, before)).map_err(broken)?;
             if let Some(Ok(directory)) = local.parent().map(File::open) {
                 // The name must survive as well; where directories can not be synchronised it does so by itself.
                 let _ = directory.sync_all();
@@ -194,12 +220,17 @@ impl WriteAheadLog {
     }
 
     /// Writes a segment that holds one commit.
-    fn publish(&self, time: Time, frames: &[u8]) -> millstream_core::Result<SegmentName> {
+    fn publish(
+        &self,
+        time: Time,
+        frames: &[u8],
+        before: Option<Ended>,
+    ) -> millstream_core::Result<SegmentName> {
         for name in self.names(time) {
             let path = self.directory.join(&name.to_string());
             let mut writer = self.system.create(&path)?;
-            let written =
-                writer.write_all(&head(self.config.generation)).and_then(|()| writer.write_all(frames));
+            let head = head(self.config.generation, before);
+            let written = writer.write_all(&head).and_then(|()| writer.write_all(frames));
             written.map_err(|error| failed("writing", &path, error))?;
             failpoint::reach("log-after-write");
             if writer.publish_new()? {

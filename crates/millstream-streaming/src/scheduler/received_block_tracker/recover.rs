@@ -23,30 +23,46 @@ impl ReceivedBlockTracker {
     /// Logs from now on, before the first block has come; takes over what an earlier run has logged.
     ///
     /// # Errors
-    /// If the log can not be read, is damaged, or lacks `last`, which a checkpoint knows to be in it.
-    pub(crate) fn recover(&self, log: Arc<BlockLog>, last: Option<&LogPosition>) -> Result<()> {
+    /// If the log can not be read, is damaged, or lacks `last`, which a checkpoint knows to be in it, or a block of a batch from
+    /// `needed_from` on.
+    pub(crate) fn recover(
+        &self,
+        log: Arc<BlockLog>,
+        last: Option<&LogPosition>,
+        needed_from: Time,
+    ) -> Result<()> {
         let mut waiting: HashMap<(StreamId, LogPosition), usize> = HashMap::new();
         let mut added: Vec<Option<LoggedBlock>> = Vec::new();
         let mut allocated: Vec<(Time, Blocks)> = Vec::new();
-        log.replay(last, |event| match event {
-            BlockEvent::Added(block) => {
-                // Written twice if the first time seemed to have failed.
-                waiting.entry((block.id.stream, block.at.clone())).or_insert_with(|| {
-                    added.push(Some(block));
-                    added.len() - 1
-                });
-            }
-            BlockEvent::Allocated { batch, blocks } => {
-                let mut of_batch = Blocks::new();
-                for (stream, places) in blocks {
-                    let take =
-                        |place| waiting.get(&(stream, place)).and_then(|at| added.get_mut(*at)?.take());
-                    // One that is not there was cleaned, with all batches that have it.
-                    let taken = places.into_iter().filter_map(take).map(Tracked::Logged);
-                    of_batch.insert(stream, taken.collect());
+        log.replay(last, needed_from, |event| {
+            match event {
+                BlockEvent::Added(block) => {
+                    // Written twice if the first time seemed to have failed.
+                    waiting.entry((block.id.stream, block.at.clone())).or_insert_with(|| {
+                        added.push(Some(block));
+                        added.len() - 1
+                    });
                 }
-                allocated.push((batch, of_batch));
+                BlockEvent::Allocated { batch, blocks } => {
+                    let mut of_batch = Blocks::new();
+                    for (stream, places) in blocks {
+                        let of_stream: &mut Vec<_> = of_batch.entry(stream).or_default();
+                        for place in places {
+                            let key = (stream, place);
+                            match waiting.get(&key) {
+                                // Of those that are written twice, too, one has it.
+                                Some(at) => of_stream
+                                    .extend(added.get_mut(*at).and_then(Option::take).map(Tracked::Logged)),
+                                None if batch >= needed_from => return Err(log.lacks(batch, &key.1)),
+                                // Cleaned, with all batches that have it.
+                                None => {}
+                            }
+                        }
+                    }
+                    allocated.push((batch, of_batch));
+                }
             }
+            Ok(())
         })?;
         let mut state = self.state();
         for (batch, blocks) in allocated {
