@@ -9,6 +9,7 @@ use millstream_core::fs::{FileSystem, FileSystems, FsPath};
 use super::block_log::{DATA, METADATA};
 use super::checkpoint::Manifest;
 use super::checkpoint::store::Found;
+use super::checkpoint::usable::Usable;
 use super::restart::Restart;
 use crate::error::{Error, Result};
 use crate::time::Time;
@@ -16,7 +17,7 @@ use crate::time::Time;
 /// Says what a checkpoint directory holds, and what a restart at `now` would do: a line each, for people.
 ///
 /// # Errors
-/// If the directory can not be read, or there is no intact checkpoint in it.
+/// If the directory can not be read, or there is no checkpoint in it that can be gone on from.
 ///
 /// # Examples
 /// ```
@@ -40,12 +41,13 @@ pub fn explain(files: &FileSystems, directory: impl AsRef<Path>, now: Time) -> R
     let directory = FsPath::from_path(directory)?;
     let system = files.of(&directory)?;
     let found = Found::look(&*system, &directory)?;
-    let Some(manifest) = found.newest(&directory)? else {
+    let Some(usable) = found.usable(&*system, &directory)? else {
         return Err(Error::NoCheckpoint { directory: directory.to_string() });
     };
+    let manifest = &usable.manifest;
     let mut text = String::new();
     // Writing into a `String` can not fail.
-    let _ = head(&mut text, &directory, &found, manifest);
+    let _ = head(&mut text, &directory, &found, &usable);
     let _ = operators(&mut text, manifest);
     let _ = batches(&mut text, manifest);
     for (what, under) in [("what receivers have received", DATA), ("which batch has it", METADATA)] {
@@ -58,14 +60,15 @@ pub fn explain(files: &FileSystems, directory: impl AsRef<Path>, now: Time) -> R
     Ok(text)
 }
 
-fn head(text: &mut String, directory: &FsPath, found: &Found, manifest: &Manifest) -> fmt::Result {
+fn head(text: &mut String, directory: &FsPath, found: &Found, usable: &Usable) -> fmt::Result {
+    let manifest = &usable.manifest;
     let of_generation = |(_, other): &&(FsPath, Manifest)| other.generation == manifest.generation;
     let own = found.intact.iter().filter(of_generation).count();
     writeln!(text, "{directory}: checkpoint of `{}`", manifest.program)?;
     writeln!(text, "last batch {}, a batch each {} ms", manifest.time, manifest.batch_interval_ms)?;
     writeln!(text, "generation {}, {own} checkpoints; format {}", manifest.generation, manifest.format)?;
-    for (path, problem) in &found.broken {
-        writeln!(text, "passed over: {path}: {problem}")?;
+    for passed_over in &usable.passed_over {
+        writeln!(text, "passed over: {passed_over}")?;
     }
     let others = found.intact.len() - own;
     if others > 0 {

@@ -141,11 +141,12 @@ impl StreamingContext {
         // Looked through once more under the lease: until now another process may have gone on from there.
         let lease = Lease::take(&system, &directory, &graph.program())?;
         let found = Found::look(&*system, &directory)?;
-        let Some(newest) = found.newest(&directory)?.cloned() else { return Ok(false) };
-        graph.restore_variables(&*system, &directory, &newest)?;
+        let Some(usable) = found.usable(&*system, &directory)? else { return Ok(false) };
+        usable.warn();
+        graph.restore_variables(&*system, &directory, &usable.manifest)?;
         graph.recovery.recover(Recovered {
             directory,
-            manifest: newest,
+            manifest: usable.manifest,
             lease: Mutex::new(Some(lease)),
             is_savepoint: false,
         });

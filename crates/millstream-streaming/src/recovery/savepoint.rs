@@ -82,9 +82,11 @@ impl StreamingContext {
         let path = FsPath::from_path(directory)?;
         let system = graph.context.file_systems().of(&path)?;
         let found = Found::look(&*system, &path)?;
-        let Some(manifest) = found.newest(&path)?.cloned() else {
+        let Some(usable) = found.usable(&*system, &path)? else {
             return Err(Error::NoCheckpoint { directory: directory.display().to_string() });
         };
+        usable.warn();
+        let manifest = usable.manifest;
         graph.restore_variables(&*system, &path, &manifest)?;
         let lease = Mutex::new(None);
         graph.recovery.recover(Recovered { directory: path, manifest, lease, is_savepoint: true });

@@ -1,7 +1,7 @@
 //! A program dies and goes on: batches, files, windows, the directory.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
@@ -24,12 +24,8 @@ impl Directory {
         Directory(path)
     }
 
-    /// Moves a file there that was changed at a time on the tests' clock.
     fn put(&self, name: &str, millis: u64, text: &str) {
-        let hidden = self.0.join(format!("._{name}"));
-        fs::write(&hidden, text).unwrap();
-        File::open(&hidden).unwrap().set_modified(UNIX_EPOCH + Duration::from_millis(millis)).unwrap();
-        fs::rename(&hidden, self.0.join(name)).unwrap();
+        put(&self.0, name, millis, text);
     }
 
     pub(crate) fn checkpoints(&self) -> Vec<PathBuf> {
@@ -43,6 +39,14 @@ impl Directory {
         });
         found
     }
+}
+
+/// Moves a file into a directory that was changed at a time on the tests' clock.
+pub(crate) fn put(directory: &Path, name: &str, millis: u64, text: &str) {
+    let hidden = directory.join(format!("._{name}"));
+    fs::write(&hidden, text).unwrap();
+    File::open(&hidden).unwrap().set_modified(UNIX_EPOCH + Duration::from_millis(millis)).unwrap();
+    fs::rename(&hidden, directory.join(name)).unwrap();
 }
 
 impl Drop for Directory {

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use millstream_core::failpoint;
-use millstream_core::fs::{FileSystem, FsPath, failed};
+use millstream_core::fs::{FileSystem, FsPath, failed, is_not_found};
 
 use super::manifest::SavedFile;
 use crate::error::{Error, Result};
@@ -16,6 +16,8 @@ const HEAD: usize = 16;
 
 /// The fastest level: a checkpoint must not hold up the batches.
 const LEVEL: i32 = 1;
+
+const CHANGED: &str = "the file is not as it was written: its length or checksum is wrong";
 
 /// Writes a data file; it is visible as a whole or not at all.
 ///
@@ -42,6 +44,35 @@ pub(crate) fn write(
     Ok(saved)
 }
 
+/// Says what is wrong with a data file that a manifest names, if it is not as it was written; it is not unpacked.
+///
+/// # Errors
+/// If it can not be read; that it is missing is what is wrong.
+pub(crate) fn problem(
+    system: &dyn FileSystem,
+    directory: &FsPath,
+    saved: &SavedFile,
+) -> Result<Option<&'static str>> {
+    let path = directory.join(&saved.name);
+    let status = match system.status(&path) {
+        Err(error) if is_not_found(&error) => return Ok(Some("the file is missing")),
+        status => status?,
+    };
+    let mut file = system.open(&status, 0)?;
+    let (mut hasher, mut length) = (crc32fast::Hasher::new(), 0);
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let read = file.read(&mut buffer).map_err(|error| failed("reading", &path, error))?;
+        if read == 0 {
+            break;
+        }
+        length += read as u64;
+        hasher.update(buffer.get(..read).unwrap_or_default());
+    }
+    let is_whole = length == saved.bytes && hasher.finalize() == saved.crc32;
+    Ok((!is_whole).then_some(CHANGED))
+}
+
 /// Reads a data file that a manifest names.
 ///
 /// # Errors
@@ -57,7 +88,7 @@ pub(crate) fn read(system: &dyn FileSystem, directory: &FsPath, saved: &SavedFil
         remedy: "bring the file back from a copy, or start from another savepoint".into(),
     };
     if bytes.len() as u64 != saved.bytes || crc32fast::hash(&bytes) != saved.crc32 {
-        return Err(damaged("the file is not as it was written: its length or checksum is wrong"));
+        return Err(damaged(CHANGED));
     }
     let Some((head, compressed)) = bytes.split_at_checked(HEAD) else {
         return Err(damaged("the file is too short to be one of a checkpoint"));
@@ -98,8 +129,12 @@ mod tests {
             std::fs::write(place.join("state/one"), &flipped).unwrap();
             let error = read(&LocalFs, &directory, &saved).unwrap_err().to_string();
             assert!(error.contains("state/one: the file is not as it was written"), "{error}");
+            assert_eq!(problem(&LocalFs, &directory, &saved).unwrap(), Some(CHANGED));
         }
+        std::fs::write(place.join("state/one"), &bytes).unwrap();
+        assert_eq!(problem(&LocalFs, &directory, &saved).unwrap(), None);
         std::fs::remove_dir_all(&place).unwrap();
         assert!(read(&LocalFs, &directory, &saved).is_err());
+        assert_eq!(problem(&LocalFs, &directory, &saved).unwrap(), Some("the file is missing"));
     }
 }

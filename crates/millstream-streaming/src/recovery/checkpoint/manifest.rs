@@ -82,7 +82,22 @@ struct Checksum {
 impl Manifest {
     /// Returns the data files that it names.
     pub(crate) fn data_files(&self) -> impl Iterator<Item = &SavedFile> {
-        self.operators.iter().flat_map(|operator| &operator.files).chain(&self.variables)
+        self.state_files().chain(&self.variables)
+    }
+
+    /// Returns the data files of the states.
+    pub(crate) fn state_files(&self) -> impl Iterator<Item = &SavedFile> {
+        self.operators.iter().flat_map(|operator| &operator.files)
+    }
+
+    /// Returns whether another one is of the same run, of a program that keeps the same and cuts its batches at the same times.
+    pub(crate) fn is_alike(&self, other: &Manifest) -> bool {
+        let kept = |manifest: &Manifest| -> BTreeMap<String, Fingerprint> {
+            let operators = manifest.operators.iter();
+            operators.map(|operator| (operator.id.clone(), operator.schema.clone())).collect()
+        };
+        let run = |manifest: &Manifest| (manifest.generation, manifest.zero, manifest.batch_interval_ms);
+        run(self) == run(other) && kept(self) == kept(other)
     }
 
     /// Writes the manifest as a file holds it.

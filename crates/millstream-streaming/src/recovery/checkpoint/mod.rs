@@ -7,6 +7,8 @@
 //! | `receivedData/<stream>/`, `receivedBlockMetadata/` | the logs |
 //! | `lease` | [who](lease) writes |
 //!
+//! What is gone on from if something of this is torn or missing says [`usable`].
+//!
 //! A run of a program that was not recovered begins a generation of its own: what an earlier one left is neither read
 //! nor deleted.
 
@@ -14,6 +16,7 @@ pub(crate) mod data_file;
 pub(crate) mod lease;
 pub(crate) mod manifest;
 pub(crate) mod store;
+pub(crate) mod usable;
 
 pub(crate) use self::lease::Lease;
 pub(crate) use self::manifest::Manifest;

@@ -58,30 +58,19 @@ impl Found {
         Ok(found)
     }
 
-    /// Returns the newest intact manifest, and says which newer ones were passed over.
+    /// Returns the newest intact manifest.
     ///
     /// # Errors
     /// If there are manifests and none can be read.
     pub(crate) fn newest(&self, directory: &FsPath) -> Result<Option<&Manifest>> {
         let newest = self.intact.last().map(|(_, manifest)| manifest);
-        match newest {
-            Some(newest) => {
-                for (path, problem) in &self.broken {
-                    tracing::warn!(
-                        "{path} is passed over: {problem}; recovering from that of {}",
-                        newest.time
-                    );
-                }
-            }
-            None if !self.broken.is_empty() => {
-                let listed = self.broken.iter().map(|(path, problem)| format!("{}: {problem}", path.name()));
-                return Err(Error::Damaged {
-                    file: directory.to_string(),
-                    problem: format!("no checkpoint can be read ({})", listed.collect::<Vec<_>>().join(", ")),
-                    remedy: "bring a file back from a copy, or start anew in another directory".into(),
-                });
-            }
-            None => {}
+        if newest.is_none() && !self.broken.is_empty() {
+            let listed = self.broken.iter().map(|(path, problem)| format!("{}: {problem}", path.name()));
+            return Err(Error::Damaged {
+                file: directory.to_string(),
+                problem: format!("no checkpoint can be read ({})", listed.collect::<Vec<_>>().join(", ")),
+                remedy: "bring a file back from a copy, or start anew in another directory".into(),
+            });
         }
         Ok(newest)
     }

@@ -1,0 +1,150 @@
+//! What is gone on from where files of a checkpoint are torn or missing.
+//!
+//! The newest intact manifest counts. Where data files that it names are not whole, what they held is taken from an older
+//! manifest whose files are, and what has come since is made again. Of states that is done by replaying the batches since then,
+//! without their outputs; of named variables, which outputs change, by running those batches again. Of what the batches
+//! were made say the manifests since then, so that nothing is chosen anew; what they need is kept as long as the older manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use millstream_core::fs::{FileSystem, FsPath};
+
+use super::data_file;
+use super::manifest::{Manifest, SavedFile};
+use super::store::Found;
+use crate::error::{Error, Result};
+use crate::time::Time;
+
+/// What is gone on from.
+pub(crate) struct Usable {
+    pub(crate) manifest: Manifest,
+    /// Which files are passed over, why, and what takes their place.
+    pub(crate) passed_over: Vec<String>,
+}
+
+impl Usable {
+    /// Tells which files are passed over.
+    pub(crate) fn warn(&self) {
+        self.passed_over.iter().for_each(|text| tracing::warn!("passed over: {text}"));
+    }
+}
+
+impl Found {
+    /// Returns what is gone on from; nothing if there is no checkpoint.
+    ///
+    /// # Errors
+    /// If there are manifests and none can be read; if a data file is not whole and nothing can take its place; if one can not
+    /// be read.
+    pub(crate) fn usable(&self, system: &dyn FileSystem, directory: &FsPath) -> Result<Option<Usable>> {
+        let Some(newest) = self.newest(directory)? else { return Ok(None) };
+        let mut alike: Vec<&(FsPath, Manifest)> =
+            self.intact.iter().rev().take_while(|(_, manifest)| manifest.is_alike(newest)).collect();
+        alike.reverse();
+        let mut files = Files { system, directory, problems: BTreeMap::new() };
+        let variables = files.newest_whole(&alike, |manifest| manifest.variables.iter().collect())?;
+        // Not of a later one: the batches that run again must find the states of before them.
+        let states = files.newest_whole(&alike[..=variables], |manifest| manifest.state_files().collect())?;
+        let mut manifest = newest.clone();
+        if variables + 1 < alike.len() {
+            manifest.variables = alike[variables].1.variables.clone();
+            manifest.pending = generated(&alike[variables..]);
+        }
+        if states + 1 < alike.len() {
+            manifest.operators = alike[states].1.operators.clone();
+            manifest.oldest_needed = alike[states].1.oldest_needed;
+            if let Some(unknown) = first_unknown(&alike[states..]) {
+                return Err(files.damaged(&format!(
+                    "an older checkpoint could take its place, but nothing says of what the batches from {unknown} on were made"
+                )));
+            }
+            // The later one counts: it is what was run.
+            let inputs = alike[states..].iter().flat_map(|(_, manifest)| manifest.inputs.clone());
+            manifest.inputs = inputs.collect();
+        }
+        let broken = self.broken.iter().map(|(path, problem)| {
+            format!("{path}: {problem}; the newest checkpoint that can be read is of batch {}", newest.time)
+        });
+        let of_variables: BTreeSet<&str> = alike
+            .iter()
+            .filter_map(|(_, manifest)| Some(manifest.variables.as_ref()?.name.as_str()))
+            .collect();
+        let not_whole = files.problems.iter().filter_map(|(name, problem)| {
+            let from = if of_variables.contains(name.as_str()) { variables } else { states };
+            let (path, older) = alike[from];
+            let problem = (*problem)?;
+            let path = path.name();
+            Some(format!(
+                "{}: {problem}; {path}, of batch {}, takes its place",
+                directory.join(name),
+                older.time
+            ))
+        });
+        let passed_over = broken.chain(not_whole).collect();
+        Ok(Some(Usable { manifest, passed_over }))
+    }
+}
+
+/// The data files that were looked at, and what is wrong with them.
+struct Files<'a> {
+    system: &'a dyn FileSystem,
+    directory: &'a FsPath,
+    problems: BTreeMap<String, Option<&'static str>>,
+}
+
+impl Files<'_> {
+    /// Returns the place of the newest manifest of which some files are whole.
+    fn newest_whole(
+        &mut self,
+        manifests: &[&(FsPath, Manifest)],
+        of: impl Fn(&Manifest) -> Vec<&SavedFile>,
+    ) -> Result<usize> {
+        for (at, (_, manifest)) in manifests.iter().enumerate().rev() {
+            let mut is_whole = true;
+            for file in of(manifest) {
+                is_whole &= self.is_whole(file)?;
+            }
+            if is_whole {
+                return Ok(at);
+            }
+        }
+        Err(self.damaged("no checkpoint that is kept can take its place"))
+    }
+
+    fn is_whole(&mut self, file: &SavedFile) -> Result<bool> {
+        if let Some(problem) = self.problems.get(&file.name) {
+            return Ok(problem.is_none());
+        }
+        let problem = data_file::problem(self.system, self.directory, file)?;
+        self.problems.insert(file.name.clone(), problem);
+        Ok(problem.is_none())
+    }
+
+    /// Says that the files that are not whole stop a restart, and why.
+    fn damaged(&self, why: &str) -> Error {
+        let broken = self.problems.iter().filter_map(|(name, problem)| Some((name, (*problem)?)));
+        let listed: Vec<String> = broken.map(|(name, problem)| format!("{name}: {problem}")).collect();
+        Error::Damaged {
+            file: self.directory.to_string(),
+            problem: format!("{} ({why})", listed.join(", ")),
+            remedy: "bring the file back from a copy, or start from a savepoint".into(),
+        }
+    }
+}
+
+/// Returns the batches that are not completed as of the first of these manifests, and those that were generated after it.
+fn generated(manifests: &[&(FsPath, Manifest)]) -> BTreeSet<Time> {
+    let Some(((_, first), later)) = manifests.split_first() else { return BTreeSet::new() };
+    let of_later = later.iter().flat_map(|(_, manifest)| manifest.pending.iter().chain([&manifest.time]));
+    let after = of_later.copied().filter(|batch| *batch > first.time);
+    first.pending.iter().copied().chain(after).collect()
+}
+
+/// Returns the first batch of which none of these manifests may say of what it was made; each does so from the oldest batch it
+/// needs up to its own.
+fn first_unknown(manifests: &[&(FsPath, Manifest)]) -> Option<Time> {
+    let next = |manifest: &Manifest| manifest.time + Duration::from_millis(manifest.batch_interval_ms);
+    let pairs = manifests.iter().zip(manifests.iter().skip(1));
+    let mut gaps = pairs.filter(|((_, one), (_, other))| other.oldest_needed > next(one));
+    gaps.next().map(|((_, one), _)| next(one))
+}
