@@ -55,8 +55,14 @@ pub(crate) struct RunArgs {
     pub(crate) variant: Variant,
     /// `--op`: which stateful operator W4 uses; `update` by default.
     pub(crate) op: Op,
-    /// `--state-keys`: how many keys W4 has from the start; 1,000,000 by default.
-    pub(crate) state_keys: usize,
+    /// `--state-keys`: how many keys W4 and W7 have from the start; 1,000,000 by default in W4, 1,000 in W7.
+    pub(crate) state_keys: Option<usize>,
+    /// `--checkpoints`: W4 writes checkpoints into the folder of `--work`.
+    pub(crate) checkpoints: bool,
+    /// `--phase`: how W7 starts; `cold` by default.
+    pub(crate) phase: Phase,
+    /// `--work`: a folder for files of a run; one beside the system's temporary files by default.
+    pub(crate) work: PathBuf,
     /// `--split std`: what the hand-written loops split lines with.
     pub(crate) split: Split,
     /// `--hand` or `--compare`.
@@ -81,6 +87,17 @@ pub(crate) enum Op {
     Update,
     /// `map_with_state`, called for each record.
     Map,
+}
+
+/// How W7 starts, and how it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Anew; it is stopped.
+    Cold,
+    /// Anew; the process dies after the last batch.
+    First,
+    /// From the checkpoints that the first left.
+    Again,
 }
 
 /// How the hand-written loops find the words of a line.
@@ -136,7 +153,10 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
         warm_up: None,
         variant: Variant::Fastest,
         op: Op::Update,
-        state_keys: 1_000_000,
+        state_keys: None,
+        checkpoints: false,
+        phase: Phase::Cold,
+        work: std::env::temp_dir().join("millstream-bench"),
         split: Split::Bytes,
         mode: Mode::Product,
         pairs: LEAST_PAIRS,
@@ -150,6 +170,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
         match name {
             "hand" => run.mode = Mode::Hand,
             "compare" => run.mode = Mode::Compare,
+            "checkpoints" => run.checkpoints = true,
             _ => {
                 let value = inline.or_else(|| words.next_if(|next| !next.starts_with("--")));
                 let value = || value.ok_or_else(|| format!("--{name} needs a value"));
@@ -168,7 +189,9 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
                     "pairs" => run.pairs = positive(name, &value()?, MOST_RECORDS)?.max(LEAST_PAIRS),
                     "variant" => run.variant = variant(&value()?)?,
                     "op" => run.op = op(&value()?)?,
-                    "state-keys" => run.state_keys = positive(name, &value()?, MOST_KEYS)?,
+                    "state-keys" => run.state_keys = Some(positive(name, &value()?, MOST_KEYS)?),
+                    "phase" => run.phase = phase(&value()?)?,
+                    "work" => run.work = PathBuf::from(value()?),
                     "split" => run.split = split(&value()?)?,
                     _ => {}
                 }
@@ -217,6 +240,15 @@ fn op(value: &str) -> Result<Op, String> {
     }
 }
 
+fn phase(value: &str) -> Result<Phase, String> {
+    match value {
+        "cold" => Ok(Phase::Cold),
+        "first" => Ok(Phase::First),
+        "again" => Ok(Phase::Again),
+        other => Err(format!("--phase {other}: not known: give `cold`, `first` or `again`")),
+    }
+}
+
 fn split(value: &str) -> Result<Split, String> {
     match value {
         "bytes" => Ok(Split::Bytes),
@@ -243,7 +275,8 @@ mod tests {
     #[test]
     fn every_option_of_a_run_is_read() {
         let args = run("--workload W2 --data /d --cores 3 --batches 7 --lines-per-batch=11 --warm-up 0 \
-                        --variant string --op map --state-keys 5000 --split std --compare --pairs 9");
+                        --variant string --op map --state-keys 5000 --checkpoints --phase again --work /w --split std --compare \
+                        --pairs 9");
         let expected = RunArgs {
             workload: "W2".into(),
             data: "/d".into(),
@@ -253,7 +286,10 @@ mod tests {
             warm_up: Some(0),
             variant: Variant::String,
             op: Op::Map,
-            state_keys: 5000,
+            state_keys: Some(5000),
+            checkpoints: true,
+            phase: Phase::Again,
+            work: "/w".into(),
             split: Split::Std,
             mode: Mode::Compare,
             pairs: 9,
@@ -263,7 +299,7 @@ mod tests {
 
     #[test]
     fn unknown_options_are_ignored_with_and_without_values() {
-        let args = run("stray --color --phase first --keys=10 -x --workload W1 --work /tmp --hand");
+        let args = run("stray --color --keys=10 -x --workload W1 --hand");
         assert_eq!((args.workload.as_str(), args.mode), ("W1", Mode::Hand));
         assert_eq!(args.batches, None);
     }
@@ -301,6 +337,7 @@ mod tests {
             ("--workload W1 --batches --hand", "--batches needs a value"),
             ("--workload W1 --variant odd", "--variant odd"),
             ("--workload W4 --op odd", "--op odd"),
+            ("--workload W7 --phase odd", "--phase odd"),
             ("--workload W4 --state-keys 99999999", "at most 10000000"),
             ("--workload W1 --split odd", "--split odd"),
             ("--data /d", "--workload"),

@@ -3,25 +3,40 @@
 //! ```text
 //! {"event":"start","peer":"millstream","version":"..","epoch_ms":..}
 //! {"event":"ready","epoch_ms":..}                  the records are in memory
-//! {"event":"first_result","epoch_ms":..}
+//! {"event":"first_result","epoch_ms":..,"ms":..}       ms: since the start
 //! {"event":"batch","i":0,"records":500000,"ms":12.345000,"result":"matches=5000"}
 //! {"event":"done","epoch_ms":..}
 //! ```
 //!
 //! A workload that is not known answers `{"event":"unsupported","workload":".."}` after the start. `--compare`
-//! writes one `{"event":"compare",..}` instead of batches.
+//! writes one `{"event":"compare",..}` instead of batches, and `log` a `{"event":"recovered",..}` after it.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::compare::{Comparison, Turn};
+use crate::logged::Recovered;
 use crate::workload::BatchResult;
 
-/// Writes events to `out`.
-pub(crate) struct Events<W>(pub(crate) W);
+/// Writes events.
+pub(crate) struct Events<W> {
+    out: W,
+    begun: Instant,
+    first_result_ms: f64,
+}
 
 impl<W: Write> Events<W> {
+    /// Begins to write to `out`, and to count the time since the start.
+    pub(crate) fn new(out: W) -> Self {
+        Events { out, begun: Instant::now(), first_result_ms: 0.0 }
+    }
+
+    /// Returns after how many milliseconds the first batch had its result.
+    pub(crate) fn first_result_ms(&self) -> f64 {
+        self.first_result_ms
+    }
+
     /// The program has started; `peer` names the side that is measured.
     pub(crate) fn start(&mut self, peer: &str) -> Result<(), String> {
         let version = env!("CARGO_PKG_VERSION");
@@ -43,7 +58,9 @@ impl<W: Write> Events<W> {
 
     /// The first batch has its result.
     pub(crate) fn first_result(&mut self) -> Result<(), String> {
-        self.line(format_args!(r#"{{"event":"first_result","epoch_ms":{}}}"#, epoch_ms()))
+        self.first_result_ms = self.begun.elapsed().as_secs_f64() * 1000.0;
+        let ms = self.first_result_ms;
+        self.line(format_args!(r#"{{"event":"first_result","epoch_ms":{},"ms":{ms:.3}}}"#, epoch_ms()))
     }
 
     /// A batch has its result; `allocated` bytes meanwhile, if they are counted.
@@ -84,13 +101,21 @@ impl<W: Write> Events<W> {
         ))
     }
 
+    /// Blocks were recovered from the log.
+    pub(crate) fn recovered(&mut self, recovered: &Recovered) -> Result<(), String> {
+        let Recovered { blocks, records, ms } = recovered;
+        self.line(format_args!(
+            r#"{{"event":"recovered","blocks":{blocks},"records":{records},"ms":{ms:.3}}}"#
+        ))
+    }
+
     /// Nothing more comes.
     pub(crate) fn done(&mut self) -> Result<(), String> {
         self.line(format_args!(r#"{{"event":"done","epoch_ms":{}}}"#, epoch_ms()))
     }
 
     fn line(&mut self, text: std::fmt::Arguments<'_>) -> Result<(), String> {
-        let out = &mut self.0;
+        let out = &mut self.out;
         let written: io::Result<()> = writeln!(out, "{text}").and_then(|()| out.flush());
         written.map_err(|error| format!("writing an event: {error}: keep standard output open"))
     }
@@ -136,13 +161,13 @@ mod tests {
 
     #[test]
     fn every_line_begins_alike_and_is_flushed() {
-        let mut events = Events(Flushes(Vec::new(), 0));
+        let mut events = Events::new(Flushes(Vec::new(), 0));
         events.start("millstream").unwrap();
         events.ready().unwrap();
         events.first_result().unwrap();
         events.unsupported("W\"6").unwrap();
         events.done().unwrap();
-        let Flushes(bytes, flushed) = events.0;
+        let Flushes(bytes, flushed) = events.out;
         let text = String::from_utf8(bytes).unwrap();
         assert_eq!(flushed, 5);
         assert!(text.lines().all(|line| line.starts_with(r#"{"event":""#) && line.ends_with('}')), "{text}");
@@ -151,13 +176,13 @@ mod tests {
 
     #[test]
     fn batches_carry_their_result_and_bytes() {
-        let mut events = Events(Vec::new());
+        let mut events = Events::new(Vec::new());
         let batch = BatchResult { records: 10, ms: 12.3456, result: "keys=1,sum=10".to_owned() };
         events.batch(3, &batch, None).unwrap();
         events.batch(3, &batch, Some(77)).unwrap();
         let start = r#"{"event":"batch","i":3,"records":10,"ms":12.345600,"result":"keys=1,sum=10""#;
         let expected = format!("{start}}}\n{start},\"allocated\":77}}\n");
-        assert_eq!(String::from_utf8(events.0).unwrap(), expected);
+        assert_eq!(String::from_utf8(events.out).unwrap(), expected);
     }
 
     #[test]

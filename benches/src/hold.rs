@@ -104,7 +104,7 @@ impl Held {
 }
 
 /// Returns the value below which the given share of all lies; 0 if there are none.
-fn quantile(values: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let at = (share * values.len().saturating_sub(1) as f64).round() as usize;

@@ -5,6 +5,7 @@
 //! bench --workload W --data DIR [OPTIONS]         runs a workload with Millstream
 //! bench --workload W --data DIR --hand            runs the hand-written loop instead
 //! bench --workload W --data DIR --compare         runs both in turn and prints the ratio of their rates
+//! bench --workload W7 --phase P --work DIR        starts a program with a state: `cold`, `first` or `again`
 //! bench --hold SECONDS [--interval MS]            runs short batches on the real clock and prints how late they are
 //! ```
 //!
@@ -20,9 +21,11 @@ mod events;
 mod generate;
 mod hand;
 mod hold;
+mod logged;
 mod made;
 mod product;
 mod random;
+mod restart;
 mod results;
 mod run;
 mod workload;
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     let outcome = args::parse(words).and_then(|args| run::run(&args, std::io::stdout().lock()));
     match outcome {
+        Ok(run::Verdict::Dies) => std::process::exit(0),
         Ok(run::Verdict::Good) => ExitCode::SUCCESS,
         Ok(run::Verdict::Differs) => ExitCode::from(1),
         Err(message) => {

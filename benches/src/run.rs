@@ -7,17 +7,20 @@ use crate::args::{Command, Mode, RunArgs};
 use crate::compare::{Failure, compare, median};
 use crate::data::{Records, load};
 use crate::events::Events;
-use crate::hold::hold;
+use crate::hold::{hold, quantile};
+use crate::logged::Turns;
 use crate::workload::{BatchResult, Kind, Plan, Workload};
-use crate::{generate, hand, made, product};
+use crate::{generate, hand, made, product, restart};
 
 /// How a run that could be done ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// As it should.
     Good,
-    /// The two sides of a comparison do not agree.
+    /// What came out is not what should have.
     Differs,
+    /// The process is to end at once: what was started must not be stopped.
+    Dies,
 }
 
 /// Does what the command says and writes events to `out`.
@@ -27,7 +30,7 @@ pub(crate) enum Verdict {
 pub(crate) fn run(command: &Command, out: impl Write) -> Result<Verdict, String> {
     match command {
         Command::Generate(args) => generate::generate(args).map(|()| Verdict::Good),
-        Command::Run(args) => run_workload(args, &mut Events(out)),
+        Command::Run(args) => run_workload(args, &mut Events::new(out)),
         Command::Hold(args) => hold(*args)?.tell(out),
     }
 }
@@ -40,19 +43,53 @@ fn run_workload(args: &RunArgs, events: &mut Events<impl Write>) -> Result<Verdi
         return Ok(Verdict::Good);
     };
     let plan = Plan::new(kind, args);
+    if kind == Kind::W7 {
+        let verdict = restart::run(&plan, args.phase, &args.work, events)?;
+        events.done()?;
+        return Ok(verdict);
+    }
     let batches = match args.mode {
         Mode::Compare => plan.warm_up.saturating_add(plan.batches.saturating_mul(plan.pairs)),
         _ => plan.batches,
     };
     // No batch reaches beyond so many records, and further ones would only take memory.
-    let records = load(kind, args.state_keys, &args.data, batches.saturating_mul(plan.per_batch))?;
+    let records = load(kind, plan.state_keys, &args.data, batches.saturating_mul(plan.per_batch))?;
     let verdict = match args.mode {
-        Mode::Product => one_side(product::open(&plan, args.variant, &records)?, &plan, events)?,
-        Mode::Hand => one_side(hand::open(&plan, args.variant, &records)?, &plan, events)?,
+        Mode::Product => one_side(millstream(args, &plan, &records)?, &plan, events)?,
+        Mode::Hand => one_side(beside(args, &plan, &records)?, &plan, events)?,
         Mode::Compare => both_sides(args, plan, &records, events)?,
     };
+    if let (Kind::Log, Records::Lines(lines)) = (kind, &records) {
+        let recovered = Turns::new(&plan, lines, &args.work, true).recover()?;
+        say(format_args!("{} logged blocks recovered in {:.0} ms", recovered.blocks, recovered.ms));
+        events.recovered(&recovered)?;
+    }
     events.done()?;
     Ok(verdict)
+}
+
+/// Starts the program of a workload.
+fn millstream<'a>(
+    args: &RunArgs,
+    plan: &Plan,
+    records: &'a Records,
+) -> Result<Box<dyn Workload + 'a>, String> {
+    match (plan.kind, records) {
+        (Kind::Log, Records::Lines(lines)) => Ok(Box::new(Turns::new(plan, lines, &args.work, true))),
+        _ => product::open(plan, args.variant, records, args.checkpoints.then_some(&*args.work)),
+    }
+}
+
+/// Makes ready what a workload's program is set against.
+fn beside<'a>(args: &RunArgs, plan: &Plan, records: &'a Records) -> Result<Box<dyn Workload + 'a>, String> {
+    match (plan.kind, records) {
+        (Kind::Log, Records::Lines(lines)) => Ok(Box::new(Turns::new(plan, lines, &args.work, false))),
+        // The question is what the hot word costs, not what the engine does.
+        (Kind::Skew, _) if args.mode == Mode::Compare => {
+            product::open(plan, args.variant, &made::words(plan.per_batch, false), None)
+        }
+        _ => hand::open(plan, args.variant, records),
+    }
 }
 
 fn one_side(
@@ -76,11 +113,12 @@ fn one_side(
         }
     }
     say(format_args!(
-        "{:?}, {} threads: median of {} batches {:.4} ms, {:.0} records/s",
+        "{:?}, {} threads: median of {} batches {:.4} ms, p99 {:.4} ms, {:.0} records/s",
         plan.kind,
         plan.cores,
         measured.len(),
         median(measured.iter().map(|batch| batch.ms)),
+        quantile(&measured.iter().map(|batch| batch.ms).collect::<Vec<_>>(), 0.99),
         median(measured.iter().map(BatchResult::rate)),
     ));
     Ok(Verdict::Good)
@@ -92,13 +130,8 @@ fn both_sides(
     records: &Records,
     events: &mut Events<impl Write>,
 ) -> Result<Verdict, String> {
-    let even = made::words(plan.per_batch, false);
-    let mut hand = match plan.kind {
-        // The question is what the hot word costs, not what the engine does.
-        Kind::Skew => product::open(&plan, args.variant, &even)?,
-        _ => hand::open(&plan, args.variant, records)?,
-    };
-    let mut product = product::open(&plan, args.variant, records)?;
+    let mut hand = beside(args, &plan, records)?;
+    let mut product = millstream(args, &plan, records)?;
     events.ready()?;
     match compare(plan, &mut *hand, &mut *product) {
         Ok(comparison) => {

@@ -15,6 +15,10 @@ pub(crate) enum Kind {
     W4,
     /// A batch of ten lines: first words, counted by word.
     W5,
+    /// A start with a state, anew or from checkpoints: how long until the first batch is completed.
+    W7,
+    /// Words of lines from a socket, counted by word: with the write-ahead log and without.
+    Log,
     /// Ten times `map(|x| x + 1)` over numbers, summed.
     Chain,
     /// Two batches of pairs, joined by key.
@@ -45,12 +49,14 @@ pub(crate) fn keys_file(state_keys: usize) -> String {
 impl Kind {
     /// Finds a workload by its name on the command line.
     pub(crate) fn named(name: &str) -> Option<Kind> {
-        match name {
-            "W1" => Some(Kind::W1),
-            "W2" => Some(Kind::W2),
-            "W3" => Some(Kind::W3),
-            "W4" => Some(Kind::W4),
-            "W5" => Some(Kind::W5),
+        match name.to_ascii_lowercase().as_str() {
+            "w1" => Some(Kind::W1),
+            "w2" => Some(Kind::W2),
+            "w3" => Some(Kind::W3),
+            "w4" => Some(Kind::W4),
+            "w5" => Some(Kind::W5),
+            "w7" => Some(Kind::W7),
+            "log" => Some(Kind::Log),
             "chain" => Some(Kind::Chain),
             "join" => Some(Kind::Join),
             "sort" => Some(Kind::Sort),
@@ -64,9 +70,9 @@ impl Kind {
     pub(crate) fn file(self, state_keys: usize) -> Option<String> {
         match self {
             Kind::W1 => Some("grep.txt".to_owned()),
-            Kind::W2 | Kind::W3 | Kind::W5 => Some("words.txt".to_owned()),
+            Kind::W2 | Kind::W3 | Kind::W5 | Kind::Log => Some("words.txt".to_owned()),
             Kind::W4 => Some(keys_file(state_keys)),
-            Kind::Chain | Kind::Join | Kind::Sort | Kind::Group | Kind::Skew => None,
+            Kind::W7 | Kind::Chain | Kind::Join | Kind::Sort | Kind::Group | Kind::Skew => None,
         }
     }
 }
@@ -95,6 +101,10 @@ impl Plan {
             // The first batch fills the state.
             Kind::W4 => (TOUCHED, 200, 10),
             Kind::W5 => (10, 2_000, 500),
+            // States are saved every tenth batch.
+            Kind::W7 => (TOUCHED, 35, 0),
+            // A batch is a turn.
+            Kind::Log => (10_000_000, 1, 1),
             Kind::Chain => (1_000_000, 20, 3),
             Kind::Join => (1_000_000, 3, 2),
             Kind::Sort => (10_000_000, 1, 1),
@@ -110,7 +120,7 @@ impl Plan {
             pairs: args.pairs,
             split: args.split,
             op: args.op,
-            state_keys: args.state_keys,
+            state_keys: args.state_keys.unwrap_or(if kind == Kind::W7 { 1_000 } else { 1_000_000 }),
         }
     }
 }

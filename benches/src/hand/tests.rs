@@ -97,7 +97,7 @@ fn w4_counts_each_key_of_the_state() {
             let plan =
                 Plan { kind, cores, per_batch: 4, batches: 1, warm_up: 0, pairs: 5, split, op, state_keys };
             let mut hand = open(&plan, Variant::Fastest, &records).unwrap();
-            let mut product = crate::product::open(&plan, Variant::Fastest, &records).unwrap();
+            let mut product = crate::product::open(&plan, Variant::Fastest, &records, None).unwrap();
             // Of the second batch three keys are counted for the second time.
             let sums = if op == Op::Update { [4, 8, 12] } else { [4, 7, 11] };
             for (i, sum) in sums.into_iter().enumerate() {

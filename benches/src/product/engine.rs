@@ -1,5 +1,6 @@
 //! A streaming context on a clock that is moved by hand, and its one input stream.
 
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -41,8 +42,7 @@ pub(super) fn start_all<T: Data, const N: usize>(
     inputs: [&Arc<Vec<T>>; N],
     describe: impl FnOnce([DStream<T>; N], Results),
 ) -> Result<Box<dyn Workload>> {
-    let conf = Conf::empty().set_master(format!("local[{}]", plan.cores));
-    let driver = Driver::new(conf, Duration::from_millis(1))?;
+    let driver = Driver::new(conf(plan), Duration::from_millis(1))?;
     let inputs = inputs.map(|records| (RddQueue::new(), Arc::clone(records)));
     let results = Results::default();
     describe(
@@ -53,6 +53,36 @@ pub(super) fn start_all<T: Data, const N: usize>(
     driver.streaming().add_streaming_listener(Arc::new(Times(sender)))?;
     let inputs = inputs.into();
     Ok(Box::new(Program { steps: driver.start()?, inputs, plan: *plan, results, times }))
+}
+
+/// Starts a program on records that its tasks make, since what lies in a queue can not be recovered; checkpoints go to
+/// `folder`. A batch is a second of the clock that is moved by hand, so that states are saved every tenth batch.
+pub(super) fn start_with_checkpoints(
+    plan: &Plan,
+    records: &Arc<Vec<String>>,
+    folder: &Path,
+    describe: impl FnOnce(DStream<String>, Results),
+) -> Result<Box<dyn Workload>> {
+    let second = Duration::from_secs(1);
+    let driver = Driver::new(conf(plan), second)?;
+    driver.streaming().checkpoint(folder);
+    let (lines, Plan { cores, per_batch, .. }) = (Arc::clone(records), *plan);
+    let lines = driver.streaming().generator_stream(cores, move |time, part| {
+        let batch = usize::try_from(time.as_millis() / 1000 - 1).unwrap_or_default();
+        let parts = ranges(lines.len(), per_batch, batch, part, cores);
+        let lines = Arc::clone(&lines);
+        parts.into_iter().flatten().map(move |at| lines[at].clone())
+    });
+    let results = Results::default();
+    describe(lines, Arc::clone(&results));
+    let (sender, times) = mpsc::channel();
+    driver.streaming().add_streaming_listener(Arc::new(Times(sender)))?;
+    let inputs: Vec<(RddQueue<String>, _)> = Vec::new();
+    Ok(Box::new(Program { steps: driver.start()?, inputs, plan: *plan, results, times }))
+}
+
+fn conf(plan: &Plan) -> Conf {
+    Conf::empty().set_master(format!("local[{}]", plan.cores))
 }
 
 /// Leaves a result.
