@@ -21,6 +21,7 @@ use crate::listener::{ListenerBus, StreamInputInfo};
 use crate::output::Output;
 use crate::receiver::StreamId;
 use crate::recovery::{Plan, checks, states};
+use crate::scheduler::BatchesFirst;
 use crate::scheduler::receiver_tracker::ReceiverTracker;
 use crate::state::StatefulOperator;
 use crate::state::migrate_state::Migrations;
@@ -37,6 +38,7 @@ pub(crate) struct Graph {
     pub(crate) batch_interval: Duration,
     pub(crate) listeners: Arc<ListenerBus>,
     pub(crate) receivers: ReceiverTracker,
+    pub(crate) batches_first: Arc<BatchesFirst>,
     /// `spark.streaming.unpersist`.
     pub(crate) unpersists: bool,
     /// What the streams go on from, and where they write their checkpoints.
@@ -72,6 +74,7 @@ impl Graph {
         let unpersists = context.conf().get(settings::UNPERSIST).unwrap_or(true);
         Arc::new(Graph {
             receivers: ReceiverTracker::new(Arc::clone(&clock), Arc::clone(&listeners)),
+            batches_first: Arc::default(),
             migrations: Arc::default(),
             context,
             clock,

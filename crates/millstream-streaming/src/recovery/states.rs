@@ -1,6 +1,7 @@
 //! Saves what stateful operators hold: now and then a snapshot, in between what has changed.
 //!
-//! The bytes are written by a thread of its own while batches go on; a manifest names them once they are written.
+//! The bytes are written by a thread of its own while batches go on, a piece whenever none is processed; a manifest names
+//! them once they are written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use millstream_core::fs::{FileSystem, FsPath};
 
-use super::checkpoint::data_file;
+use super::checkpoint::data_file::{self, DataFile};
 use super::checkpoint::manifest::{SavedFile, SavedOperator};
 use super::checkpoint::store::STATE;
 use crate::error::{Error, Result};
@@ -18,7 +19,7 @@ use crate::state::{Blocks, StateVersion, StatefulOperator};
 use crate::time::Time;
 
 /// As many bytes make a data file, so that a large state is never in memory twice.
-const FILE: usize = 32 << 20;
+const FILE: u64 = 32 << 20;
 
 /// How many changes may follow a snapshot before there is another.
 const CHANGES: usize = 20;
@@ -99,7 +100,8 @@ impl States {
             return Ok(());
         }
         self.wait()?;
-        self.begin(due, batch)
+        let batches_first = Arc::clone(&graph.batches_first);
+        self.begin(due, batch, move || batches_first.make_way())
     }
 
     /// Saves all states after a batch, and waits until that is done.
@@ -112,7 +114,8 @@ impl States {
             self.saved.get(&operator.id()).is_none_or(|saved| saved.version < Some(batch))
         };
         let stateful = graph.stateful().into_iter().filter(old).collect();
-        self.begin(stateful, batch)?;
+        // Whoever asked waits for it: there is no one to make way for.
+        self.begin(stateful, batch, || {})?;
         self.wait()
     }
 
@@ -143,7 +146,13 @@ impl States {
         graph.stateful().into_iter().map(version).min()
     }
 
-    fn begin(&mut self, operators: Vec<Arc<dyn StatefulOperator>>, batch: Time) -> Result<()> {
+    /// Writes states on a thread of its own, which calls `pause` after each short piece of work.
+    fn begin(
+        &mut self,
+        operators: Vec<Arc<dyn StatefulOperator>>,
+        batch: Time,
+        pause: impl Fn() + Send + 'static,
+    ) -> Result<()> {
         let mut work = Vec::new();
         for operator in operators {
             // One whose window was not due has none; what was saved before stays good, since its inputs are kept.
@@ -158,8 +167,8 @@ impl States {
             let write =
                 |(id, partitions, version, before): (Arc<str>, usize, Arc<dyn StateVersion>, Saved)| {
                     let prefix = format!("{STATE}/{generation}/{:016x}-{}", hash(&id), batch.as_millis());
-                    let files =
-                        Files { system: &*system, directory: &directory, prefix: &prefix, files: Vec::new() };
+                    let place = (&*system, &directory);
+                    let files = Files { place, prefix: &prefix, pause: &pause, files: Vec::new() };
                     Ok((id, files.save(partitions, version, before)?))
                 };
             work.into_iter().map(write).collect()
@@ -194,9 +203,9 @@ fn hash(id: &str) -> u64 {
 
 /// The files of a save.
 struct Files<'a> {
-    system: &'a dyn FileSystem,
-    directory: &'a FsPath,
+    place: (&'a dyn FileSystem, &'a FsPath),
     prefix: &'a str,
+    pause: &'a dyn Fn(),
     files: Vec<SavedFile>,
 }
 
@@ -235,25 +244,26 @@ impl Files<'_> {
     }
 
     fn write(&mut self, partitions: Vec<Blocks>) -> Result<()> {
-        let mut content = Vec::new();
-        for block in partitions.into_iter().flatten() {
-            let block = block?;
+        let mut file = DataFile::new()?;
+        let mut blocks = partitions.into_iter().flatten();
+        loop {
+            (self.pause)();
+            let Some(block) = blocks.next().transpose()? else { break };
             if block.entries == 0 {
                 continue;
             }
-            content.extend((block.bytes.len() as u64).to_le_bytes());
-            content.extend(block.bytes);
-            if content.len() >= FILE {
-                self.flush(&mut content)?;
+            file.push(&(block.bytes.len() as u64).to_le_bytes())?;
+            file.push(&block.bytes)?;
+            if file.length() >= FILE {
+                self.publish(std::mem::replace(&mut file, DataFile::new()?))?;
             }
         }
-        if content.is_empty() { Ok(()) } else { self.flush(&mut content) }
+        if file.length() == 0 { Ok(()) } else { self.publish(file) }
     }
 
-    fn flush(&mut self, content: &mut Vec<u8>) -> Result<()> {
+    fn publish(&mut self, file: DataFile) -> Result<()> {
         let name = format!("{}-{}", self.prefix, self.files.len());
-        self.files.push(data_file::write(self.system, self.directory, &name, content)?);
-        content.clear();
+        self.files.push(file.publish(self.place.0, self.place.1, &name, self.pause)?);
         Ok(())
     }
 }

@@ -71,6 +71,7 @@ impl JobGenerator {
             Arc::clone(&graph.clock),
             Arc::clone(&graph.listeners),
             Arc::clone(termination),
+            Arc::clone(&graph.batches_first),
             concurrent_jobs,
             // After the stop there is no one left who would need the metadata to be cleared.
             Box::new(move |batch| {

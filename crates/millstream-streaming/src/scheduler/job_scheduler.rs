@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use millstream_core::operator::Operator;
 use millstream_core::{BatchId, Context, LocalProperties, with_batch};
 
-use super::{Termination, mark_engine_thread};
+use super::{BatchesFirst, Termination, mark_engine_thread};
 use crate::clock::{Clock, StopSignal, Waited};
 use crate::error::{Error, Result};
 use crate::graph::Inputs;
@@ -42,6 +42,7 @@ pub(crate) struct JobScheduler {
     clock: Arc<dyn Clock>,
     listeners: Arc<ListenerBus>,
     termination: Arc<Termination>,
+    batches_first: Arc<BatchesFirst>,
     /// Called with each batch once it and all before it were completed, in order.
     on_completed: Box<dyn Fn(Time) + Send + Sync>,
     state: Mutex<State>,
@@ -80,6 +81,7 @@ impl JobScheduler {
         clock: Arc<dyn Clock>,
         listeners: Arc<ListenerBus>,
         termination: Arc<Termination>,
+        batches_first: Arc<BatchesFirst>,
         concurrent_jobs: usize,
         on_completed: Box<dyn Fn(Time) + Send + Sync>,
     ) -> Result<Arc<Self>> {
@@ -89,6 +91,7 @@ impl JobScheduler {
             clock,
             listeners,
             termination,
+            batches_first,
             on_completed,
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -199,6 +202,7 @@ impl JobScheduler {
     }
 
     fn run(&self, time: Time, job: Job) {
+        let _running = self.batches_first.runs();
         let Job { output, operator, run, then } = job;
         self.job_started(time, output, &operator);
         let mut attempts = 1;

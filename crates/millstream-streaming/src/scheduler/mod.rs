@@ -1,11 +1,13 @@
 //! The driver's side: when batches are cut, in which order they run, which received block belongs to which.
 
+mod batches_first;
 pub(crate) mod job_generator;
 pub(crate) mod job_scheduler;
 mod received_block_tracker;
 pub(crate) mod receiver_tracker;
 mod termination;
 
+pub(crate) use batches_first::BatchesFirst;
 pub(crate) use job_generator::JobGenerator;
 pub(crate) use job_scheduler::JobScheduler;
 pub(crate) use termination::Termination;

@@ -213,3 +213,39 @@ fn an_interval_that_is_no_multiple_of_the_slide_is_refused() {
     let refused = driver.start().err().unwrap().to_string();
     assert!(refused.contains("the checkpoint interval 1.5s is no multiple of its slide"), "{refused}");
 }
+
+/// Returns how many bytes were written of a state of so many keys: at first, and after a batch that touched a hundred.
+fn bytes_written(keys: u32) -> (u64, u64) {
+    let directory = Directory::new();
+    // Values that can not be compressed.
+    let value = |key: u32| u64::from(key + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let row = |keys: u32| (0..keys).map(|key| (key, value(key))).collect::<Vec<_>>();
+    let driver = Driver::new(conf(), SECOND).unwrap();
+    let spec = StateSpec::function(
+        |_: &u32, value: Option<u64>, state: &mut millstream_streaming::State<'_, u64>| {
+            state.update(value.unwrap_or_default().rotate_left(state.exists().into()));
+        },
+    );
+    let input = driver.input(vec![row(keys), row(100)]);
+    let mapped = input.map_with_state(spec.num_partitions(2)).stream().checkpoint(SECOND);
+    mapped.foreach_rdd(|rdd| rdd.count().map(drop));
+    driver.streaming().checkpoint(&directory.0);
+    // A save is begun when the one before it has been written.
+    driver.run(3).unwrap();
+    let of_batch = |millis: u64| {
+        let files = std::fs::read_dir(directory.0.join("state/1")).unwrap().map(|entry| entry.unwrap());
+        let part = format!("-{millis}-");
+        let files = files.filter(|file| file.file_name().to_str().unwrap().contains(&part));
+        files.map(|file| file.metadata().unwrap().len()).sum()
+    };
+    (of_batch(1000), of_batch(2000))
+}
+
+#[test]
+fn what_a_checkpoint_writes_follows_the_keys_touched_not_the_keys_held() {
+    let ((few, after_few), (many, after_many)) = (bytes_written(1_000), bytes_written(50_000));
+    assert!(many > 40 * few, "{few} and {many} bytes of snapshots");
+    // A hundred keys of some ten bytes each.
+    assert!((800..4_000).contains(&after_few), "{after_few}");
+    assert!(after_many < after_few + after_few / 4, "{after_few} and {after_many} bytes of changes");
+}

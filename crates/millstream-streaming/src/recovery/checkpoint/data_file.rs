@@ -19,6 +19,74 @@ const LEVEL: i32 = 1;
 
 const CHANGED: &str = "the file is not as it was written: its length or checksum is wrong";
 
+/// How many bytes are written at once.
+const PIECE: usize = 64 << 10;
+
+/// A data file whose content comes in pieces; it is compressed as it comes.
+pub(crate) struct DataFile {
+    encoder: zstd::Encoder<'static, Vec<u8>>,
+    length: u64,
+}
+
+impl DataFile {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// If there is no memory to compress with.
+    pub(crate) fn new() -> Result<Self> {
+        let mut head = Vec::from(MAGIC);
+        head.resize(HEAD, 0);
+        Ok(DataFile { encoder: zstd::Encoder::new(head, LEVEL).map_err(uncompressed)?, length: 0 })
+    }
+
+    /// Adds to the content.
+    ///
+    /// # Errors
+    /// If it can not be compressed.
+    pub(crate) fn push(&mut self, content: &[u8]) -> Result<()> {
+        self.encoder.write_all(content).map_err(uncompressed)?;
+        self.length += content.len() as u64;
+        Ok(())
+    }
+
+    /// Returns how long the content is.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Writes the file, with a call of `pause` after each piece; it is visible as a whole or not at all.
+    ///
+    /// # Errors
+    /// If it can not be written.
+    pub(crate) fn publish(
+        self,
+        system: &dyn FileSystem,
+        directory: &FsPath,
+        name: &str,
+        pause: &dyn Fn(),
+    ) -> Result<SavedFile> {
+        let path = directory.join(name);
+        let mut bytes = self.encoder.finish().map_err(uncompressed)?;
+        bytes.splice(MAGIC.len()..HEAD, self.length.to_le_bytes());
+        failpoint::reach("state-before-write");
+        let mut writer = system.create(&path)?;
+        let mut checksum = crc32fast::Hasher::new();
+        for piece in bytes.chunks(PIECE) {
+            checksum.update(piece);
+            writer.write_all(piece).map_err(|error| failed("writing", &path, error))?;
+            pause();
+        }
+        failpoint::reach("state-before-publish");
+        writer.publish()?;
+        failpoint::reach("state-after-publish");
+        Ok(SavedFile { name: name.to_owned(), bytes: bytes.len() as u64, crc32: checksum.finalize() })
+    }
+}
+
+fn uncompressed(error: io::Error) -> Error {
+    millstream_core::Error::io("compressing a file of a checkpoint", error).into()
+}
+
 /// Writes a data file; it is visible as a whole or not at all.
 ///
 /// # Errors
@@ -29,19 +97,9 @@ pub(crate) fn write(
     name: &str,
     content: &[u8],
 ) -> Result<SavedFile> {
-    let path = directory.join(name);
-    let mut bytes = Vec::from(MAGIC);
-    bytes.extend((content.len() as u64).to_le_bytes());
-    bytes.extend(zstd::bulk::compress(content, LEVEL).map_err(|error| failed("compressing", &path, error))?);
-    let saved =
-        SavedFile { name: name.to_owned(), bytes: bytes.len() as u64, crc32: crc32fast::hash(&bytes) };
-    failpoint::reach("state-before-write");
-    let mut writer = system.create(&path)?;
-    writer.write_all(&bytes).map_err(|error| failed("writing", &path, error))?;
-    failpoint::reach("state-before-publish");
-    writer.publish()?;
-    failpoint::reach("state-after-publish");
-    Ok(saved)
+    let mut file = DataFile::new()?;
+    file.push(content)?;
+    file.publish(system, directory, name, &|| {})
 }
 
 /// Says what is wrong with a data file that a manifest names, if it is not as it was written; it is not unpacked.
