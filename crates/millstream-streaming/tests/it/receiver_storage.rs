@@ -1,16 +1,17 @@
 //! Receivers that flood: what becomes of their blocks while the batches are slow.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use millstream_core::StorageLevel;
-use millstream_streaming::listener::{BatchInfo, StreamingListener};
+use millstream_streaming::listener::{BatchInfo, ReceiverInfo, StreamingListener};
 use millstream_streaming::testing::Driver;
 use millstream_streaming::{Receiver, ReceiverHandle, StreamId, StreamingContext};
 
 use crate::fed::fed_stream;
+use crate::saved_streams::{SmallDisk, may_mount};
 use crate::tables::{LONG, SECOND, conf, millis, step};
 
 const RECORDS: u64 = 200_000;
@@ -42,6 +43,16 @@ impl Receiver<String> for Flood {
 fn flood(level: StorageLevel, open: impl FnOnce(&AtomicU64)) -> PathBuf {
     let name = format!("flood-{level}-{}", std::process::id()).replace(['(', ')', ',', ' '], "");
     let directory = std::env::temp_dir().join(name);
+    flood_into(&directory, level, |stored, _| open(stored));
+    directory
+}
+
+/// Runs a flood whose scratch files go to a directory; `open` is given what goes wrong with the receiver.
+fn flood_into(
+    directory: &Path,
+    level: StorageLevel,
+    open: impl FnOnce(&AtomicU64, &mpsc::Receiver<ReceiverInfo>),
+) {
     let conf = conf("local[1]")
         .set("millstream.receiver.maxBacklog", BACKLOG.to_string())
         .set("spark.streaming.blockInterval", "10ms")
@@ -56,8 +67,10 @@ fn flood(level: StorageLevel, open: impl FnOnce(&AtomicU64)) -> PathBuf {
         let _ = opened.lock().unwrap().recv();
         batches.send(rdd.collect()?).map_err(millstream_core::Error::user)
     });
+    let (errors, told) = mpsc::channel();
+    streaming.add_streaming_listener(Arc::new(Errors(errors))).unwrap();
     let running = streaming.start().unwrap();
-    open(&stored);
+    open(&stored, &told);
     drop(gate);
     let mut next = 0;
     while next < RECORDS {
@@ -67,8 +80,16 @@ fn flood(level: StorageLevel, open: impl FnOnce(&AtomicU64)) -> PathBuf {
         }
     }
     running.stop(true, true).unwrap();
-    drop(running);
-    directory
+}
+
+/// Tells what goes wrong with receivers.
+struct Errors(mpsc::Sender<ReceiverInfo>);
+
+impl StreamingListener for Errors {
+    fn on_receiver_error(&self, receiver: &ReceiverInfo) {
+        // Sent in vain where nobody asks.
+        let _ = self.0.send(receiver.clone());
+    }
 }
 
 fn wait_for_all(stored: &AtomicU64) {
@@ -103,6 +124,25 @@ fn without_disk_the_receiver_is_held_back_and_all_arrives() {
         });
         assert!(!directory.exists());
     }
+}
+
+#[test]
+fn a_full_disk_holds_the_receiver_back_and_nothing_is_lost() {
+    if !may_mount() {
+        return;
+    }
+    let disk = SmallDisk::new();
+    let path = disk.path().to_owned();
+    std::fs::write(path.join("filler"), vec![0; 900_000]).unwrap();
+    flood_into(&path, StorageLevel::MEMORY_AND_DISK, |stored, errors| {
+        let told = errors.recv_timeout(LONG).unwrap();
+        assert!(told.last_error_message.contains("can not go to disk"), "{}", told.last_error_message);
+        let names_it = told.last_error.contains(path.to_str().unwrap());
+        assert!(names_it && told.last_error.contains("spark.local.dir"), "{}", told.last_error);
+        assert!(stored.load(Ordering::SeqCst) < RECORDS, "it was not held back");
+    });
+    let left: Vec<_> = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["filler"]);
 }
 
 #[test]

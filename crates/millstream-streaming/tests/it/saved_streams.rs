@@ -206,16 +206,21 @@ fn a_batch_that_fails_leaves_nothing_and_is_whole_when_it_is_tried_again() {
 }
 
 /// A disk of one megabyte.
-struct SmallDisk(Directory);
+pub(crate) struct SmallDisk(Directory);
 
 impl SmallDisk {
-    fn new() -> Self {
-        let directory = Directory::new("disk");
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let directory = Directory::new(&format!("disk-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
         let mounted =
             Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&directory.0).output();
         let mounted = mounted.unwrap();
         assert!(mounted.status.success(), "{}", String::from_utf8_lossy(&mounted.stderr));
         SmallDisk(directory)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.0
     }
 }
 
@@ -227,7 +232,7 @@ impl Drop for SmallDisk {
 }
 
 /// Whether this process may mount a disk; where it may not, the core's tests write to `/dev/full`.
-fn may_mount() -> bool {
+pub(crate) fn may_mount() -> bool {
     let tried = Command::new("unshare").args(["--mount", "true"]).status();
     tried.is_ok_and(|status| status.success())
 }
