@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use millstream_core::fs::ObjectBytes;
 use millstream_core::storage::disk::{Disk, SpillFile};
-use millstream_core::storage::memory::{Claim, Evictable, Memory, Owner};
+use millstream_core::storage::memory::{Claim, Evictable};
 use millstream_core::stream::ChunkStream;
-use millstream_core::{Data, Error as CoreError, StoredPartition};
+use millstream_core::{Data, StoredPartition};
 use serde::{Deserialize, Serialize};
 
 use super::StreamId;
 use super::backlog::{Backlog, Charge};
 use super::block_store::{read, write};
-use crate::error::{Error, Result};
+use super::logged_records::{Encoded, InLog};
+use crate::recovery::block_log::LoggedBlock;
 
 /// Names a received block; prints `input-<stream>-<number>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,8 +43,8 @@ pub(crate) trait Block: fmt::Debug + Send + Sync {
     /// Returns what the receiver said of it.
     fn metadata(&self) -> Option<&str>;
 
-    /// Writes its records as bytes.
-    fn encode(&self) -> Result<Vec<u8>>;
+    /// Returns what the log has of it, if it is logged.
+    fn logged(&self) -> Option<&LoggedBlock>;
 
     /// Stops counting the block as backlog: a batch has processed it.
     fn processed(&self);
@@ -61,8 +62,18 @@ pub(crate) struct ReceivedBlock<T> {
     metadata: Option<String>,
     place: Mutex<Place<T>>,
     charge: Charge,
-    /// Where it goes when others need its memory; nowhere if its level knows no disk.
-    disk: Option<Disk>,
+    outside: Outside,
+    /// Itself, for whoever tells it to leave memory.
+    me: Weak<ReceivedBlock<T>>,
+}
+
+/// Where a block goes when others need its memory.
+pub(crate) enum Outside {
+    /// Its level knows no disk.
+    Nowhere,
+    Disk(Disk),
+    /// It is there already.
+    Log(InLog),
 }
 
 /// Where a block lies.
@@ -70,27 +81,55 @@ pub(crate) enum Place<T> {
     /// As it was stored, so that no record is copied.
     Records(Vec<Arc<Vec<T>>>, Claim),
     Bytes(ObjectBytes<T>, Claim),
+    /// Read from the log.
+    Encoded(Encoded<T>, Claim),
     Disk(Arc<SpillFile>),
+    /// Only in the log.
+    Log,
+}
+
+impl<T> Place<T> {
+    fn claim(&self) -> Option<&Claim> {
+        match self {
+            Place::Records(_, claim) | Place::Bytes(_, claim) | Place::Encoded(_, claim) => Some(claim),
+            Place::Disk(_) | Place::Log => None,
+        }
+    }
 }
 
 impl<T: Data> ReceivedBlock<T> {
-    /// Makes a block of what lies in its place; with a disk it leaves memory when others need it.
+    /// Makes a block of what lies in its place; unless there is nowhere else, it leaves memory when others need it.
     pub(super) fn new(
         id: BlockId,
         place: Place<T>,
         num_records: u64,
         metadata: Option<String>,
         charge: Charge,
-        disk: Option<Disk>,
+        outside: Outside,
     ) -> Arc<Self> {
-        let leaves = disk.is_some();
         let place = Mutex::new(place);
-        let block = Arc::new(ReceivedBlock { id, num_records, metadata, place, charge, disk });
-        if let (true, Place::Records(_, claim) | Place::Bytes(_, claim)) = (leaves, &*block.place()) {
-            let weak: Weak<Self> = Arc::downgrade(&block);
-            claim.evict_by(weak);
+        let block = Arc::new_cyclic(|me| {
+            let me = Weak::clone(me);
+            ReceivedBlock { id, num_records, metadata, place, charge, outside, me }
+        });
+        if let Some(claim) = block.place().claim() {
+            block.may_leave(claim);
         }
         block
+    }
+
+    /// Makes a block of before a restart: it is no backlog, and its records are read by the tasks that need them.
+    pub(crate) fn recovered(in_log: InLog) -> Arc<Self> {
+        let LoggedBlock { id, records, metadata, .. } = in_log.block.clone();
+        let charge = Charge::new(Backlog::new(1), 0);
+        Self::new(id, Place::Log, records, metadata, charge, Outside::Log(in_log))
+    }
+
+    fn may_leave(&self, claim: &Claim) {
+        if !matches!(self.outside, Outside::Nowhere) {
+            let me: Weak<Self> = Weak::clone(&self.me);
+            claim.evict_by(me);
+        }
     }
 
     fn place(&self) -> MutexGuard<'_, Place<T>> {
@@ -120,61 +159,62 @@ impl<T: Data> ReceivedBlock<T> {
     }
 }
 
-impl<T: Data> ReceivedBlock<T> {
-    /// Reads a block from what [`Block::encode`] has written; it is no backlog, since it was processed or is now.
-    pub(crate) fn decode(id: BlockId, bytes: &[u8]) -> Result<Arc<Self>> {
-        let claim = || Memory::new(0, 0).take_none(Owner::Received);
-        let (place, records) = match bytes.split_first() {
-            Some((&AS_RECORDS, bytes)) => {
-                let chunks: Vec<Arc<Vec<T>>> =
-                    postcard::from_bytes(bytes).map_err(|e| codec_error(id, &e))?;
-                let records = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-                (Place::Records(chunks, claim()), records)
-            }
-            Some((_, bytes)) => {
-                let bytes = ObjectBytes::check(bytes.to_vec())?;
-                let records = bytes.records();
-                (Place::Bytes(bytes, claim()), records)
-            }
-            None => return Err(codec_error(id, &postcard::Error::DeserializeUnexpectedEnd)),
-        };
-        Ok(ReceivedBlock::new(id, place, records, None, Charge::new(Backlog::new(1), 0), None))
-    }
-}
-
-/// What the bytes of a block begin with that were encoded from its records; those that came as bytes begin otherwise.
-const AS_RECORDS: u8 = 0;
-const AS_BYTES: u8 = 1;
-
-fn codec_error(id: BlockId, error: &postcard::Error) -> Error {
-    CoreError::Codec { what: format!("block {id}"), problem: error.to_string() }.into()
-}
-
 impl<T: Data> StoredPartition<T> for ReceivedBlock<T> {
     fn read(&self) -> millstream_core::Result<ChunkStream<T>> {
         match &*self.place() {
-            Place::Records(chunks, _) => Ok(read(chunks)),
-            Place::Bytes(bytes, _) => bytes.read(),
-            Place::Disk(file) => file.read(),
+            Place::Records(chunks, _) => return Ok(read(chunks)),
+            Place::Bytes(bytes, _) => return bytes.read(),
+            Place::Encoded(encoded, _) => return encoded.stream(),
+            Place::Disk(file) => return file.read(),
+            Place::Log => {}
         }
+        self.read_log()
+    }
+}
+
+impl<T: Data> ReceivedBlock<T> {
+    /// Reads from the log; what there is room for is kept, since a window reads its blocks again.
+    fn read_log(&self) -> millstream_core::Result<ChunkStream<T>> {
+        let Outside::Log(in_log) = &self.outside else { return Ok(read(&[])) };
+        // Without the lock: others may have to leave memory for it.
+        let (encoded, claim) = in_log.read::<T>()?;
+        if let Some(claim) = claim {
+            let mut place = self.place();
+            if matches!(*place, Place::Log) {
+                self.may_leave(&claim);
+                *place = Place::Encoded(encoded.clone(), claim);
+            }
+        }
+        encoded.stream()
+    }
+
+    /// Writes what lies in memory to disk.
+    fn write(&self, disk: &Disk, place: &Place<T>) -> millstream_core::Result<Option<Arc<SpillFile>>> {
+        let records = match place {
+            Place::Records(chunks, _) => read(chunks),
+            Place::Bytes(bytes, _) => bytes.read()?,
+            Place::Encoded(encoded, _) => encoded.stream()?,
+            Place::Disk(_) | Place::Log => return Ok(None),
+        };
+        write(disk, self.id, records).map(Some)
     }
 }
 
 impl<T: Data> Evictable for ReceivedBlock<T> {
     fn evict(&self) -> bool {
-        let Some(disk) = &self.disk else { return false };
         let mut place = self.place();
-        let records = match &*place {
-            Place::Records(chunks, _) => Ok(read(chunks)),
-            Place::Bytes(bytes, _) => bytes.read(),
-            Place::Disk(_) => return true,
+        let outside = match &self.outside {
+            Outside::Nowhere => return false,
+            Outside::Log(_) => Ok(Some(Place::Log)),
+            Outside::Disk(disk) => self.write(disk, &place).map(|file| file.map(Place::Disk)),
         };
-        match records.and_then(|records| write(disk, self.id, records)) {
-            Ok(file) => {
-                *place = Place::Disk(file);
+        match outside {
+            Ok(Some(outside)) => {
+                *place = outside;
                 self.charge.release();
                 true
             }
+            Ok(None) => true,
             Err(error) => {
                 tracing::warn!("the block {} stays in memory: {error}", self.id);
                 false
@@ -192,16 +232,11 @@ impl<T: Data> Block for ReceivedBlock<T> {
         self.num_records
     }
 
-    fn encode(&self) -> Result<Vec<u8>> {
-        let bytes = match &*self.place() {
-            Place::Records(chunks, _) => {
-                let encoded = postcard::to_extend(chunks, vec![AS_RECORDS]);
-                return encoded.map_err(|error| codec_error(self.id, &error));
-            }
-            Place::Bytes(bytes, _) => bytes.clone(),
-            Place::Disk(file) => ObjectBytes::of(file.read()?)?,
-        };
-        Ok([&[AS_BYTES], bytes.bytes()].concat())
+    fn logged(&self) -> Option<&LoggedBlock> {
+        match &self.outside {
+            Outside::Log(in_log) => Some(&in_log.block),
+            Outside::Nowhere | Outside::Disk(_) => None,
+        }
     }
 
     fn metadata(&self) -> Option<&str> {

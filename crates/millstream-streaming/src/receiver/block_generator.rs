@@ -417,7 +417,7 @@ impl<T: Data> Shared<T> {
             let Some(Cut { block, waits }) = self.state().queue.pop_front() else { return };
             self.room.notify_all();
             let stored = self.handler.store_block(block).map(|block| block as Arc<dyn Block>);
-            let answer = (self.sink)(stored.map_err(Error::from));
+            let answer = (self.sink)(stored);
             if let Some(waits) = waits {
                 // Whoever waited may have lost patience.
                 let _ = waits.send(answer);

@@ -1,17 +1,20 @@
-//! Where a block is stored when it was cut: in memory as it is, in memory as bytes, or on disk.
+//! Where a block is stored when it was cut: in the log if there is one, and in memory as it is, in memory as bytes, or on disk.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use millstream_core::fs::ObjectBytes;
 use millstream_core::storage::disk::{Disk, SpillFile};
 use millstream_core::storage::memory::{Claim, Memory, Owner};
-use millstream_core::{Chunk, Context, Data, Result, StorageLevel, stream};
+use millstream_core::{Chunk, Context, Data, StorageLevel, stream};
 
 use super::StreamId;
 use super::backlog::Charge;
-use super::block::{BlockId, Place, ReceivedBlock};
+use super::block::{BlockId, Outside, Place, ReceivedBlock};
+use super::logged_records::{InLog, encode_bytes, encode_records};
+use crate::error::Result;
+use crate::recovery::block_log::{BlockLog, LoggedBlock};
 
 /// A block that was cut and is to be stored.
 pub(crate) struct NewBlock<T> {
@@ -37,7 +40,7 @@ pub(crate) trait ReceivedBlockHandler<T: Data>: Send + Sync {
     /// Stores a block.
     ///
     /// # Errors
-    /// If it is not stored; a reliable receiver is told so.
+    /// If it can not be logged; a reliable receiver is told so, and no batch is given anything any more.
     fn store_block(&self, block: NewBlock<T>) -> Result<Arc<ReceivedBlock<T>>>;
 
     /// Returns whether receivers must wait although their own backlog has room.
@@ -67,21 +70,34 @@ impl Storage {
         Storage { level, memory: context.memory().clone(), disk: context.disk().clone(), holds_back }
     }
 
+    /// Returns where a block lies that is in the log, and whether it may be kept in memory besides.
+    pub(crate) fn in_log(&self, log: &Arc<BlockLog>, block: LoggedBlock) -> InLog {
+        let keep_in = self.level.use_memory().then(|| self.memory.clone());
+        InLog { log: Arc::clone(log), block, keep_in }
+    }
+
     /// Returns whether records become bytes in memory: if that was asked for, and not by the default level.
     fn keeps_bytes(&self) -> bool {
         !self.level.deserialized() && self.level != StorageLevel::MEMORY_AND_DISK_SER_2
     }
 }
 
+/// A buffer that is larger is not kept for the next block.
+const SPARE: usize = 64 << 20;
+
 /// Is told what could not be done as it was asked for, and why.
 type Report = Box<dyn Fn(&str, &millstream_core::Error) + Send + Sync>;
 
 /// Stores blocks in the memory of the context while there is room, and on disk if the level allows it.
 ///
-/// Nothing is dropped: what has no room and can not go to disk stays in memory, and the receiver has to wait.
+/// Nothing is dropped: what has no room and can not go to disk stays in memory, and the receiver has to wait. With a log
+/// a block is in it before all else, and then needs no other place on disk.
 pub(crate) struct BlockStore {
     stream: StreamId,
     storage: Storage,
+    log: Option<Arc<BlockLog>>,
+    /// What the last block was written into: memory that is new costs as much as writing does.
+    spare: Mutex<Vec<u8>>,
     report: Report,
     /// Blocks lie in memory for which there was no room.
     full: AtomicBool,
@@ -94,10 +110,11 @@ impl BlockStore {
     pub(crate) fn new(
         stream: StreamId,
         storage: Storage,
+        log: Option<Arc<BlockLog>>,
         report: impl Fn(&str, &millstream_core::Error) + Send + Sync + 'static,
     ) -> Self {
         let (full, failing) = (AtomicBool::new(false), AtomicBool::new(false));
-        BlockStore { stream, storage, report: Box::new(report), full, failing }
+        BlockStore { stream, storage, log, spare: Mutex::default(), report: Box::new(report), full, failing }
     }
 
     /// Takes memory for a block that is there already, whether there is room or not.
@@ -128,6 +145,16 @@ enum Held<T> {
     Bytes(ObjectBytes<T>),
 }
 
+impl<T: Data> Held<T> {
+    /// Writes the content into an empty buffer.
+    fn encode(&self, id: BlockId, to: Vec<u8>) -> Result<Vec<u8>> {
+        match self {
+            Held::Records(chunks) => encode_records(id, chunks, to),
+            Held::Bytes(bytes) => Ok(encode_bytes(bytes, to)),
+        }
+    }
+}
+
 impl<T: Data> ReceivedBlockHandler<T> for BlockStore {
     fn store_block(&self, block: NewBlock<T>) -> Result<Arc<ReceivedBlock<T>>> {
         let NewBlock { id, content, metadata, charge } = block;
@@ -147,14 +174,29 @@ impl<T: Data> ReceivedBlockHandler<T> for BlockStore {
         let bytes = charge.bytes();
         let crowded =
             level.use_disk() && (!level.use_memory() || (!self.storage.holds_back && charge.is_crowded()));
+        let outside = match &self.log {
+            Some(log) => {
+                let mut spare =
+                    std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner));
+                spare.clear();
+                let encoded = Arc::new(held.encode(id, spare)?);
+                let block = log.store(id, records, metadata.clone(), Arc::clone(&encoded))?;
+                if let Some(encoded) = Arc::into_inner(encoded).filter(|bytes| bytes.capacity() <= SPARE) {
+                    *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = encoded;
+                }
+                Outside::Log(self.storage.in_log(log, block))
+            }
+            None if level.use_disk() => Outside::Disk(self.storage.disk.clone()),
+            None => Outside::Nowhere,
+        };
         let claim = if crowded { None } else { self.storage.memory.take(bytes, Owner::Received) };
         let place = match claim {
             Some(claim) => self.in_memory(held, claim),
-            None if level.use_disk() => match self.storage.write(id, &held) {
-                Ok(file) => {
+            None if level.use_disk() => match self.put_outside(id, &held, &outside) {
+                Ok(place) => {
                     self.failing.store(false, Ordering::Relaxed);
                     charge.release();
-                    Place::Disk(file)
+                    place
                 }
                 Err(error) => {
                     if !self.failing.swap(true, Ordering::Relaxed) {
@@ -166,8 +208,7 @@ impl<T: Data> ReceivedBlockHandler<T> for BlockStore {
             },
             None => self.in_memory(held, self.force(bytes)),
         };
-        let disk = level.use_disk().then(|| self.storage.disk.clone());
-        Ok(ReceivedBlock::new(id, place, records, metadata, charge, disk))
+        Ok(ReceivedBlock::new(id, place, records, metadata, charge, outside))
     }
 
     fn is_full(&self) -> bool {
@@ -183,12 +224,19 @@ impl<T: Data> ReceivedBlockHandler<T> for BlockStore {
     }
 }
 
-impl Storage {
-    fn write<T: Data>(&self, id: BlockId, held: &Held<T>) -> Result<Arc<SpillFile>> {
-        match held {
-            Held::Records(chunks) => write(&self.disk, id, read(chunks)),
-            Held::Bytes(bytes) => write(&self.disk, id, bytes.read()?),
-        }
+impl BlockStore {
+    fn put_outside<T: Data>(
+        &self,
+        id: BlockId,
+        held: &Held<T>,
+        outside: &Outside,
+    ) -> millstream_core::Result<Place<T>> {
+        let records = match (outside, held) {
+            (Outside::Log(_), _) => return Ok(Place::Log),
+            (_, Held::Records(chunks)) => read(chunks),
+            (_, Held::Bytes(bytes)) => bytes.read()?,
+        };
+        write(&self.storage.disk, id, records).map(Place::Disk)
     }
 }
 
@@ -197,7 +245,7 @@ pub(super) fn write<T: Data>(
     disk: &Disk,
     id: BlockId,
     records: stream::ChunkStream<T>,
-) -> Result<Arc<SpillFile>> {
+) -> millstream_core::Result<Arc<SpillFile>> {
     let mut writer = disk.create(format!("the block {id}"))?;
     writer.write_stream(records)?;
     writer.finish()

@@ -8,6 +8,7 @@ mod block;
 mod block_generator;
 mod block_store;
 mod line_splitter;
+mod logged_records;
 mod rate_limiter;
 mod raw_blocks;
 #[expect(clippy::module_inception, reason = "the file is named after the trait that users implement")]
@@ -49,7 +50,7 @@ fn test_block_of<T: millstream_core::Data>(
     let records = chunks.iter().map(|chunk| chunk.len() as u64).sum();
     let claim = Memory::new(0, 0).take_none(Owner::Received);
     let place = block::Place::Records(chunks.into_iter().map(std::sync::Arc::new).collect(), claim);
-    ReceivedBlock::new(id, place, records, None, charge, None)
+    ReceivedBlock::new(id, place, records, None, charge, block::Outside::Nowhere)
 }
 
 /// Storage of a context of its own.

@@ -22,6 +22,7 @@ use super::{Receiver, StreamId};
 use crate::clock::{Clock, StopSignal, Waited};
 use crate::error::{Error, Result};
 use crate::rate::PidRateEstimator;
+use crate::recovery::block_log::BlockLog;
 
 #[cfg(test)]
 mod tests;
@@ -56,8 +57,8 @@ pub(crate) trait ReceiverEvents: Send + Sync {
     fn receiver_error(&self, stream: StreamId, message: &str, error: &str);
     /// A receiver was stopped; `error` is empty if it was not because of one.
     fn receiver_stopped(&self, stream: StreamId, message: &str, error: &str);
-    /// A block was received; a stream's blocks come in order. An error of it is one of whoever stored the block.
-    fn add_block(&self, block: Arc<dyn Block>) -> Result<()>;
+    /// A block was stored, or could not be; a stream's blocks come in order. An error of it is one of whoever stored the block.
+    fn add_block(&self, stored: Result<Arc<dyn Block>>) -> Result<()>;
 }
 
 /// What a supervisor is asked for.
@@ -88,18 +89,19 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts a receiver and its supervision.
+    /// Starts a receiver and its supervision; what it stores is logged if there is a log.
     pub(crate) fn start<T: Data>(
         stream: StreamId,
         receiver: Arc<dyn Receiver<T>>,
         config: ReceiverConfig,
         clock: Arc<dyn Clock>,
+        log: Option<Arc<BlockLog>>,
         events: Arc<dyn ReceiverEvents>,
     ) -> Result<Self> {
         let limiter = RateLimiter::new(Arc::clone(&clock), config.max_rate, config.initial_rate);
         let backlog = Backlog::new(config.max_backlog);
         let (sink, reports) = (Arc::clone(&events), Arc::clone(&events));
-        let handler = Arc::new(BlockStore::new(stream, config.storage, move |message, error| {
+        let handler = Arc::new(BlockStore::new(stream, config.storage, log, move |message, error| {
             reports.receiver_error(stream, message, &with_causes(error));
         }));
         let generator = Arc::new(BlockGenerator::<T>::start(
@@ -109,9 +111,8 @@ impl Supervisor {
             backlog,
             Arc::clone(&clock),
             handler,
-            Arc::new(move |block| {
-                let added = block.and_then(|block| sink.add_block(block));
-                added.inspect_err(|error| {
+            Arc::new(move |stored| {
+                sink.add_block(stored).inspect_err(|error| {
                     sink.receiver_error(stream, "A block could not be stored", &with_causes(error));
                 })
             }),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::write_ahead_log::{LogConfig, LogPosition, WriteAheadLog};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::receiver::{Block, BlockId, StreamId};
+use crate::receiver::{BlockId, StreamId};
 use crate::time::Time;
 
 pub(super) const DATA: &str = "receivedData";
@@ -22,6 +22,8 @@ pub(super) const METADATA: &str = "receivedBlockMetadata";
 pub(crate) struct LoggedBlock {
     pub(crate) id: BlockId,
     pub(crate) records: u64,
+    /// What the receiver said of it.
+    pub(crate) metadata: Option<String>,
     /// Where its records are, in the log of its stream.
     pub(crate) at: LogPosition,
     /// When it was logged.
@@ -82,16 +84,29 @@ impl BlockLog {
         Ok(BlockLog { clock, system, directory, data_config, data, metadata, last })
     }
 
-    /// Logs a block; when this returns it is on disk, and no batch has it.
+    /// Logs the records of a block, encoded; when this returns they are on disk, and nobody knows of them.
+    ///
+    /// # Errors
+    /// If they can not be written.
+    pub(crate) fn store(
+        &self,
+        id: BlockId,
+        records: u64,
+        metadata: Option<String>,
+        encoded: Arc<Vec<u8>>,
+    ) -> Result<LoggedBlock> {
+        let time = self.clock.now();
+        let at = self.data(id.stream).write(encoded, time)?;
+        Ok(LoggedBlock { id, records, metadata, at, time })
+    }
+
+    /// Logs that a block has come whose records are logged; when this returns it will be given to a batch.
     ///
     /// # Errors
     /// If it can not be written.
-    pub(crate) fn add(&self, block: &dyn Block) -> Result<LoggedBlock> {
-        let time = self.clock.now();
-        let at = self.data(block.id().stream).write(block.encode()?, time)?;
-        let logged = LoggedBlock { id: block.id(), records: block.num_records(), at, time };
-        self.log(&BlockEvent::Added(logged.clone()), time)?;
-        Ok(logged)
+    pub(crate) fn add(&self, block: LoggedBlock) -> Result<()> {
+        let time = block.time;
+        self.log(&BlockEvent::Added(block), time)
     }
 
     /// Logs that a batch is given blocks; when this returns it has them for good.
@@ -102,7 +117,7 @@ impl BlockLog {
         self.log(&BlockEvent::Allocated { batch, blocks }, self.clock.now())
     }
 
-    /// Reads the records of a block, encoded as [`Block::encode`] did.
+    /// Reads the records of a block, encoded as they were.
     ///
     /// # Errors
     /// If they are gone or damaged.
@@ -163,7 +178,7 @@ impl BlockLog {
 
     fn log(&self, event: &BlockEvent, time: Time) -> Result<()> {
         let record = postcard::to_stdvec(event).map_err(|error| broken("writing", &error))?;
-        let at = self.metadata.write(record, time)?;
+        let at = self.metadata.write(Arc::new(record), time)?;
         // Of several that were written at the same time any will do, as long as none that lies before is noted after it.
         let mut last = self.last();
         if last.as_ref().is_none_or(|last| last.segment != at.segment || last.offset < at.offset) {

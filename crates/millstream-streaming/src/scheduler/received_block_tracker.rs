@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use millstream_core::Data;
 
 use crate::error::Result;
-use crate::receiver::{Block, ReceivedBlock, StreamId};
+use crate::receiver::{Block, ReceivedBlock, Storage, StreamId};
 use crate::recovery::block_log::{BlockLog, LoggedBlock};
 use crate::time::Time;
 
@@ -27,8 +27,8 @@ pub(crate) struct ReceivedBlockTracker {
 /// A block that has come.
 #[derive(Debug, Clone)]
 enum Tracked {
-    /// One that lies in memory, and in the log if there is one.
-    Held(Arc<dyn Block>, Option<LoggedBlock>),
+    /// One of this run, which is in the log if there is one.
+    Held(Arc<dyn Block>),
     /// One of before a restart: it lies in the log.
     Logged(LoggedBlock),
 }
@@ -36,14 +36,14 @@ enum Tracked {
 impl Tracked {
     fn num_records(&self) -> u64 {
         match self {
-            Tracked::Held(block, _) => block.num_records(),
+            Tracked::Held(block) => block.num_records(),
             Tracked::Logged(block) => block.records,
         }
     }
 
     fn logged(&self) -> Option<&LoggedBlock> {
         match self {
-            Tracked::Held(_, logged) => logged.as_ref(),
+            Tracked::Held(block) => block.logged(),
             Tracked::Logged(logged) => Some(logged),
         }
     }
@@ -64,23 +64,28 @@ struct State {
 }
 
 impl ReceivedBlockTracker {
-    /// Adds a block that no batch has; returns when it is in the log, if there is one.
+    /// Adds a block that was stored and that no batch has; returns when the log says so, if there is one.
     ///
     /// # Errors
-    /// If it can not be logged; it is kept nevertheless, but no batch is given anything any more.
-    pub(crate) fn add_block(&self, block: Arc<dyn Block>) -> Result<()> {
-        let logged = self.log.get().map(|log| log.add(&*block)).transpose();
+    /// If it could not be stored, or that it was can not be logged: no batch is given anything any more.
+    pub(crate) fn add_block(&self, stored: Result<Arc<dyn Block>>) -> Result<()> {
+        let added = stored.and_then(|block| {
+            if let (Some(log), Some(logged)) = (self.log.get(), block.logged()) {
+                log.add(logged.clone())?;
+            }
+            Ok(block)
+        });
         let mut state = self.state();
-        let stream = block.id().stream;
-        let (logged, result) = match logged {
-            Ok(logged) => (logged, Ok(())),
+        match added {
+            Ok(block) => {
+                state.unallocated.entry(block.id().stream).or_default().push(Tracked::Held(block));
+                Ok(())
+            }
             Err(error) => {
                 state.failure.get_or_insert_with(|| error.clone());
-                (None, Err(error))
+                Err(error)
             }
-        };
-        state.unallocated.entry(stream).or_default().push(Tracked::Held(block, logged));
-        result
+        }
     }
 
     /// Gives all blocks that no batch has to the batch of `time`; does nothing for a batch that is not later than the
@@ -113,21 +118,24 @@ impl ReceivedBlockTracker {
 
     /// Returns a stream's blocks of a batch, in the order in which they came.
     ///
+    /// Those of before a restart may lie where `storage` says; they are read when they are needed.
+    ///
     /// # Errors
-    /// If one of before a restart can not be read from the log.
+    /// If there are such and no log.
     pub(crate) fn blocks_of_batch<T: Data>(
         &self,
         time: Time,
         stream: StreamId,
+        storage: &Storage,
     ) -> Result<Vec<Arc<ReceivedBlock<T>>>> {
         let mut typed = Vec::new();
         for block in self.tracked(time, stream) {
             match block {
-                Tracked::Held(block, _) => match block.into_any().downcast() {
+                Tracked::Held(block) => match block.into_any().downcast() {
                     Ok(block) => typed.push(block),
                     Err(_) => debug_assert!(false, "stream {stream} does not receive {}", type_name::<T>()),
                 },
-                Tracked::Logged(logged) => typed.push(self.read(&logged)?),
+                Tracked::Logged(logged) => typed.push(self.recovered(logged, storage)?),
             }
         }
         Ok(typed)
@@ -150,7 +158,7 @@ impl ReceivedBlockTracker {
         let state = self.state();
         let blocks = state.allocated.get(&time).into_iter().flat_map(BTreeMap::values).flatten();
         for block in blocks {
-            if let Tracked::Held(block, _) = block {
+            if let Tracked::Held(block) = block {
                 block.processed();
             }
         }
@@ -191,8 +199,10 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use millstream_core::StorageLevel;
+
     use super::*;
-    use crate::receiver::test_block;
+    use crate::receiver::{test_block, test_storage};
 
     const A: StreamId = StreamId(1);
     const B: StreamId = StreamId(2);
@@ -202,7 +212,8 @@ mod tests {
     }
 
     fn numbers(tracker: &ReceivedBlockTracker, time: i64, stream: StreamId) -> Vec<i64> {
-        let blocks = tracker.blocks_of_batch::<i64>(at(time), stream).unwrap();
+        let storage = test_storage(StorageLevel::MEMORY_ONLY);
+        let blocks = tracker.blocks_of_batch::<i64>(at(time), stream, &storage).unwrap();
         blocks.iter().map(|block| block.id().number).collect()
     }
 
@@ -211,9 +222,9 @@ mod tests {
         let tracker = ReceivedBlockTracker::default();
         assert!(!tracker.has_unallocated_received_blocks());
         for number in 0..5 {
-            tracker.add_block(test_block(A, number, vec![number; 10])).unwrap();
+            tracker.add_block(Ok(test_block(A, number, vec![number; 10]))).unwrap();
         }
-        tracker.add_block(test_block(B, 0, vec![0_i64])).unwrap();
+        tracker.add_block(Ok(test_block(B, 0, vec![0_i64]))).unwrap();
         assert!(tracker.has_unallocated_received_blocks());
 
         tracker.allocate_blocks_to_batch(at(1)).unwrap();
@@ -230,10 +241,10 @@ mod tests {
     #[test]
     fn a_batch_that_is_generated_again_keeps_its_blocks() {
         let tracker = ReceivedBlockTracker::default();
-        tracker.add_block(test_block(A, 0, vec![7_i64])).unwrap();
+        tracker.add_block(Ok(test_block(A, 0, vec![7_i64]))).unwrap();
         tracker.allocate_blocks_to_batch(at(1)).unwrap();
         tracker.allocate_blocks_to_batch(at(2)).unwrap();
-        tracker.add_block(test_block(A, 1, vec![8_i64])).unwrap();
+        tracker.add_block(Ok(test_block(A, 1, vec![8_i64]))).unwrap();
         for time in [1, 2] {
             tracker.allocate_blocks_to_batch(at(time)).unwrap();
         }
@@ -248,7 +259,7 @@ mod tests {
     fn what_comes_before_the_batches_of_an_earlier_run_have_run_again_is_for_a_later_one() {
         let tracker = ReceivedBlockTracker::default();
         tracker.begins_after(at(2));
-        tracker.add_block(test_block(A, 0, vec![7_i64])).unwrap();
+        tracker.add_block(Ok(test_block(A, 0, vec![7_i64]))).unwrap();
         for time in [1, 2, 3] {
             tracker.allocate_blocks_to_batch(at(time)).unwrap();
         }
@@ -262,7 +273,7 @@ mod tests {
         for time in 1..=3 {
             let block = test_block(A, time, vec![time]);
             blocks.push(Arc::downgrade(&block));
-            tracker.add_block(block).unwrap();
+            tracker.add_block(Ok(block)).unwrap();
             tracker.allocate_blocks_to_batch(at(time)).unwrap();
         }
         tracker.clean_up_old_batches(at(2));
@@ -280,7 +291,7 @@ mod tests {
                 let tracker = &tracker;
                 scope.spawn(move || {
                     for number in 0..5000 {
-                        tracker.add_block(test_block(StreamId(stream), number, vec![number])).unwrap();
+                        tracker.add_block(Ok(test_block(StreamId(stream), number, vec![number]))).unwrap();
                     }
                 });
             }

@@ -12,7 +12,10 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::listener::{ListenerBus, ReceiverInfo, StreamingListenerEvent};
 use crate::rate::{PidRateEstimator, RateController};
-use crate::receiver::{Block, ReceivedBlock, Receiver, ReceiverConfig, ReceiverEvents, StreamId, Supervisor};
+use crate::receiver::{
+    Block, ReceivedBlock, Receiver, ReceiverConfig, ReceiverEvents, Storage, StreamId, Supervisor,
+};
+use crate::recovery::block_log::BlockLog;
 use crate::time::Time;
 
 #[cfg(test)]
@@ -33,7 +36,9 @@ struct Registered {
     estimator: Option<PidRateEstimator>,
 }
 
-type Start = Box<dyn FnOnce(Arc<dyn Clock>, Arc<dyn ReceiverEvents>) -> Result<Supervisor> + Send>;
+type Start = Box<
+    dyn FnOnce(Arc<dyn Clock>, Option<Arc<BlockLog>>, Arc<dyn ReceiverEvents>) -> Result<Supervisor> + Send,
+>;
 
 /// What the receivers report to.
 struct Registry {
@@ -71,8 +76,9 @@ impl ReceiverTracker {
         };
         self.registry.receivers().insert(stream, info);
         let estimator = config.estimator.clone();
-        let start: Start =
-            Box::new(move |clock, events| Supervisor::start(stream, receiver, config, clock, events));
+        let start: Start = Box::new(move |clock, log, events| {
+            Supervisor::start(stream, receiver, config, clock, log, events)
+        });
         lock(&self.registered).push(Registered { start, estimator });
     }
 
@@ -83,7 +89,8 @@ impl ReceiverTracker {
     pub(crate) fn start(&self) -> Result<()> {
         let registered = std::mem::take(&mut *lock(&self.registered));
         let start = |Registered { start, estimator }: Registered| {
-            let supervisor = start(Arc::clone(&self.clock), Arc::clone(&self.registry) as _).map(Arc::new)?;
+            let (clock, log) = (Arc::clone(&self.clock), self.registry.blocks.log());
+            let supervisor = start(clock, log, Arc::clone(&self.registry) as _).map(Arc::new)?;
             if let Some(estimator) = estimator {
                 let receiver = Arc::downgrade(&supervisor);
                 let publish = move |rate| receiver.upgrade().into_iter().for_each(|it| it.update_rate(rate));
@@ -146,8 +153,9 @@ impl ReceiverTracker {
         &self,
         time: Time,
         stream: StreamId,
+        storage: &Storage,
     ) -> Result<Vec<Arc<ReceivedBlock<T>>>> {
-        self.registry.blocks.blocks_of_batch(time, stream)
+        self.registry.blocks.blocks_of_batch(time, stream, storage)
     }
 
     /// Returns how many records a stream's receiver gave to a batch.
@@ -238,8 +246,8 @@ impl ReceiverEvents for Registry {
         self.change(stream, change, StreamingListenerEvent::ReceiverStopped);
     }
 
-    fn add_block(&self, block: Arc<dyn Block>) -> Result<()> {
-        self.blocks.add_block(block)
+    fn add_block(&self, stored: Result<Arc<dyn Block>>) -> Result<()> {
+        self.blocks.add_block(stored)
     }
 }
 

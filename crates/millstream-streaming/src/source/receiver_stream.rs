@@ -56,10 +56,11 @@ impl StreamingContext {
     ) -> DStream<T> {
         let graph = self.graph();
         let id = graph.next_source();
-        let source = Received { graph: Arc::clone(graph), id };
-        let stream = stream(graph, name, place, id, source);
         let level = receiver.storage_level();
-        match config(graph, level, holds_back) {
+        let storage = Storage::of(&graph.context, level, holds_back);
+        let source = Received { graph: Arc::clone(graph), id, storage: storage.clone() };
+        let stream = stream(graph, name, place, id, source);
+        match config(graph, storage) {
             Ok(config) => graph.receivers.register(id, receiver, config),
             Err(error) => graph.problem(stream.any().operator(), error.to_string()),
         }
@@ -67,7 +68,8 @@ impl StreamingContext {
     }
 }
 
-fn config(graph: &Graph, level: StorageLevel, holds_back: bool) -> Result<ReceiverConfig> {
+fn config(graph: &Graph, storage: Storage) -> Result<ReceiverConfig> {
+    let level = storage.level;
     if !level.is_valid() {
         return Err(millstream_core::Error::Argument {
             operator: "storage level of a receiver".into(),
@@ -98,7 +100,7 @@ fn config(graph: &Graph, level: StorageLevel, holds_back: bool) -> Result<Receiv
             .and_then(rate),
         estimator: backpressure.then(|| PidRateEstimator::of_conf(conf, graph.batch_interval)).transpose()?,
         max_backlog: conf.get(settings::RECEIVER_MAX_BACKLOG)?,
-        storage: Storage::of(&graph.context, level, holds_back),
+        storage,
         restart_delay: conf.get(settings::RECEIVER_RESTART_DELAY)?,
         stop_timeout: graph.graceful_timeout()?,
     })
@@ -107,11 +109,12 @@ fn config(graph: &Graph, level: StorageLevel, holds_back: bool) -> Result<Receiv
 struct Received {
     graph: Arc<Graph>,
     id: StreamId,
+    storage: Storage,
 }
 
 impl<T: Data> Source<T> for Received {
     fn batch(&self, batch: Time) -> Result<(Rdd<T>, Option<u64>)> {
-        let blocks = self.graph.receivers.blocks_of_batch::<T>(batch, self.id)?;
+        let blocks = self.graph.receivers.blocks_of_batch::<T>(batch, self.id, &self.storage)?;
         let mut info =
             StreamInputInfo::new(self.id, self.graph.receivers.num_records_of_batch(batch, self.id));
         let said: Vec<&str> = blocks.iter().filter_map(|block| block.metadata()).collect();

@@ -28,6 +28,7 @@ mod output_failures;
 mod outputs;
 mod raw_sockets;
 mod receiver_storage;
+mod recovered_blocks;
 mod recovery;
 mod recovery_of_receivers;
 mod recovery_of_states;

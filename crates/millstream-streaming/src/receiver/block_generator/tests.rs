@@ -49,7 +49,7 @@ fn fixture_with(
     });
     let config = BlockGeneratorConfig { block_interval: INTERVAL, queue_size, store_timeout: LONG };
     let (report, reported) = mpsc::channel();
-    let handler = Arc::new(BlockStore::new(StreamId(3), storage, move |message, error| {
+    let handler = Arc::new(BlockStore::new(StreamId(3), storage, None, move |message, error| {
         report.send(format!("{message}: {error}")).unwrap();
     }));
     let generator =

@@ -38,8 +38,8 @@ impl ReceiverEvents for Tell {
     fn receiver_stopped(&self, _: StreamId, message: &str, error: &str) {
         self.send(Told::Stopped(format!("{message}: {error}")));
     }
-    fn add_block(&self, block: Arc<dyn Block>) -> crate::error::Result<()> {
-        self.send(Told::Block(block.into_any().downcast().unwrap()));
+    fn add_block(&self, stored: crate::error::Result<Arc<dyn Block>>) -> crate::error::Result<()> {
+        self.send(Told::Block(stored?.into_any().downcast().unwrap()));
         Ok(())
     }
 }
@@ -73,7 +73,10 @@ fn receive(address: SocketAddr, max_line_bytes: usize, max_backlog: usize) -> Fi
     ));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let events = Arc::new(Tell(Mutex::new(tell)));
-    Fixture { supervisor: Supervisor::start(StreamId(4), receiver, config, clock, events).unwrap(), told }
+    Fixture {
+        supervisor: Supervisor::start(StreamId(4), receiver, config, clock, None, events).unwrap(),
+        told,
+    }
 }
 
 impl Fixture {

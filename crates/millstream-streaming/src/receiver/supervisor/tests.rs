@@ -75,8 +75,8 @@ impl ReceiverEvents for Tell {
     fn receiver_stopped(&self, _: StreamId, message: &str, error: &str) {
         self.send(format!("stopped {message}: {error}"));
     }
-    fn add_block(&self, block: Arc<dyn Block>) -> crate::error::Result<()> {
-        let block = block.into_any().downcast::<ReceivedBlock<u64>>().unwrap();
+    fn add_block(&self, stored: crate::error::Result<Arc<dyn Block>>) -> crate::error::Result<()> {
+        let block = stored?.into_any().downcast::<ReceivedBlock<u64>>().unwrap();
         let records = block.chunks().iter().flat_map(|chunk| chunk.to_vec()).collect();
         self.0.lock().unwrap().send(Told::Block(records)).unwrap();
         Ok(())
@@ -109,7 +109,8 @@ fn start(receiver: impl Receiver<u64>, max_backlog: usize, stop_timeout: Duratio
     };
     let events = Arc::new(Tell(Mutex::new(tell)));
     let supervisor =
-        Supervisor::start(StreamId(0), Arc::new(receiver), config, Arc::new(clock.clone()), events).unwrap();
+        Supervisor::start(StreamId(0), Arc::new(receiver), config, Arc::new(clock.clone()), None, events)
+            .unwrap();
     Fixture { clock, supervisor, told, records: RefCell::default() }
 }
 

@@ -9,14 +9,15 @@ pub(super) const FRAME: usize = 12;
 /// The least that a file system leaves blank of a write that did not come to its end.
 const SECTOR: usize = 512;
 
-/// Puts a record and its frame at the end of `to`.
-pub(super) fn append(record: &[u8], to: &mut Vec<u8>) {
-    let begin = to.len();
+/// Returns what lies before a record.
+pub(super) fn head(record: &[u8]) -> [u8; FRAME] {
+    let mut head = [0; FRAME];
     // A record of more than 4 GiB is refused before it comes here.
-    to.extend((record.len() as u32).to_le_bytes());
-    to.extend(crc32fast::hash(record).to_le_bytes());
-    to.extend(crc32fast::hash(&to[begin..]).to_le_bytes());
-    to.extend(record);
+    head[..4].copy_from_slice(&(record.len() as u32).to_le_bytes());
+    head[4..8].copy_from_slice(&crc32fast::hash(record).to_le_bytes());
+    let of_head = crc32fast::hash(&head[..8]);
+    head[8..].copy_from_slice(&of_head.to_le_bytes());
+    head
 }
 
 /// What lies at a place of a segment.
@@ -59,6 +60,11 @@ pub(super) fn read(rest: &[u8]) -> Frame<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn append(record: &[u8], to: &mut Vec<u8>) {
+        to.extend(head(record));
+        to.extend(record);
+    }
 
     #[test]
     fn what_was_not_written_to_the_end_is_torn_and_what_was_changed_is_broken() {

@@ -55,7 +55,7 @@ fn at(millis: i64) -> Time {
 }
 
 fn write(log: &WriteAheadLog, text: &str, millis: i64) -> LogPosition {
-    log.write(text.as_bytes().to_vec(), at(millis)).unwrap()
+    log.write(Arc::new(text.as_bytes().to_vec()), at(millis)).unwrap()
 }
 
 fn all(log: &WriteAheadLog) -> Vec<String> {
@@ -313,7 +313,7 @@ fn a_directory_that_can_not_be_written_is_an_error_after_as_many_tries_as_allowe
     let scratch = Scratch::new();
     std::fs::write(&scratch.0, "a file in the place of the directory").unwrap();
     let log = scratch.log_with(|config| config.max_failures = 3);
-    let error = log.write(vec![1], at(0)).unwrap_err().to_string();
+    let error = log.write(Arc::new(vec![1]), at(0)).unwrap_err().to_string();
     assert!(error.contains(&*scratch.0.to_string_lossy()), "{error}");
     // Once it can be written again, it is.
     std::fs::remove_file(&scratch.0).unwrap();

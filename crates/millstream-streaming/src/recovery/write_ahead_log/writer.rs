@@ -7,14 +7,15 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::Ordering;
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use millstream_core::Error as CoreError;
 use millstream_core::failpoint;
 use millstream_core::fs::{FsPath, failed};
 
+use super::frame::{self, FRAME};
 use super::segment::{Ended, HEAD, SegmentName, head};
-use super::{LogPosition, WriteAheadLog, frame};
+use super::{LogPosition, WriteAheadLog};
 use crate::error::Result;
 use crate::time::Time;
 
@@ -30,8 +31,34 @@ pub(super) struct Queue {
 
 struct Waiting {
     ticket: u64,
-    record: Vec<u8>,
+    record: Arc<Vec<u8>>,
     time: Time,
+}
+
+impl Waiting {
+    /// Returns how many bytes it takes in a segment.
+    fn length(&self) -> u64 {
+        (FRAME + self.record.len()) as u64
+    }
+}
+
+/// A record so long is written as it lies; shorter ones are gathered, for one call of the system.
+const LONG: usize = 64 * 1024;
+
+/// Writes the records of a group in their frames.
+fn write_frames(group: &[Waiting], to: &mut (impl Write + ?Sized)) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    for Waiting { record, .. } in group {
+        bytes.extend(frame::head(record));
+        if record.len() < LONG {
+            bytes.extend_from_slice(record);
+        } else {
+            to.write_all(&bytes)?;
+            to.write_all(record)?;
+            bytes.clear();
+        }
+    }
+    to.write_all(&bytes)
 }
 
 /// Where is written.
@@ -72,11 +99,11 @@ impl Writing {
 }
 
 impl WriteAheadLog {
-    /// Writes a record of `time` and returns when it is on disk.
+    /// Writes a record of `time` and returns when it is on disk. No other handle of it is left then, but for a moment.
     ///
     /// # Errors
     /// If it could not be written as often as it may be tried.
-    pub(crate) fn write(&self, record: Vec<u8>, time: Time) -> Result<LogPosition> {
+    pub(crate) fn write(&self, record: Arc<Vec<u8>>, time: Time) -> Result<LogPosition> {
         if u32::try_from(record.len()).is_err() {
             let error = io::Error::other(
                 "a record of more than 4 GiB can not be logged; store fewer records at once",
@@ -163,17 +190,11 @@ impl WriteAheadLog {
         group: &[Waiting],
     ) -> millstream_core::Result<Vec<LogPosition>> {
         let time = group.iter().map(|waiting| waiting.time).max().unwrap_or_default();
-        let mut bytes = Vec::new();
-        let mut places = Vec::new();
-        for waiting in group {
-            // Its frame was checked to hold the length.
-            places.push((bytes.len() as u64, waiting.record.len() as u32));
-            frame::append(&waiting.record, &mut bytes);
-        }
         failpoint::reach("log-before-write");
         let (name, begin) = if self.config.close_file_after_write {
-            let name = self.publish(time, &bytes, writing.before)?;
-            writing.before = Some(Ended { name, length: (HEAD + bytes.len()) as u64 });
+            let name = self.publish(time, group, writing.before)?;
+            let frames: u64 = group.iter().map(Waiting::length).sum();
+            writing.before = Some(Ended { name, length: HEAD as u64 + frames });
             (name, HEAD as u64)
         } else {
             if writing.current().is_none_or(|name| name.stop < time) {
@@ -182,17 +203,26 @@ impl WriteAheadLog {
             }
             let Some(open) = &mut writing.open else { return Ok(Vec::new()) };
             let broken = |error| failed("writing", &open.path, error);
-            open.file.write_all(&bytes).map_err(broken)?;
+            write_frames(group, &mut open.file).map_err(broken)?;
             failpoint::reach("log-after-write");
             open.file.sync_data().map_err(broken)?;
             let begin = open.length;
-            open.length += bytes.len() as u64;
+            open.length += group.iter().map(Waiting::length).sum::<u64>();
             (open.name, begin)
         };
         failpoint::reach("log-after-fsync");
-        let position =
-            |(offset, length)| LogPosition { segment: name.to_string(), offset: begin + offset, length };
-        Ok(places.into_iter().map(position).collect())
+        let mut offset = begin;
+        let position = |waiting: &Waiting| {
+            let at = LogPosition {
+                segment: name.to_string(),
+                offset,
+                // Was checked to fit.
+                length: waiting.record.len() as u32,
+            };
+            offset += waiting.length();
+            at
+        };
+        Ok(group.iter().map(position).collect())
     }
 
     /// Begins a segment that grows.
@@ -223,14 +253,14 @@ impl WriteAheadLog {
     fn publish(
         &self,
         time: Time,
-        frames: &[u8],
+        group: &[Waiting],
         before: Option<Ended>,
     ) -> millstream_core::Result<SegmentName> {
         for name in self.names(time) {
             let path = self.directory.join(&name.to_string());
             let mut writer = self.system.create(&path)?;
             let head = head(self.config.generation, before);
-            let written = writer.write_all(&head).and_then(|()| writer.write_all(frames));
+            let written = writer.write_all(&head).and_then(|()| write_frames(group, &mut writer));
             written.map_err(|error| failed("writing", &path, error))?;
             failpoint::reach("log-after-write");
             if writer.publish_new()? {

@@ -7,7 +7,7 @@ use millstream_core::Data;
 
 use super::{Blocks, ReceivedBlockTracker, Tracked};
 use crate::error::{Error, Result};
-use crate::receiver::{ReceivedBlock, StreamId};
+use crate::receiver::{ReceivedBlock, Storage, StreamId};
 use crate::recovery::block_log::{BlockEvent, BlockLog, LoggedBlock};
 use crate::recovery::write_ahead_log::LogPosition;
 use crate::time::Time;
@@ -110,9 +110,18 @@ impl ReceivedBlockTracker {
         log.clean(threshold);
     }
 
-    /// Reads a block of before a restart.
-    pub(super) fn read<T: Data>(&self, logged: &LoggedBlock) -> Result<Arc<ReceivedBlock<T>>> {
+    /// Returns the log, if there is one.
+    pub(crate) fn log(&self) -> Option<Arc<BlockLog>> {
+        self.log.get().cloned()
+    }
+
+    /// Returns a block of before a restart, which is read when it is needed.
+    pub(super) fn recovered<T: Data>(
+        &self,
+        logged: LoggedBlock,
+        storage: &Storage,
+    ) -> Result<Arc<ReceivedBlock<T>>> {
         let log = self.log.get().ok_or(Error::ReceiverStopped { stream: logged.id.stream })?;
-        ReceivedBlock::decode(logged.id, &log.read(logged)?)
+        Ok(ReceivedBlock::recovered(storage.in_log(log, logged)))
     }
 }

@@ -7,7 +7,7 @@ use millstream_core::StorageLevel;
 use super::*;
 use crate::clock::ManualClock;
 use crate::listener::StreamingListener;
-use crate::receiver::{BlockGeneratorConfig, ReceiverHandle};
+use crate::receiver::{BlockGeneratorConfig, ReceiverHandle, test_storage};
 
 const LONG: Duration = Duration::from_secs(60);
 const BATCH: Duration = Duration::from_millis(1000);
@@ -72,7 +72,13 @@ fn config() -> ReceiverConfig {
 }
 
 fn records(tracker: &ReceiverTracker, time: i64, stream: usize) -> Vec<u64> {
-    let blocks = tracker.blocks_of_batch::<u64>(Time::from_millis(time), StreamId(stream)).unwrap();
+    let blocks = tracker
+        .blocks_of_batch::<u64>(
+            Time::from_millis(time),
+            StreamId(stream),
+            &test_storage(StorageLevel::MEMORY_ONLY),
+        )
+        .unwrap();
     blocks.iter().flat_map(|block| block.chunks()).flat_map(|chunk| chunk.to_vec()).collect()
 }
 
@@ -129,7 +135,9 @@ fn listeners_and_the_tracker_know_how_receivers_are() {
     assert_eq!(tracker.receivers(), [info]);
     let time = clock.advance(BATCH);
     tracker.allocate_blocks_to_batch(time).unwrap();
-    let blocks = tracker.blocks_of_batch::<String>(time, StreamId(3)).unwrap();
+    let blocks = tracker
+        .blocks_of_batch::<String>(time, StreamId(3), &test_storage(StorageLevel::MEMORY_ONLY))
+        .unwrap();
     assert_eq!(*blocks[0].chunks()[0], ["hello", "world"]);
     assert_eq!(blocks.len(), 1);
     assert!(tracker.stop(LONG));
