@@ -13,6 +13,7 @@ const WORKLOADS: &[(&str, &[&str])] = &[
     ("W2: word count of `String`s", &["--workload", "W2", "--variant", "string"]),
     ("W3: top ten of a sliding window", &["--workload", "W3"]),
     ("W5: small batches", &["--workload", "W5"]),
+    ("log: words received with the write-ahead log beside without", &["--workload", "log"]),
     ("join of two batches of a million pairs", &["--workload", "join"]),
     ("sort of ten million numbers", &["--workload", "sort"]),
     ("group of four million pairs", &["--workload", "group"]),
@@ -40,7 +41,11 @@ fn bench_steps(steps: &mut Steps, extra: &[&str]) -> Result<()> {
     }
     for (name, arguments) in WORKLOADS {
         let mut run = bench("run");
-        run.args(["--quiet", "--", "--compare", "--data"]).arg(&data).args(*arguments).args(extra);
+        run.args(["--quiet", "--", "--compare", "--data"])
+            .arg(&data)
+            .arg("--work")
+            .arg(data.with_extension("work"));
+        run.args(*arguments).args(extra);
         steps.program(name, &mut run)?;
     }
     Ok(())
