@@ -136,7 +136,7 @@ impl Checkpointer {
         let generation = self.store.generation;
         self.variables.save(&self.system, &self.directory, generation, batch, variables)?;
         self.publish(graph)?;
-        self.lease.renew()?;
+        self.lease.check()?;
         let oldest_needed = self.store.oldest_needed();
         if oldest_needed > self.cleaned {
             self.cleaned = oldest_needed;

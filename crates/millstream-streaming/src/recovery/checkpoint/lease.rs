@@ -1,16 +1,20 @@
 //! Who writes into a checkpoint directory: one program at a time.
 //!
 //! On this machine's files the lease is a lock of the operating system, which ends with the process however it ends. On
-//! other storage it is a file that its holder renews; one that was not renewed for [`EXPIRES`] is free to take.
+//! other storage it is a file that a thread of its holder renews; one that was not renewed for [`EXPIRES`] is free to take,
+//! and at once if its holder was a process of this machine that has ended.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use millstream_core::fs::{FileSystem, FsPath, failed, is_not_found};
 use serde::{Deserialize, Serialize};
 
+use super::process::Process;
 use crate::error::{Error, Result};
 
 const NAME: &str = "lease";
@@ -29,6 +33,32 @@ struct Holder {
     pid: u32,
     since_ms: u64,
     renewed_ms: u64,
+    /// The process, if it can be told whether it lives.
+    process: Option<Process>,
+}
+
+impl Holder {
+    fn own(program: &str) -> Self {
+        let now = now_ms();
+        Holder {
+            program: program.to_owned(),
+            host: host(),
+            pid: std::process::id(),
+            since_ms: now,
+            renewed_ms: now,
+            process: Process::own(),
+        }
+    }
+
+    fn is_same(&self, other: &Holder) -> bool {
+        (self.pid, &self.host, self.since_ms) == (other.pid, &other.host, other.since_ms)
+    }
+
+    /// Returns whether it has lost its lease by the time `now_ms`.
+    fn is_over(&self, now_ms: u64) -> bool {
+        let age = Duration::from_millis(now_ms.saturating_sub(self.renewed_ms));
+        age >= EXPIRES || self.process.as_ref().is_some_and(Process::is_dead)
+    }
 }
 
 /// The right to write into a checkpoint directory; it ends when this is dropped.
@@ -40,16 +70,19 @@ pub(crate) enum Lease {
     Renewed(Renewed),
 }
 
-/// A lease that must be renewed.
+/// A lease that a thread renews until this is dropped.
 pub(crate) struct Renewed {
-    system: Arc<dyn FileSystem>,
-    path: FsPath,
-    holder: Mutex<(Holder, Instant)>,
+    file: Arc<LeaseFile>,
+    /// Why it could not be renewed, once that is for good.
+    lost: Arc<Mutex<Option<Error>>>,
+    /// Nothing is ever sent: the thread ends when this is gone.
+    alive: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl std::fmt::Debug for Renewed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Renewed").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Renewed").field("path", &self.file.path).finish_non_exhaustive()
     }
 }
 
@@ -61,39 +94,21 @@ impl Lease {
     pub(crate) fn take(system: &Arc<dyn FileSystem>, directory: &FsPath, program: &str) -> Result<Self> {
         system.make_directories(directory)?;
         let path = directory.join(NAME);
-        let now = now_ms();
-        let holder = Holder {
-            program: program.to_owned(),
-            host: host(),
-            pid: std::process::id(),
-            since_ms: now,
-            renewed_ms: now,
-        };
+        let holder = Holder::own(program);
         match path.as_local() {
             Some(local) => Self::lock(directory, &path, &local, &holder),
-            None => Self::claim(system, directory, path, holder),
+            None => LeaseFile::claim(system, directory, path, holder)?.keep().map(Lease::Renewed),
         }
     }
 
-    /// Renews the lease if it is time to do so.
+    /// Looks whether the lease is still held.
     ///
     /// # Errors
-    /// [`Error::DirectoryInUse`] if another process has taken it meanwhile, or if it can not be written.
-    pub(crate) fn renew(&self) -> Result<()> {
+    /// [`Error::DirectoryInUse`] if another process has taken it meanwhile; if it could not be renewed for too long.
+    pub(crate) fn check(&self) -> Result<()> {
         let Lease::Renewed(renewed) = self else { return Ok(()) };
-        let mut held = renewed.holder.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.1.elapsed() < RENEW {
-            return Ok(());
-        }
-        if let Some(other) = read(&*renewed.system, &renewed.path)?
-            && (other.pid, &other.host, other.since_ms) != (held.0.pid, &held.0.host, held.0.since_ms)
-        {
-            return Err(in_use(&renewed.path.parent().unwrap_or(renewed.path.clone()), Some(&other)));
-        }
-        held.0.renewed_ms = now_ms();
-        write(&*renewed.system, &renewed.path, &held.0)?;
-        held.1 = Instant::now();
-        Ok(())
+        let lost = renewed.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.clone().map_or(Ok(()), Err)
     }
 
     fn lock(directory: &FsPath, path: &FsPath, local: &std::path::Path, holder: &Holder) -> Result<Self> {
@@ -115,13 +130,22 @@ impl Lease {
             Err(TryLockError::Error(error)) => Err(broken(error).into()),
         }
     }
+}
 
+/// The file of a lease that is held.
+struct LeaseFile {
+    system: Arc<dyn FileSystem>,
+    path: FsPath,
+    holder: Holder,
+}
+
+impl LeaseFile {
     fn claim(system: &Arc<dyn FileSystem>, directory: &FsPath, path: FsPath, holder: Holder) -> Result<Self> {
         if let Some(other) = read(&**system, &path)? {
-            let age = Duration::from_millis(holder.since_ms.saturating_sub(other.renewed_ms));
-            if age < EXPIRES {
+            if !other.is_over(holder.since_ms) {
                 return Err(in_use(directory, Some(&other)));
             }
+            tracing::info!("the lease of {directory} was that of {}, which is over", named(&other));
             system.delete(&path)?;
         }
         let mut writer = system.create(&path)?;
@@ -129,16 +153,69 @@ impl Lease {
         if !writer.publish_new()? {
             return Err(in_use(directory, read(&**system, &path)?.as_ref()));
         }
-        let system = Arc::clone(system);
-        Ok(Lease::Renewed(Renewed { system, path, holder: Mutex::new((holder, Instant::now())) }))
+        Ok(LeaseFile { system: Arc::clone(system), path, holder })
+    }
+
+    /// Writes that the holder lives.
+    ///
+    /// # Errors
+    /// [`Error::DirectoryInUse`] if another process has taken it meanwhile, or if it can not be written.
+    fn renew(&self) -> Result<()> {
+        if let Some(other) = read(&*self.system, &self.path)?
+            && !other.is_same(&self.holder)
+        {
+            return Err(in_use(&self.path.parent().unwrap_or(self.path.clone()), Some(&other)));
+        }
+        write(&*self.system, &self.path, &Holder { renewed_ms: now_ms(), ..self.holder.clone() })
+    }
+
+    /// Starts the thread that renews it: batches may be far apart, and take long.
+    fn keep(self) -> Result<Renewed> {
+        let (file, lost) = (Arc::new(self), Arc::new(Mutex::new(None)));
+        let (alive, gone) = mpsc::channel::<()>();
+        let (to_renew, to_tell) = (Arc::clone(&file), Arc::clone(&lost));
+        let renew = move || {
+            let mut renewed = Instant::now();
+            while gone.recv_timeout(RENEW) == Err(RecvTimeoutError::Timeout) {
+                match to_renew.renew() {
+                    Ok(()) => renewed = Instant::now(),
+                    // A store that does not answer for a while is no reason to stop, unless others may think us dead.
+                    Err(error) if renewed.elapsed() + RENEW < EXPIRES && !is_in_use(&error) => {
+                        tracing::warn!("a lease was not renewed, will try again: {error}");
+                    }
+                    Err(error) => {
+                        *to_tell.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                        return;
+                    }
+                }
+            }
+        };
+        let name = "streaming-lease";
+        let thread = thread::Builder::new().name(name.into()).spawn(renew);
+        let thread = Some(thread.map_err(|error| Error::thread(name, error))?);
+        Ok(Renewed { file, lost, alive: Some(alive), thread })
     }
 }
 
 impl Drop for Renewed {
     fn drop(&mut self) {
-        // What is left over expires.
-        let _ = self.system.delete(&self.path);
+        self.alive = None;
+        if let Some(thread) = self.thread.take() {
+            // Not after the file is deleted: it would be written anew.
+            let _ = thread.join();
+        }
+        let LeaseFile { system, path, holder } = &*self.file;
+        // What is left over expires; what another one has taken is that one's.
+        if let Ok(Some(other)) = read(&**system, path)
+            && other.is_same(holder)
+        {
+            let _ = system.delete(path);
+        }
     }
+}
+
+fn is_in_use(error: &Error) -> bool {
+    matches!(error, Error::DirectoryInUse { .. })
 }
 
 fn read(system: &dyn FileSystem, path: &FsPath) -> Result<Option<Holder>> {
@@ -164,13 +241,12 @@ fn bytes(holder: &Holder) -> Vec<u8> {
 }
 
 fn in_use(directory: &FsPath, holder: Option<&Holder>) -> Error {
-    let by = holder.map_or_else(
-        || "another process".to_owned(),
-        |Holder { program, host, pid, since_ms, .. }| {
-            format!("`{program}`, process {pid} on {host}, since {since_ms} ms")
-        },
-    );
+    let by = holder.map_or_else(|| "another process".to_owned(), named);
     Error::DirectoryInUse { directory: directory.to_string(), by }
+}
+
+fn named(Holder { program, host, pid, since_ms, .. }: &Holder) -> String {
+    format!("`{program}`, process {pid} on {host}, since {since_ms} ms")
 }
 
 fn now_ms() -> u64 {
@@ -197,7 +273,7 @@ mod tests {
         let directory = FsPath::from_path(&place).unwrap();
         let system: Arc<dyn FileSystem> = Arc::new(LocalFs);
         let first = Lease::take(&system, &directory, "first").unwrap();
-        first.renew().unwrap();
+        first.check().unwrap();
         let error = Lease::take(&system, &directory, "second").unwrap_err().to_string();
         let who = format!("`first`, process {} on ", std::process::id());
         assert!(error.contains(&who) && error.contains("lease-"), "{error}");
@@ -206,32 +282,67 @@ mod tests {
         std::fs::remove_dir_all(&place).unwrap();
     }
 
+    /// A lease file of this machine, which is none that the operating system would lock.
+    struct OtherStorage(FsPath, Arc<dyn FileSystem>);
+
+    impl OtherStorage {
+        fn new(name: &str) -> Self {
+            let place = std::env::temp_dir().join(format!("lease-{name}-{}", std::process::id()));
+            OtherStorage(FsPath::from_path(place).unwrap(), Arc::new(LocalFs))
+        }
+
+        fn claim(&self, holder: Holder) -> Result<LeaseFile> {
+            LeaseFile::claim(&self.1, &self.0, self.0.join(NAME), holder)
+        }
+    }
+
+    impl Drop for OtherStorage {
+        fn drop(&mut self) {
+            let _ = self.1.delete(&self.0);
+        }
+    }
+
+    fn elsewhere(program: &str, since_ms: u64) -> Holder {
+        let (program, host) = (program.into(), "there".into());
+        Holder { program, host, pid: 1, since_ms, renewed_ms: since_ms, process: None }
+    }
+
     #[test]
     fn on_other_storage_one_that_was_not_renewed_is_over() {
-        let place = std::env::temp_dir().join(format!("lease-other-{}", std::process::id()));
-        let directory = FsPath::from_path(&place).unwrap();
-        let system: Arc<dyn FileSystem> = Arc::new(LocalFs);
-        let path = directory.join(NAME);
-        let holder = |program: &str, since_ms| Holder {
-            program: program.into(),
-            host: "there".into(),
-            pid: 1,
-            since_ms,
-            renewed_ms: since_ms,
-        };
+        let storage = OtherStorage::new("expired");
         let now = now_ms();
-        let first = Lease::claim(&system, &directory, path.clone(), holder("first", now)).unwrap();
-        let error = Lease::claim(&system, &directory, path.clone(), holder("second", now)).unwrap_err();
+        let first = storage.claim(elsewhere("first", now)).unwrap();
+        first.renew().unwrap();
+        let error = storage.claim(elsewhere("second", now)).err().unwrap();
         assert!(error.to_string().contains("`first`, process 1 on there"), "{error}");
-        let later = now + EXPIRES.as_millis() as u64;
-        let second = Lease::claim(&system, &directory, path.clone(), holder("second", later)).unwrap();
-        if let Lease::Renewed(renewed) = &first {
-            renewed.holder.lock().unwrap().1 = Instant::now().checked_sub(RENEW).unwrap();
-        }
-        let error = first.renew().unwrap_err().to_string();
-        assert!(error.contains("`second`"), "{error}");
+        let later = now_ms() + EXPIRES.as_millis() as u64;
+        let second = storage.claim(elsewhere("second", later)).unwrap().keep().unwrap();
+        let error = first.renew().unwrap_err();
+        assert!(is_in_use(&error) && error.to_string().contains("`second`"), "{error}");
+        // Who has lost it leaves it to whom it belongs to.
+        drop(first.keep().unwrap());
+        assert!(storage.1.exists(&storage.0.join(NAME)).unwrap());
         drop(second);
-        assert!(!system.exists(&path).unwrap());
-        std::fs::remove_dir_all(&place).unwrap();
+        assert!(!storage.1.exists(&storage.0.join(NAME)).unwrap());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn on_other_storage_one_whose_process_has_ended_is_over_at_once() {
+        let storage = OtherStorage::new("ended");
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let now = now_ms();
+        let process = Process::of(child.id());
+        assert!(process.is_some());
+        drop(storage.claim(Holder { process, ..elsewhere("first", now) }).unwrap());
+        let error = storage.claim(Holder::own("second")).err().unwrap();
+        assert!(error.to_string().contains("`first`"), "{error}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        storage.claim(Holder::own("second")).unwrap();
+        // It lives, as this test does.
+        let error = storage.claim(Holder::own("third")).err().unwrap();
+        assert!(error.to_string().contains("`second`"), "{error}");
     }
 }

@@ -15,6 +15,7 @@
 pub(crate) mod data_file;
 pub(crate) mod lease;
 pub(crate) mod manifest;
+mod process;
 pub(crate) mod store;
 pub(crate) mod usable;
 
