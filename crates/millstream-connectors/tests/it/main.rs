@@ -11,4 +11,5 @@
 mod in_memory;
 mod json;
 mod s3;
+mod s3_checkpoints;
 mod sqlite;

@@ -13,14 +13,14 @@ use millstream_testkit::file_system_suite;
 /// Where the server is, e.g. `127.0.0.1:15000`.
 const ADDRESS: &str = "MILLSTREAM_TEST_S3";
 
-fn address() -> String {
+pub(crate) fn address() -> String {
     std::env::var(ADDRESS).unwrap_or_else(|_| {
         panic!("{ADDRESS} must say where an S3 server listens: `cargo xtask test` starts one")
     })
 }
 
 /// A context whose `s3a` paths lie on the server, where there is a bucket `bucket`.
-fn context() -> Context {
+pub(crate) fn context() -> Context {
     static MADE: Once = Once::new();
     MADE.call_once(|| {
         object_store::register();
@@ -35,7 +35,7 @@ fn context() -> Context {
     Context::new(conf(&address())).unwrap()
 }
 
-fn conf(address: &str) -> Conf {
+pub(crate) fn conf(address: &str) -> Conf {
     Conf::empty()
         .set_master("local[2]")
         .set("spark.hadoop.fs.s3a.endpoint", address)
@@ -47,7 +47,7 @@ fn conf(address: &str) -> Conf {
 }
 
 /// A directory that no earlier test has used.
-fn directory(name: &str) -> FsPath {
+pub(crate) fn directory(name: &str) -> FsPath {
     FsPath::parse(&format!("s3a://bucket/{name}-{}", std::process::id())).unwrap()
 }
 
