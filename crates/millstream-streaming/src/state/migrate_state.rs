@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use millstream_core::Data;
@@ -10,14 +11,15 @@ use millstream_core::operator::Operator;
 use super::blocks;
 use super::fingerprint::{Fingerprint, shape};
 use crate::context::StreamingContext;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 impl StreamingContext {
     /// Registers how states of the type `V1` become states of the type `V2`.
     ///
     /// Where a checkpoint holds states that are read like `V1`, and the operator they belong to has states of the type `V2`
     /// now, each is passed through `f` at the start. Keep the old type under any name: its fields count, and the name serde
-    /// knows it by (`#[serde(rename = "Session")]` on a type that is called `SessionV1` now).
+    /// knows it by (`#[serde(rename = "Session")]` on a type that is called `SessionV1` now). Where `f` panics nothing is
+    /// started; with `millstream.recovery.allowStateLoss` all of that operator's state is given up.
     ///
     /// # Examples
     /// ```
@@ -50,7 +52,8 @@ impl Migrations {
     fn add<V1: Data, V2: Data>(&self, f: impl Fn(V1) -> V2 + Send + Sync + 'static) {
         let migrate: Migrate<V2> = Arc::new(move |bytes| {
             let (old, behind) = postcard::take_from_bytes(bytes).map_err(blocks::failed)?;
-            Ok((f(old), behind))
+            let new = catch_unwind(AssertUnwindSafe(|| f(old)));
+            Ok((new.map_err(|panic| Error::panicked(&*panic))?, behind))
         });
         let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
         to.entry(TypeId::of::<V2>()).or_default().push((shape::of::<V1>(), Box::new(migrate)));

@@ -30,6 +30,9 @@ pub(crate) struct Stateful<K: Key, S: Data> {
     state: Mutex<State<K, S>>,
 }
 
+/// An entry that was saved, its partition and its hash.
+type Placed<K, S> = (usize, u64, Saved<K, S>);
+
 struct State<K: Key, S: Data> {
     versions: BTreeMap<Time, Vec<Weak<Version<K, S>>>>,
     /// What was restored so far, by partition.
@@ -116,6 +119,33 @@ impl<K: Key, S: Data> Stateful<K, S> {
         (self.partitioner.partition(key, hash), hash)
     }
 
+    /// Reads a block that was saved: where each entry belongs, its hash, and the entry.
+    fn read(&self, saved: &Fingerprint, block: &[u8]) -> Result<Vec<Placed<K, S>>> {
+        let migrate = self.migrations.from::<S>(&self.fingerprint, saved, &self.operator())?;
+        let mut entries = Vec::new();
+        let mut rest = block;
+        while !rest.is_empty() {
+            let (entry, behind): (Saved<K, S>, &[u8]) = match &migrate {
+                None => postcard::take_from_bytes(rest).map_err(blocks::failed)?,
+                Some(migrate) => {
+                    let ((key, is_there), behind): ((K, bool), _) =
+                        postcard::take_from_bytes(rest).map_err(blocks::failed)?;
+                    if is_there {
+                        let (state, behind) = migrate(behind)?;
+                        let (time, behind) = postcard::take_from_bytes(behind).map_err(blocks::failed)?;
+                        ((key, Some((state, time))), behind)
+                    } else {
+                        ((key, None), behind)
+                    }
+                }
+            };
+            let (partition, hash) = self.place(&entry.0);
+            entries.push((partition, hash, entry));
+            rest = behind;
+        }
+        Ok(entries)
+    }
+
     /// No code of a user's runs under this lock that could panic half way.
     fn lock(&self) -> MutexGuard<'_, State<K, S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -152,28 +182,8 @@ impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
     }
 
     fn restore(&self, saved: &Fingerprint, block: &[u8]) -> Result<()> {
-        let migrate = self.migrations.from::<S>(&self.fingerprint, saved, &self.operator())?;
-        let mut entries: Vec<(usize, u64, Saved<K, S>)> = Vec::new();
-        let mut rest = block;
-        while !rest.is_empty() {
-            let (entry, behind): (Saved<K, S>, &[u8]) = match &migrate {
-                None => postcard::take_from_bytes(rest).map_err(blocks::failed)?,
-                Some(migrate) => {
-                    let ((key, is_there), behind): ((K, bool), _) =
-                        postcard::take_from_bytes(rest).map_err(blocks::failed)?;
-                    if is_there {
-                        let (state, behind) = migrate(behind)?;
-                        let (time, behind) = postcard::take_from_bytes(behind).map_err(blocks::failed)?;
-                        ((key, Some((state, time))), behind)
-                    } else {
-                        ((key, None), behind)
-                    }
-                }
-            };
-            let (partition, hash) = self.place(&entry.0);
-            entries.push((partition, hash, entry));
-            rest = behind;
-        }
+        // A state that is given up is given up as a whole.
+        let entries = self.read(saved, block).inspect_err(|_| self.lock().restoring.clear())?;
         let mut state = self.lock();
         state.restoring.resize_with(self.partitions(), || Table::new(self.with_timeouts));
         for (partition, hash, (key, entry)) in entries {

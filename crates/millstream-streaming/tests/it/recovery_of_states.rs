@@ -167,6 +167,78 @@ fn a_state_that_is_gone_or_of_another_type_is_refused_with_what_differs() {
 }
 
 #[test]
+fn a_migration_that_fails_stops_the_start_or_gives_up_all_of_the_state() {
+    let directory = Directory::new();
+    two_batches_of_the_first_version(&directory.0);
+    let start = |conf: Conf| {
+        let driver = Driver::at(conf, SECOND, at(2100)).unwrap();
+        // Of the keys 1 and 2, which were counted twice and once, one can be migrated.
+        driver.streaming().migrate_state(|count: u64| {
+            assert!(count < 2, "there are too many");
+            (count, String::new())
+        });
+        let counts =
+            driver.input(rows()).update_state_by_key(|new: Vec<u64>, state: Option<(u64, String)>| {
+                Some((state.map_or(0, |(count, _)| count) + new.len() as u64, String::new()))
+            });
+        let collected = driver.collect(&counts.uid("counts"));
+        driver.get_or_create(&directory.0).unwrap().start().map(|steps| (steps, collected))
+    };
+    let refused = start(conf()).err().unwrap();
+    assert_eq!(refused.exit_code(), 3, "{refused}");
+    let text = refused.to_string();
+    assert!(text.contains("`counts`") && text.contains("there are too many"), "{text}");
+    let (steps, counts) = start(conf().set("millstream.recovery.allowStateLoss", "true")).unwrap();
+    step(&steps, 2);
+    assert_eq!(counts.batches(), [vec![], vec![(3, (2, String::new()))]]);
+}
+
+#[test]
+fn changes_after_a_snapshot_hold_what_the_states_are_however_many_there_are() {
+    // Keys come, change and leave; more batches than changes that follow a snapshot.
+    let touched = |batch: u64| [batch % 7, (batch * 5) % 11 + 10, batch + 100];
+    let rows: Vec<Vec<(u64, u64)>> =
+        (1..=40).map(|batch| touched(batch).map(|key| (key, batch)).to_vec()).collect();
+    let update = |values: &[u64], sum: Option<u64>| {
+        let sum = sum.unwrap_or_default() + values.iter().sum::<u64>();
+        // Those of one batch only, and those that have grown large, leave.
+        Some(sum).filter(|sum| !values.is_empty() && *sum < 90 || values.is_empty() && *sum % 4 != 0)
+    };
+    let mut model = std::collections::BTreeMap::new();
+    let mut expected = Vec::new();
+    for row in &rows {
+        for key in row.iter().map(|(key, _)| *key) {
+            model.entry(key).or_insert(None);
+        }
+        for (key, state) in &mut model {
+            let values: Vec<u64> = row.iter().filter(|(of, _)| of == key).map(|(_, value)| *value).collect();
+            *state = update(&values, *state);
+        }
+        model.retain(|_, state| state.is_some());
+        expected.push(model.iter().map(|(key, state)| (*key, state.unwrap())).collect::<Vec<_>>());
+    }
+    let directory = Directory::new();
+    let run = |now: i64, count: usize| {
+        let driver = Driver::at(conf(), SECOND, at(now)).unwrap();
+        let sums = driver
+            .input(rows.clone())
+            .update_state_by_key(move |values: Vec<u64>, sum: Option<u64>| update(&values, sum));
+        let collected = driver.collect(&sums.checkpoint(SECOND));
+        let steps = driver.get_or_create(directory.0.join("checkpoints")).unwrap().start().unwrap();
+        step(&steps, count);
+        kill(steps, &directory.0.join("checkpoints"));
+        let mut batches = collected.batches();
+        batches.iter_mut().for_each(|batch| batch.sort());
+        batches
+    };
+    let mut seen = Vec::new();
+    for lives in [1, 2, 3, 24, 1, 9] {
+        seen.extend(run(seen.len() as i64 * 1000 + 100, lives));
+    }
+    assert_eq!(seen, expected);
+}
+
+#[test]
 fn states_go_on_with_another_batch_interval() {
     let directory = Directory::new();
     for (place, interval) in [("saved", 2 * SECOND), ("made again", 10 * SECOND)] {
