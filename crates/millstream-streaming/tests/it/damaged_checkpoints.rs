@@ -40,7 +40,7 @@ fn run(directory: &Path, input: &Path, now: i64, fed: &[u64], batches: usize) ->
         stream.checkpoint(SECOND).map(move |(word, n)| format!("{name} {word} {n}"))
     };
     let all = words.window(3 * SECOND, None).map(|word| format!("window {word}"));
-    let all = all.union(&shown(counts, "count")).union(&shown(order.stream().clone(), "order"));
+    let all = all.union(&shown(counts, "count")).union(&shown(order.stream(), "order"));
     let seen = Arc::new(Mutex::new(Seen::new()));
     let into = Arc::clone(&seen);
     all.foreach_rdd_with(move |rdd, time| {

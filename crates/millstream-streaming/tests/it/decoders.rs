@@ -2,22 +2,13 @@
 
 use std::io::{self, BufRead, Write};
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use millstream_core::Conf;
 use millstream_streaming::StreamingContext;
-use millstream_streaming::listener::{ReceiverInfo, StreamingListener};
 
-/// The errors with which receivers ended, to be restarted.
-#[derive(Default)]
-struct Errors(Mutex<Vec<String>>);
-
-impl StreamingListener for Errors {
-    fn on_receiver_stopped(&self, receiver: &ReceiverInfo) {
-        self.0.lock().unwrap().push(receiver.last_error.clone());
-    }
-}
+use crate::receiver_errors::ReceiverErrors;
 
 #[test]
 fn a_decoder_that_fails_or_panics_gets_a_new_connection_and_loses_no_record_before() {
@@ -30,7 +21,7 @@ fn a_decoder_that_fails_or_panics_gets_a_new_connection_and_loses_no_record_befo
     });
     let conf = Conf::empty().set_master("local[1]").set("spark.streaming.receiverRestartDelay", "10ms");
     let streaming = StreamingContext::new(conf, Duration::from_millis(20)).unwrap();
-    let errors = Arc::new(Errors::default());
+    let errors = Arc::new(ReceiverErrors::default());
     streaming.add_streaming_listener(errors.clone()).unwrap();
     let numbers = streaming.socket_stream("127.0.0.1", port, |from| {
         from.lines().map(|line| {
@@ -46,6 +37,6 @@ fn a_decoder_that_fails_or_panics_gets_a_new_connection_and_loses_no_record_befo
     let running = streaming.start().unwrap();
     assert_eq!(received.iter().take(5).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     running.stop(true, false).unwrap();
-    let errors = errors.0.lock().unwrap().join("\n");
+    let errors = errors.all().join("\n");
     assert!(errors.contains("invalid digit") && errors.contains("the decoder gave up"), "{errors}");
 }

@@ -27,6 +27,7 @@ mod operators;
 mod output_failures;
 mod outputs;
 mod raw_sockets;
+mod receiver_errors;
 mod receiver_storage;
 mod recovered_blocks;
 mod recovery;

@@ -1,15 +1,15 @@
 //! Blocks of records as bytes, through a real socket.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 
 use millstream_core::StorageLevel;
 use millstream_core::fs::ObjectBytes;
 use millstream_core::stream;
 use millstream_streaming::StreamingContext;
-use millstream_streaming::listener::{ReceiverInfo, StreamingListener};
 use millstream_streaming::receiver::RawBlockWriter;
 
+use crate::receiver_errors::ReceiverErrors;
 use crate::server::{HOST, Server};
 use crate::tables::{LONG, conf, millis};
 
@@ -17,16 +17,6 @@ type Record = (u64, String);
 
 fn records(range: std::ops::Range<u64>) -> Vec<Record> {
     range.map(|n| (n, format!("record {n}"))).collect()
-}
-
-/// Keeps the errors that receivers end with.
-#[derive(Default)]
-struct Errors(Mutex<Vec<String>>);
-
-impl StreamingListener for Errors {
-    fn on_receiver_stopped(&self, receiver: &ReceiverInfo) {
-        self.0.lock().unwrap().push(receiver.last_error.clone());
-    }
 }
 
 #[test]
@@ -76,7 +66,7 @@ fn what_is_no_such_block_is_told_and_the_next_connection_is_read() {
     let server = Server::start();
     let conf = conf("local[1]").set("spark.streaming.receiverRestartDelay", "1ms");
     let streaming = StreamingContext::new(conf, millis(10)).unwrap();
-    let errors = Arc::new(Errors::default());
+    let errors = Arc::new(ReceiverErrors::default());
     streaming.add_streaming_listener(Arc::clone(&errors) as _).unwrap();
     let (batches, received) = mpsc::channel();
     streaming
@@ -93,7 +83,7 @@ fn what_is_no_such_block_is_told_and_the_next_connection_is_read() {
     let all: Vec<Record> = received.iter().flatten().take(3).collect();
     assert_eq!(all, records(0..3));
     running.stop(true, false).unwrap();
-    let errors = errors.0.lock().unwrap();
+    let errors = errors.all();
     for ((_, expected), error) in cases.iter().zip(errors.iter()) {
         assert!(error.contains(expected), "{error}, not {expected}");
     }
