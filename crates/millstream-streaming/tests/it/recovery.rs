@@ -291,6 +291,58 @@ fn a_directory_is_written_by_one_at_a_time() {
 }
 
 #[test]
+fn what_a_directory_holds_decides_whether_is_gone_on_begun_or_refused() {
+    let directory = Directory::new();
+    // Names that look like those of checkpoints, in the path to them, mislead nobody.
+    let place = |name: &str| directory.0.join("checkpoint-01").join(name);
+    let input = || {
+        let driver = Driver::at(conf(), SECOND, at(0)).unwrap();
+        driver.input(batches![[1], [2]]).print();
+        driver
+    };
+    type Spoil = fn(&std::path::Path);
+    let nothing: Spoil = |_| ();
+    let empty: Spoil = |place| fs::create_dir_all(place).unwrap();
+    let foreign: Spoil = |place| {
+        fs::create_dir_all(place).unwrap();
+        fs::write(place.join("checkpoint-notes.txt"), "not ours").unwrap();
+        fs::create_dir_all(place.join("rdd-1")).unwrap();
+    };
+    let nonsense: Spoil = |place| {
+        fs::create_dir_all(place).unwrap();
+        fs::write(place.join("checkpoint-1000"), "blah").unwrap();
+    };
+    let cases: [(&str, Spoil, bool); 4] = [
+        ("missing", nothing, true),
+        ("empty", empty, true),
+        ("foreign", foreign, true),
+        ("nonsense", nonsense, false),
+    ];
+    for (name, spoil, begins) in cases {
+        let place = place(name);
+        spoil(&place);
+        match input().get_or_create(&place) {
+            Ok(driver) => {
+                assert!(begins, "{name}");
+                assert_eq!(driver.streaming().recovered_from(), None, "{name}");
+            }
+            Err(error) => {
+                assert!(!begins, "{name}: {error}");
+                assert!(matches!(error, Error::Damaged { .. }), "{name}: {error}");
+                assert!(error.to_string().contains("no checkpoint can be read (checkpoint-1000:"), "{error}");
+            }
+        }
+        // To begin anew in spite of it is what a context does that is not asked to go on.
+        let anew = input();
+        anew.streaming().checkpoint(&place);
+        anew.run(1).unwrap();
+        let goes_on = input().get_or_create(&place).unwrap();
+        assert_eq!(goes_on.streaming().recovered_from(), Some(at(1000)), "{name}");
+        assert_eq!(place.join("checkpoint-notes.txt").exists(), name == "foreign");
+    }
+}
+
+#[test]
 fn recover_is_an_error_without_a_checkpoint() {
     let directory = Directory::new();
     let create = || StreamingContext::new(conf(), SECOND);
