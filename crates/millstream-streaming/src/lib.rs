@@ -51,7 +51,7 @@ pub mod time;
 
 /// Checkpoint directories, looked at from outside.
 pub mod checkpoints {
-    pub use crate::recovery::{Verified, explain, verify};
+    pub use crate::recovery::{Verified, explain, request_savepoint, verify};
 }
 
 pub use context::{IntoContext, StreamingContext};

@@ -154,6 +154,16 @@ impl Driver {
         Ok(Driver { streaming, clock, interval })
     }
 
+    /// Begins with a savepoint, as [`StreamingContext::from_savepoint`]; called after the streams are described.
+    ///
+    /// # Errors
+    /// As `from_savepoint`.
+    pub fn from_savepoint(self, directory: impl AsRef<Path>) -> Result<Self> {
+        let Driver { streaming, clock, interval } = self;
+        let streaming = StreamingContext::from_savepoint(directory, || Ok::<_, crate::Error>(streaming))?;
+        Ok(Driver { streaming, clock, interval })
+    }
+
     /// Returns the context that batches run on.
     #[must_use]
     pub fn context(&self) -> &Context {

@@ -1,6 +1,8 @@
 //! The log of received blocks: their records under `receivedData/<stream>/`, what became of them under
 //! `receivedBlockMetadata/`.
 
+mod copy_to;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

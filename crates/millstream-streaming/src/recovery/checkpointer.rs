@@ -13,6 +13,7 @@ use super::checkpoint::store::Found;
 use super::checkpoint::{CheckpointStore, Lease, Manifest};
 use super::plan::Recovered;
 use super::savepoint;
+use super::savepoint_request::Requests;
 use super::states::States;
 use super::variables::{self, Variables};
 use crate::error::Result;
@@ -34,6 +35,7 @@ pub(crate) struct Checkpointer {
     directory: FsPath,
     /// Up to when the logs were cleaned.
     cleaned: Time,
+    pub(super) requests: Requests,
 }
 
 impl Checkpointer {
@@ -47,7 +49,10 @@ impl Checkpointer {
         if let Some(recovered) = recovered {
             bind::restore(graph, recovered)?;
         }
-        let Some(directory) = graph.recovery.directory() else { return Ok(None) };
+        let Some(directory) = graph.recovery.directory() else {
+            return recovered
+                .map_or(Ok(None), |recovered| savepoint::needs_no_directory(recovered).map(|()| None));
+        };
         let system = graph.context.file_systems().of(&directory)?;
         let goes_on = recovered.filter(|recovered| !recovered.is_savepoint);
         let held = goes_on.and_then(bind::take_lease);
@@ -72,12 +77,18 @@ impl Checkpointer {
         if let Some(recovered) = recovered {
             graph.receivers.blocks().begins_after(recovered.manifest.time);
         }
+        let with_blocks = recovered.filter(|recovered| recovered.manifest.block_log.is_some());
         // A log that was written is read, and goes on, whatever the setting says now: it may hold what no batch has.
-        if conf.get(settings::RECEIVER_LOG_ENABLE)? || last_logged.is_some() {
+        if conf.get(settings::RECEIVER_LOG_ENABLE)? || with_blocks.is_some() {
             let clock = Arc::clone(&graph.clock);
             let log = BlockLog::new(conf, clock, Arc::clone(&system), directory.clone(), store.generation)?;
-            let needed_from = manifest.map_or_else(Time::default, |manifest| manifest.oldest_needed);
-            graph.receivers.blocks().recover(Arc::new(log), last_logged, needed_from)?;
+            let last = match with_blocks.filter(|recovered| recovered.is_savepoint) {
+                Some(savepoint) => savepoint::adopt_blocks(graph, savepoint, &log)?,
+                None => last_logged.cloned(),
+            };
+            let needed_from =
+                recovered.map_or_else(Time::default, |recovered| recovered.manifest.oldest_needed);
+            graph.receivers.blocks().recover(Arc::new(log), last.as_ref(), needed_from)?;
         }
         let variables = match recovered {
             Some(recovered) => adopt_variables(graph, recovered, (&*system, &directory), store.generation)?,
@@ -95,6 +106,7 @@ impl Checkpointer {
             system,
             directory,
             cleaned: Time::default(),
+            requests: Requests::default(),
         }))
     }
 

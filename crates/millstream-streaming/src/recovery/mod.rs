@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `get_or_create.rs` | `checkpoint`, `get_or_create`, `recover`, `recovered_from` |
 //! | `savepoint.rs` | `savepoint`, `from_savepoint` |
+//! | `savepoint_request.rs` | a savepoint that another process asks for |
 //! | `plan.rs`, `checks.rs` | what is said of recovery while a graph is described, and what may be wrong with it |
 //! | `bind.rs` | what was saved, given back to the operators of the program |
 //! | `restart.rs` | which batches are run before the clock goes on |
@@ -24,12 +25,14 @@ mod get_or_create;
 mod plan;
 mod restart;
 mod savepoint;
+mod savepoint_request;
 pub(crate) mod states;
 pub(crate) mod variables;
 mod verify;
 pub(crate) mod write_ahead_log;
 
 pub use explain::explain;
+pub use savepoint_request::request_savepoint;
 pub use verify::{Verified, verify};
 
 pub(crate) use checkpointer::Checkpointer;

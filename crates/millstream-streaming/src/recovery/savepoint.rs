@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use millstream_core::fs::{FileSystem, FsPath};
 
+use super::block_log::BlockLog;
 use super::checkpoint::manifest::{SavedFile, SavedOperator};
 use super::checkpoint::store::{Found, STATE};
 use super::checkpoint::{CheckpointStore, data_file};
 use super::checkpointer::Checkpointer;
 use super::plan::Recovered;
 use super::states::States;
+use super::write_ahead_log::LogPosition;
 use crate::context::StreamingContext;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -21,8 +23,8 @@ impl RunningContext {
     /// Writes all that a program needs to go on from here into a directory, and returns the last batch that is in it.
     ///
     /// Other than a checkpoint it is whole, never deleted, and no one's: any number of programs may begin with it, by
-    /// [`StreamingContext::from_savepoint`]. Batches go on meanwhile. What receivers have received and no batch has completed is
-    /// not part of it: stop the streams gracefully for that, and take their checkpoint directory.
+    /// [`StreamingContext::from_savepoint`]. No batch is generated meanwhile. What receivers have received and no batch has completed
+    /// is part of it if they have a log (`spark.streaming.receiver.writeAheadLog.enable`).
     ///
     /// # Errors
     /// If there is no checkpoint directory, no batch was completed yet, the streams are stopped, or the files can not be written.
@@ -114,6 +116,12 @@ impl Checkpointer {
         let mut states = States::new(Arc::clone(&system), directory.clone(), store.generation, &[]);
         states.save_all(graph, completed)?;
         let mut manifest = self.manifest(graph, &states);
+        if let Some(log) = graph.receivers.blocks().log() {
+            let (conf, clock) = (graph.context.conf(), Arc::clone(&graph.clock));
+            let there = BlockLog::new(conf, clock, Arc::clone(&system), directory.clone(), store.generation)?;
+            log.copy_to(&there, manifest.block_log.as_ref(), manifest.oldest_needed)?;
+            manifest.block_log = there.last_position();
+        }
         if let Some(file) = &manifest.variables {
             let to = (&*system, directory);
             manifest.variables = Some(copy(self.place(), to, file, store.generation, "variables")?);
@@ -122,6 +130,42 @@ impl Checkpointer {
         store.publish(manifest)?;
         Ok(time)
     }
+}
+
+/// Copies the received blocks of a savepoint into the log of a checkpoint directory; returns what was logged last.
+///
+/// # Errors
+/// If one can not be read or written.
+pub(crate) fn adopt_blocks(
+    graph: &Graph,
+    savepoint: &Recovered,
+    to: &BlockLog,
+) -> Result<Option<LogPosition>> {
+    let Recovered { directory, manifest, .. } = savepoint;
+    let (conf, clock) = (graph.context.conf(), Arc::clone(&graph.clock));
+    let system = graph.context.file_systems().of(directory)?;
+    let from = BlockLog::new(conf, clock, system, directory.clone(), manifest.generation)?;
+    from.copy_to(to, manifest.block_log.as_ref(), manifest.oldest_needed)?;
+    Ok(to.last_position())
+}
+
+/// Refuses to begin with a savepoint without a checkpoint directory if it holds received blocks, which must lie in a log.
+///
+/// # Errors
+/// [`millstream_core::Error::Argument`] if it does.
+pub(crate) fn needs_no_directory(savepoint: &Recovered) -> Result<()> {
+    if savepoint.manifest.block_log.is_none() {
+        return Ok(());
+    }
+    Err(millstream_core::Error::Argument {
+        operator: "from_savepoint".into(),
+        problem: format!(
+            "{} holds what receivers have received, and there is no place to log it",
+            savepoint.directory
+        ),
+        remedy: "call `checkpoint` with a directory where the streams are described".into(),
+    }
+    .into())
 }
 
 /// Copies a data file of a savepoint into a checkpoint directory.

@@ -200,6 +200,9 @@ impl Work {
                 let inputs_from =
                     self.checkpointer.as_ref().map_or(batch, |it| it.oldest_needed(&self.graph));
                 self.graph.clear_metadata(batch, inputs_from);
+                if let Some(checkpointer) = &mut self.checkpointer {
+                    checkpointer.answer_request(&self.graph);
+                }
                 self.termination.completed(batch);
             }
             Event::Savepoint(directory, asked_by) => {

@@ -34,6 +34,7 @@ mod recovery;
 mod recovery_of_receivers;
 mod recovery_of_states;
 mod saved_streams;
+mod savepoints;
 mod server;
 #[cfg(unix)]
 mod signals;

@@ -1,13 +1,12 @@
 //! `millstream checkpoint`: what a checkpoint directory holds, and whether it is whole.
 
-use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 
 use millstream::prelude::*;
 use millstream::streaming::checkpoints;
 use millstream::streaming::clock::{Clock, SystemClock};
 
-use super::Failure;
+use super::{Failure, stdout};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Arguments {
@@ -52,12 +51,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Trouble> {
     let files = Context::new(Conf::new().set_if_missing("spark.master", "local[1]"))?.file_systems();
     match arguments {
         Arguments::Explain(Directory { directory }) => {
-            print(&checkpoints::explain(&files, directory, SystemClock.now())?)
+            Ok(stdout::print(&checkpoints::explain(&files, directory, SystemClock.now())?)?)
         }
         Arguments::Verify(Directory { directory }) => {
             let verified = checkpoints::verify(&files, directory)?;
+            if verified.checkpoints == 0 && verified.problems.is_empty() {
+                let directory = directory.display().to_string();
+                return Err(Trouble::Failed(Error::NoCheckpoint { directory }));
+            }
             let lines: String = verified.problems.iter().map(|problem| format!("{problem}\n")).collect();
-            print(&format!(
+            stdout::print(&format!(
                 "{lines}{} checkpoints, {} data files and {} records of logs are whole\n",
                 verified.checkpoints, verified.data_files, verified.log_records
             ))?;
@@ -66,15 +69,5 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Trouble> {
                 files => Err(Trouble::NotWhole(files)),
             }
         }
-    }
-}
-
-fn print(text: &str) -> Result<(), Trouble> {
-    match io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads, such as `head`, has seen enough.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(millstream::core::Error::io("writing to stdout", error).into())
-        }
-        _ => Ok(()),
     }
 }

@@ -4,8 +4,10 @@ mod checkpoint;
 mod demo;
 mod nc;
 mod run_example;
+mod savepoint;
 mod settings;
 mod signals;
+mod stdout;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -41,6 +43,8 @@ enum Command {
         #[command(subcommand)]
         what: checkpoint::Arguments,
     },
+    /// Has a running program write a savepoint when its next batch is completed.
+    Savepoint(savepoint::Arguments),
     /// Prints the table of settings.
     Settings(settings::Arguments),
 }
@@ -63,6 +67,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Nc(arguments)) => report("nc", nc::run(&arguments)),
         Some(Command::RunExample(arguments)) => report("run-example", run_example::run(&arguments)),
         Some(Command::Checkpoint { what }) => report("checkpoint", checkpoint::run(&what)),
+        Some(Command::Savepoint(arguments)) => report("savepoint", savepoint::run(&arguments)),
         Some(Command::Settings(arguments)) => report("settings", settings::run(&arguments)),
     }
 }

@@ -111,6 +111,27 @@ impl Lease {
         lost.clone().map_or(Ok(()), Err)
     }
 
+    /// Returns whether a live process has the lease of a directory.
+    ///
+    /// # Errors
+    /// If it can not be read.
+    pub(crate) fn is_taken(system: &dyn FileSystem, directory: &FsPath) -> Result<bool> {
+        let path = directory.join(NAME);
+        let Some(local) = path.as_local() else {
+            return Ok(read(system, &path)?.is_some_and(|holder| !holder.is_over(now_ms())));
+        };
+        match File::open(local) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(failed("opening", &path, error).into()),
+            // Shared and for a moment, so that who looks at the same time sees the same.
+            Ok(file) => match file.try_lock_shared() {
+                Ok(()) => Ok(false),
+                Err(TryLockError::WouldBlock) => Ok(true),
+                Err(TryLockError::Error(error)) => Err(failed("looking at", &path, error).into()),
+            },
+        }
+    }
+
     fn lock(directory: &FsPath, path: &FsPath, local: &std::path::Path, holder: &Holder) -> Result<Self> {
         let broken = |error| failed("taking", path, error);
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(local);
@@ -344,5 +365,19 @@ mod tests {
         // It lives, as this test does.
         let error = storage.claim(Holder::own("third")).err().unwrap();
         assert!(error.to_string().contains("`second`"), "{error}");
+    }
+
+    #[test]
+    fn whether_it_is_taken_is_told_without_taking_it() {
+        let place = std::env::temp_dir().join(format!("lease-taken-{}", std::process::id()));
+        let directory = FsPath::from_path(&place).unwrap();
+        let system: Arc<dyn FileSystem> = Arc::new(LocalFs);
+        assert!(!Lease::is_taken(&*system, &directory).unwrap());
+        let lease = Lease::take(&system, &directory, "first").unwrap();
+        assert!(Lease::is_taken(&*system, &directory).unwrap());
+        drop(lease);
+        assert!(!Lease::is_taken(&*system, &directory).unwrap());
+        drop(Lease::take(&system, &directory, "second").unwrap());
+        std::fs::remove_dir_all(&place).unwrap();
     }
 }

@@ -1,0 +1,68 @@
+//! `copy_to`: what a log holds, for a savepoint and from one.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::{Allocation, BlockEvent, BlockLog, LoggedBlock};
+use crate::error::Result;
+use crate::receiver::StreamId;
+use crate::recovery::write_ahead_log::LogPosition;
+use crate::time::Time;
+
+impl BlockLog {
+    /// Copies to another log what batches from `needed_from` on have, and what no batch has; `last` is what is known to be
+    /// in this one.
+    ///
+    /// # Errors
+    /// If one can not be read or the other not be written.
+    pub(crate) fn copy_to(&self, to: &BlockLog, last: Option<&LogPosition>, needed_from: Time) -> Result<()> {
+        if let Some(last) = last {
+            self.metadata.read(last)?;
+        }
+        let mut events = Vec::new();
+        self.metadata.read_all(needed_from, |_, record| {
+            events.push(Self::event(record)?);
+            Ok(())
+        })?;
+        let mut unneeded: HashSet<(StreamId, LogPosition)> = HashSet::new();
+        for event in &events {
+            if let BlockEvent::Allocated { batch, blocks } = event
+                && *batch < needed_from
+            {
+                let of_stream = |(stream, places): (&StreamId, &Vec<LogPosition>)| {
+                    places.iter().map(|at| (*stream, at.clone())).collect::<Vec<_>>()
+                };
+                unneeded.extend(blocks.iter().flat_map(of_stream));
+            }
+        }
+        let mut copied: HashMap<(StreamId, LogPosition), LogPosition> = HashMap::new();
+        for event in events {
+            match event {
+                BlockEvent::Added(block) => {
+                    let key = (block.id.stream, block.at.clone());
+                    if unneeded.contains(&key) || copied.contains_key(&key) {
+                        continue;
+                    }
+                    let time = block.time;
+                    let at = to.data(key.0).write(Arc::new(self.read(&block)?), time)?;
+                    copied.insert(key, at.clone());
+                    to.log(&BlockEvent::Added(LoggedBlock { at, ..block }), time)?;
+                }
+                BlockEvent::Allocated { batch, .. } if batch < needed_from => {}
+                BlockEvent::Allocated { batch, blocks } => {
+                    let mut there = Allocation::new();
+                    for (stream, places) in blocks {
+                        let there = there.entry(stream).or_default();
+                        for place in places {
+                            let key = (stream, place);
+                            let at = copied.get(&key).ok_or_else(|| self.lacks(batch, &key.1))?;
+                            there.push(at.clone());
+                        }
+                    }
+                    to.allocate(batch, there)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
