@@ -374,17 +374,24 @@ impl<T: Data> Rdd<T> {
     /// # Errors
     /// If a source can not be read or a closure fails.
     pub fn stream(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<T>> {
-        let Some(kept) = self.0.cache.kept() else { return self.computed(partition, task) };
+        // Taken before it is asked whether the partition is kept: a task that keeps the last one cuts the lineage.
+        let compute = self.0.compute();
+        let Some(kept) = self.0.cache.kept() else { return self.computed(&compute, partition, task) };
         let (rdd, task) = (self.clone(), task.clone());
-        let again: Again<T> = Rc::new(move || rdd.computed(partition, &task));
+        let again: Again<T> = Rc::new(move || rdd.computed(&compute, partition, &task));
         let stream = kept.read(partition, &again)?;
         self.0.cut_lineage();
         Ok(stream)
     }
 
-    fn computed(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<T>> {
+    fn computed(
+        &self,
+        compute: &Arc<dyn Compute<T>>,
+        partition: usize,
+        task: &TaskContext,
+    ) -> Result<ChunkStream<T>> {
         let node = &self.0;
-        let compute = || lineage::deeper(&node.info.operator, || node.compute().compute(partition, task));
+        let compute = || lineage::deeper(&node.info.operator, || compute.compute(partition, task));
         let stream = task.within(&node.info.operator, compute)?;
         Ok(tracked(stream, Arc::clone(&node.info.operator), task.clone()))
     }

@@ -98,3 +98,14 @@ fn unions_may_be_nested() {
     let counts = all.reduce_by_key(|a, b| a + b).collect().unwrap();
     assert_eq!(sorted(counts), (0..10).map(|n| (n, 100)).collect::<Vec<_>>());
 }
+
+/// Tasks that want the same partition at once: one of them cuts the lineage while others are about to compute it.
+#[test]
+fn a_lineage_is_cut_while_others_still_compute() {
+    let context = on("local[8]");
+    for n in 0..3_000_u64 {
+        let one = context.parallelize([n], 1).map(|n| n + 1).local_checkpoint();
+        let eight = context.union(std::iter::repeat_n(one, 8));
+        assert_eq!(eight.collect().unwrap(), [n + 1; 8]);
+    }
+}
