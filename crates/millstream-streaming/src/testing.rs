@@ -160,7 +160,7 @@ impl Driver {
     /// As `from_savepoint`.
     pub fn from_savepoint(self, directory: impl AsRef<Path>) -> Result<Self> {
         let Driver { streaming, clock, interval } = self;
-        let streaming = StreamingContext::from_savepoint(directory, || Ok::<_, crate::Error>(streaming))?;
+        let streaming = StreamingContext::from_savepoint(directory, || Ok(streaming))?;
         Ok(Driver { streaming, clock, interval })
     }
 

@@ -70,10 +70,10 @@ impl StreamingContext {
     /// let create = || StreamingContext::new(Conf::empty(), Duration::from_secs(1));
     /// assert!(StreamingContext::from_savepoint("/no/such/savepoint", create).is_err());
     /// ```
-    pub fn from_savepoint<E: From<Error>>(
+    pub fn from_savepoint(
         directory: impl AsRef<Path>,
-        create: impl FnOnce() -> Result<StreamingContext, E>,
-    ) -> Result<StreamingContext, E> {
+        create: impl FnOnce() -> Result<StreamingContext>,
+    ) -> Result<StreamingContext> {
         let streaming = create()?;
         streaming.find_savepoint(directory.as_ref())?;
         Ok(streaming)
