@@ -5,8 +5,10 @@ use crate::data::Data;
 use crate::error::Result;
 use crate::storage::disk::{Segment, SpillWriter};
 
-/// As many bytes of records make a block, at most.
+/// As many bytes of records make a block as a rule, at most.
 const BLOCK: usize = 32 * 1024;
+/// The same where very many lists of records grow side by side.
+const SMALL_BLOCK: usize = BLOCK / 2;
 
 /// Records in the order of their arrival.
 ///
@@ -15,17 +17,24 @@ const BLOCK: usize = 32 * 1024;
 pub(crate) struct Blocks<T> {
     full: Vec<Vec<T>>,
     open: Vec<T>,
+    /// As many records make a block, at most.
+    most: usize,
 }
 
 impl<T> Default for Blocks<T> {
     fn default() -> Self {
-        Blocks { full: Vec::new(), open: Vec::new() }
+        Blocks { full: Vec::new(), open: Vec::new(), most: fit(BLOCK, size_of::<T>()) }
     }
+}
+
+/// Returns how many records make a block.
+fn fit(block: usize, record: usize) -> usize {
+    (block / record.max(1)).max(8)
 }
 
 impl<T> From<Vec<T>> for Blocks<T> {
     fn from(records: Vec<T>) -> Self {
-        Blocks { full: vec![records], open: Vec::new() }
+        Blocks { full: vec![records], ..Blocks::default() }
     }
 }
 
@@ -41,7 +50,7 @@ impl<T> Blocks<T> {
     #[cold]
     #[inline(never)]
     fn make_room(&mut self) {
-        let most = (BLOCK / size_of::<T>().max(1)).max(8);
+        let most = self.most;
         let room = self.open.capacity();
         if room < most {
             self.open.reserve_exact(room.clamp(4, most - room.min(most - 4)));
@@ -57,6 +66,12 @@ impl<T> Blocks<T> {
     /// Returns the records that came last.
     pub(crate) fn latest(&self) -> &[T] {
         &self.open
+    }
+
+    /// Makes room for one of many lists that will each have some blocks: small ones, and a whole one now.
+    pub(super) fn among_many() -> Self {
+        let most = fit(SMALL_BLOCK, size_of::<T>());
+        Blocks { full: Vec::new(), open: Vec::with_capacity(most), most }
     }
 
     fn blocks(&self) -> impl Iterator<Item = &[T]> {
@@ -75,11 +90,18 @@ impl<T: Data> Blocks<T> {
         self.into_blocks().map(Chunk::from)
     }
 
-    /// Writes the records as a segment; nothing if there are none.
-    pub(crate) fn write(&self, to: &mut SpillWriter) -> Result<Option<Segment>> {
-        let records: Vec<&T> = self.blocks().flatten().collect();
-        if records.is_empty() { Ok(None) } else { to.write(&records).map(Some) }
+    /// Adds the records of another behind these.
+    pub(super) fn append(&mut self, other: Self) {
+        self.full.push(std::mem::take(&mut self.open));
+        self.full.extend(other.full);
+        self.open = other.open;
     }
+}
+
+/// Writes records as one segment; nothing if there are none.
+pub(super) fn write<T: Data>(records: &[Blocks<T>], to: &mut SpillWriter) -> Result<Option<Segment>> {
+    let records: Vec<&T> = records.iter().flat_map(Blocks::blocks).flatten().collect();
+    if records.is_empty() { Ok(None) } else { to.write(&records).map(Some) }
 }
 
 #[cfg(test)]
@@ -94,6 +116,14 @@ mod tests {
             assert_eq!(blocks.len() as u64, len);
             assert!(blocks.clone().into_blocks().all(|block| block.len() <= 4096));
             assert!(blocks.into_blocks().flatten().eq(0..len));
+        }
+        for (first, second) in [(0, 3), (5, 0), (9_000, 2), (2, 9_000)] {
+            let mut blocks = Blocks::among_many();
+            (0..first).for_each(|n: u64| blocks.push(n));
+            let mut more = Blocks::default();
+            (first..first + second).for_each(|n| more.push(n));
+            blocks.append(more);
+            assert!(blocks.into_blocks().flatten().eq(0..first + second));
         }
         let mut nothings = Blocks::default();
         (0..9).for_each(|_| nothings.push(()));

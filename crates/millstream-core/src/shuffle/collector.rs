@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::blocks::Blocks;
+use super::blocks::{self, Blocks};
+use super::clusters::{self, CLUSTERS, Hashed, cluster_of};
 use super::held::Held;
-use super::map_output::{MapOutput, Spilled};
+use super::map_output::{InMemory, MapOutput, Spilled};
 use crate::chunk::Cursor;
 use crate::data::Data;
 use crate::error::Result;
@@ -15,7 +16,10 @@ use crate::task::{Space, TaskContext};
 
 /// Sorts records into buckets, which are written out when memory runs short.
 pub(crate) struct Collector<B: Data> {
+    /// The clusters of each bucket, one bucket after the other.
     buckets: Vec<Blocks<B>>,
+    /// How many clusters a bucket is cut into: one until pairs are very many.
+    clusters: usize,
     records: usize,
     size: RecordSize,
     held: Held,
@@ -50,7 +54,8 @@ pub(crate) fn collect<A: Data, B: Data>(
 impl<B: Data> Collector<B> {
     pub(crate) fn new(reducers: usize, space: &Space) -> Self {
         Collector {
-            buckets: (0..reducers).map(|_| Blocks::default()).collect(),
+            buckets: whole(reducers),
+            clusters: 1,
             records: 0,
             size: RecordSize::default(),
             held: Held::nothing(&space.memory),
@@ -85,16 +90,20 @@ impl<B: Data> Collector<B> {
 
     /// Writes out what is in the buckets, and frees it.
     pub(crate) fn write_out(&mut self) -> Result<()> {
+        let reducers = self.buckets.len() / self.clusters;
         let spill = match &mut self.spill {
             Some(spill) => spill,
             none => none.insert(Spill {
                 writer: self.space.disk.create("the buckets of a shuffle")?,
-                segments: self.buckets.iter().map(|_| Vec::new()).collect(),
+                segments: (0..reducers).map(|_| Vec::new()).collect(),
             }),
         };
-        for (bucket, segments) in self.buckets.iter_mut().zip(&mut spill.segments) {
-            segments.extend(std::mem::take(bucket).write(&mut spill.writer)?);
+        for (bucket, segments) in self.buckets.chunks_mut(self.clusters).zip(&mut spill.segments) {
+            segments.extend(blocks::write(bucket, &mut spill.writer)?);
+            // Now, so that the next one has room.
+            bucket.iter_mut().for_each(|cluster| *cluster = Blocks::default());
         }
+        (self.buckets, self.clusters) = (whole(reducers), 1);
         self.records = 0;
         self.held.keep(0);
         Ok(())
@@ -113,8 +122,47 @@ impl<B: Data> Collector<B> {
             Some(Spill { writer, segments }) => Some(Spilled { file: writer.finish()?, segments }),
             None => None,
         };
-        Ok(MapOutput::new(self.buckets, self.size.of(1), spilled, self.held, self.space.disk))
+        let in_memory = InMemory { blocks: self.buckets, clusters: self.clusters };
+        Ok(MapOutput::new(in_memory, self.size.of(1), spilled, self.held, self.space.disk))
     }
+}
+
+/// One map task's pairs for a reducer are cut into clusters when there are so many: about as much as the clusters' first blocks take.
+const CUT_FROM: usize = 1 << 15;
+
+impl<K: Data, V: Data> Collector<Hashed<K, V>> {
+    /// Adds a pair to a bucket, and there to the cluster of its key; one to a bucket that is not there is dropped.
+    #[inline(always)]
+    pub(crate) fn push_pair(&mut self, bucket: usize, pair: Hashed<K, V>) {
+        self.push(bucket * self.clusters + cluster_of(pair.0, self.clusters), pair);
+    }
+
+    /// Cuts the buckets into clusters if there are so many pairs by now that it is worth it.
+    pub(crate) fn cut_if_many(&mut self) {
+        self.cut_for(self.records);
+    }
+
+    /// Cuts the buckets into clusters if so many pairs are worth it, and none was written out.
+    pub(crate) fn cut_for(&mut self, pairs: usize) {
+        let many = pairs / CUT_FROM >= self.buckets.len();
+        if self.clusters == 1 && many && self.spill.is_none() {
+            self.cut();
+        }
+    }
+
+    #[cold]
+    fn cut(&mut self) {
+        self.clusters = CLUSTERS;
+        let buckets = std::mem::take(&mut self.buckets);
+        self.buckets = (0..buckets.len() * CLUSTERS).map(|_| Blocks::among_many()).collect();
+        for (bucket, cut) in buckets.into_iter().zip(self.buckets.chunks_mut(CLUSTERS)) {
+            clusters::cut(bucket, cut);
+        }
+    }
+}
+
+fn whole<B>(buckets: usize) -> Vec<Blocks<B>> {
+    (0..buckets).map(|_| Blocks::default()).collect()
 }
 
 /// How large a record is, from a look at a few.

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Bucket;
-use super::blocks::Blocks;
+use super::blocks::{self, Blocks};
 use super::held::Held;
 use crate::data::Data;
 use crate::error::Result;
 use crate::storage::disk::{Disk, Segment, SpillFile};
 use crate::storage::memory::{Claim, Evictable};
+use crate::storage::size_estimate::estimate_all;
 use crate::stream::{self, ChunkStream};
 use crate::task::Space;
 
@@ -22,10 +23,37 @@ pub(crate) struct MapOutput<B: Data> {
 struct State<B: Data> {
     /// What was written out, in the order of arrival.
     spilled: Vec<Spilled>,
-    /// What came after it, by reducer.
-    rest: Vec<Blocks<B>>,
+    /// What came after it.
+    rest: InMemory<B>,
     /// The memory of the rest; none if it is too little to count.
     claim: Option<Claim>,
+}
+
+/// Buckets that lie in memory.
+pub(super) struct InMemory<B> {
+    /// The clusters of each bucket, one bucket after the other.
+    pub(super) blocks: Vec<Blocks<B>>,
+    /// How many clusters a bucket is cut into.
+    pub(super) clusters: usize,
+}
+
+impl<B> InMemory<B> {
+    fn reducers(&self) -> usize {
+        self.blocks.len() / self.clusters
+    }
+
+    /// Returns the clusters of a reducer.
+    fn of(&self, reducer: usize) -> &[Blocks<B>] {
+        self.blocks.chunks(self.clusters).nth(reducer).unwrap_or_default()
+    }
+
+    fn of_mut(&mut self, reducer: usize) -> &mut [Blocks<B>] {
+        self.blocks.chunks_mut(self.clusters).nth(reducer).unwrap_or_default()
+    }
+
+    fn len(&self, reducer: usize) -> usize {
+        self.of(reducer).iter().map(Blocks::len).sum()
+    }
 }
 
 /// A file of buckets: the segments of each reducer.
@@ -36,7 +64,7 @@ pub(crate) struct Spilled {
 
 impl<B: Data> MapOutput<B> {
     pub(super) fn new(
-        rest: Vec<Blocks<B>>,
+        rest: InMemory<B>,
         bytes_of_record: usize,
         spilled: Option<Spilled>,
         held: Held,
@@ -53,7 +81,7 @@ impl<B: Data> MapOutput<B> {
 
     /// Returns the buckets, one per reducer.
     pub(crate) fn buckets(self: &Arc<Self>) -> Vec<Bucket> {
-        let reducers = self.lock().rest.len();
+        let reducers = self.lock().rest.reducers();
         let bucket = |reducer| OneBucket { output: Arc::clone(self), reducer, copied: false };
         (0..reducers).map(|reducer| Box::new(bucket(reducer)) as Bucket).collect()
     }
@@ -61,10 +89,11 @@ impl<B: Data> MapOutput<B> {
     fn write_out(&self, state: &mut State<B>) -> Result<()> {
         let Some(disk) = &self.disk else { return Ok(()) };
         let mut writer = disk.create("the buckets of a shuffle")?;
-        let written = state.rest.iter().map(|bucket| Ok(bucket.write(&mut writer)?.into_iter().collect()));
+        let buckets = state.rest.blocks.chunks(state.rest.clusters);
+        let written = buckets.map(|bucket| Ok(blocks::write(bucket, &mut writer)?.into_iter().collect()));
         let segments = written.collect::<Result<Vec<Vec<Segment>>>>()?;
         state.spilled.push(Spilled { file: writer.finish()?, segments });
-        state.rest.iter_mut().for_each(|bucket| *bucket = Blocks::default());
+        state.rest.blocks.iter_mut().for_each(|bucket| *bucket = Blocks::default());
         Ok(())
     }
 
@@ -105,8 +134,10 @@ pub(crate) struct OneBucket<B: Data> {
 impl<B: Data> OneBucket<B> {
     /// Makes a bucket of records that came from elsewhere.
     pub(crate) fn of(records: Vec<B>) -> Self {
-        let state = State { spilled: Vec::new(), rest: vec![records.into()], claim: None };
-        let output = MapOutput { state: Mutex::new(state), bytes_of_record: 0, disk: None };
+        let bytes_of_record = estimate_all(&records) / records.len().max(1);
+        let rest = InMemory { blocks: vec![records.into()], clusters: 1 };
+        let state = State { spilled: Vec::new(), rest, claim: None };
+        let output = MapOutput { state: Mutex::new(state), bytes_of_record, disk: None };
         OneBucket { output: Arc::new(output), reducer: 0, copied: false }
     }
 
@@ -118,12 +149,39 @@ impl<B: Data> OneBucket<B> {
     /// Returns how many records there are, if all lie in memory.
     pub(super) fn in_memory(&self) -> Option<usize> {
         let state = self.output.lock();
-        let spilled =
-            state.spilled.iter().any(|file| file.segments.get(self.reducer).is_some_and(|s| !s.is_empty()));
-        if spilled { None } else { Some(state.rest.get(self.reducer).map_or(0, Blocks::len)) }
+        if self.is_on_disk(&state) { None } else { Some(state.rest.len(self.reducer)) }
     }
 
-    /// Reads the records in the order of their arrival.
+    /// Takes the records' clusters, and how many bytes a record takes; nothing if some lie on disk.
+    ///
+    /// Their memory is no longer claimed; who takes them is to hold it.
+    pub(super) fn take(&self) -> Option<(Vec<Blocks<B>>, usize)> {
+        let mut state = self.output.lock();
+        if self.is_on_disk(&state) {
+            return None;
+        }
+        Some((self.take_rest(&mut state).0, self.output.bytes_of_record))
+    }
+
+    fn is_on_disk(&self, state: &State<B>) -> bool {
+        state.spilled.iter().any(|file| file.segments.get(self.reducer).is_some_and(|s| !s.is_empty()))
+    }
+
+    /// Takes what lies in memory, or copies it; returns how many bytes are no longer claimed, or not yet.
+    fn take_rest(&self, state: &mut State<B>) -> (Vec<Blocks<B>>, usize) {
+        let bytes = state.rest.len(self.reducer) * self.output.bytes_of_record;
+        let rest = state.rest.of_mut(self.reducer);
+        if self.copied {
+            return (rest.to_vec(), bytes);
+        }
+        let rest = rest.iter_mut().map(std::mem::take).collect();
+        if let Some(claim) = &mut state.claim {
+            claim.shrink(bytes);
+        }
+        (rest, bytes)
+    }
+
+    /// Reads the records: in the order of their arrival, or of their clusters and in these of their arrival.
     pub(super) fn read(self, space: &Space) -> Result<ChunkStream<B>> {
         let (mut segments, rest, left) = {
             let mut state = self.output.lock();
@@ -132,15 +190,7 @@ impl<B: Data> OneBucket<B> {
                 let of_reducer = spilled.segments.get(self.reducer).into_iter().flatten();
                 segments.extend(of_reducer.map(|segment| (Arc::clone(&spilled.file), *segment)));
             }
-            let rest = match state.rest.get_mut(self.reducer) {
-                Some(rest) if self.copied => rest.clone(),
-                Some(rest) => std::mem::take(rest),
-                None => Blocks::default(),
-            };
-            let bytes = rest.len() * self.output.bytes_of_record;
-            if let Some(claim) = state.claim.as_mut().filter(|_| !self.copied) {
-                claim.shrink(bytes);
-            }
+            let (rest, bytes) = self.take_rest(&mut state);
             (segments.into_iter(), rest, bytes)
         };
         // Not under the lock: others may have to leave for it.
@@ -150,7 +200,7 @@ impl<B: Data> OneBucket<B> {
         // The file goes when its last reader is done.
         drop(self);
         let mut segment: Option<ChunkStream<B>> = None;
-        let (mut rest, mut left, mut read) = (rest.into_chunks(), left, 0);
+        let (mut rest, mut left, mut read) = (rest.into_iter().flat_map(Blocks::into_chunks), left, 0);
         Ok(stream::from_fn(move || {
             loop {
                 if let Some(open) = &mut segment {
@@ -185,9 +235,7 @@ impl<B: Data> OneBucket<B> {
                 })?;
             }
         }
-        if let Some(rest) = state.rest.get(self.reducer) {
-            records.extend(rest.clone().into_blocks().flatten());
-        }
+        records.extend(state.rest.of(self.reducer).iter().cloned().flat_map(Blocks::into_blocks).flatten());
         Ok(records)
     }
 }

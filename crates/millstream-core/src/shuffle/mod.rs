@@ -6,6 +6,7 @@
 //! its buckets from then on, so that later jobs skip its map stage.
 
 mod blocks;
+pub(crate) mod clusters;
 pub(crate) mod collector;
 pub mod combine_table;
 pub(crate) mod gatherer;

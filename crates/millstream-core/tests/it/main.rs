@@ -22,6 +22,7 @@ mod file_changes;
 mod file_sources;
 mod jobs;
 mod lineage;
+mod many_pairs;
 mod models;
 mod models_of_records;
 mod more_operators;

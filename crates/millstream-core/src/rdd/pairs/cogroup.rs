@@ -6,6 +6,7 @@ use super::sides::{Groups, Sides, given, moved};
 use crate::data::{Data, Key};
 use crate::error::Result;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuilding, Recipe};
+use crate::shuffle::clusters::one_by_one;
 use crate::shuffle::partitioner::{PartitionedBy, Partitioner};
 use crate::stream::ChunkStream;
 use crate::task::TaskContext;
@@ -83,12 +84,14 @@ impl<K: Key, V: Data, W: Data> Compute<(K, Grouped<V, W>)> for Cogroup<K, V, W> 
     }
 
     fn compute(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<(K, Grouped<V, W>)>> {
-        let mut groups = Groups::new(task);
-        let (left, right) = (self.0.left.open(partition, task)?, self.0.right.open(partition, task)?);
-        let places = left.places().max(right.places());
-        groups.drain(left.read(places)?, |(left, _)| left)?;
-        groups.drain(right.read(places)?, |(_, right)| right)?;
-        groups.finish()
+        let clusters = self.0.clusters(partition, task, |left, right| left || right)?;
+        let task = task.clone();
+        Ok(one_by_one(clusters, move |(left, right)| {
+            let mut groups = Groups::new(&task);
+            groups.drain(left.pairs, |(left, _)| left)?;
+            groups.drain(right.pairs, |(_, right)| right)?;
+            groups.finish()
+        }))
     }
 
     fn partitioned_by(&self) -> Option<PartitionedBy> {

@@ -10,6 +10,7 @@ use crate::function::{self, CodeAddress};
 use crate::rdd::exchange::{Exchange, sent_with};
 use crate::rdd::in_place::InPlace;
 use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
+use crate::shuffle::clusters::one_by_one;
 use crate::shuffle::collector::Collector;
 use crate::shuffle::combine_table::CombineTable;
 use crate::shuffle::gatherer::{Gatherer, TableSize};
@@ -140,14 +141,17 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
             Box::new(move |input, task| combine(input, &zero, &*by, &spread, task)),
             Box::new(move |input| {
                 let task = input.task().clone();
-                let mut merged = Gatherer::new("combined values", &task);
-                stream::drain(input.read_near()?, |chunk| {
-                    let entries = chunk.len();
-                    merged.table.merge_entries(chunk.into_vec(), |a, b| merge.merge(a, b));
-                    merged.merged(entries)
-                })?;
                 let merge = Arc::clone(&merge);
-                merged.finish(move |a, b| merge.merge(a, b))
+                Ok(one_by_one(input.clusters(), move |cluster| {
+                    let mut merged = Gatherer::new("combined values", &task);
+                    stream::drain(cluster.pairs, |chunk| {
+                        let entries = chunk.len();
+                        merged.table.merge_entries(chunk.into_vec(), |a, b| merge.merge(a, b));
+                        merged.merged(entries)
+                    })?;
+                    let merge = Arc::clone(&merge);
+                    merged.finish(move |a, b| merge.merge(a, b))
+                }))
             }),
         );
         exchange.into_rdd(self, name, Location::caller(), size_of::<B>())
@@ -205,7 +209,7 @@ fn combine<K: Key, V: Data, E, C: Data>(
     let mut size = TableSize::default();
     let sort = |table: CombineTable<K, C>, buckets: &mut Collector<Hashed<K, C>>| {
         for (hash, key, combined) in table.into_entries() {
-            buckets.push(partitioner.partition(&key, hash), (hash, key, combined));
+            buckets.push_pair(partitioner.partition(&key, hash), (hash, key, combined));
         }
     };
     stream::drain(input, |chunk| {
@@ -218,6 +222,7 @@ fn combine<K: Key, V: Data, E, C: Data>(
         }
         Ok(())
     })?;
+    buckets.cut_for(table.len());
     sort(table, &mut buckets);
     buckets.finish()
 }

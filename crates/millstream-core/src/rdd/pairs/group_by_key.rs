@@ -2,13 +2,14 @@
 
 use std::panic::Location;
 
-use super::{Hashed, hashed, spread};
+use super::{hashed, spread_by_key};
 use crate::data::{Data, Key};
 use crate::error::Result;
 use crate::function::CodeAddress;
 use crate::rdd::exchange::{Exchange, sent_with};
 use crate::rdd::in_place::InPlace;
 use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
+use crate::shuffle::clusters::{Hashed, one_by_one};
 use crate::shuffle::gatherer::Gatherer;
 use crate::shuffle::partitioner::Partitioner;
 use crate::storage::size_estimate::estimate_all;
@@ -77,10 +78,10 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
             &partitioner,
             CodeAddress::of::<(K, V)>(rebuild as usize),
             (),
-            Box::new(move |input, task| spread(input, &rule, task)),
+            Box::new(move |input, task| spread_by_key(input, &rule, task)),
             Box::new(|input| {
                 let task = input.task().clone();
-                group(input.read_near()?, &task)
+                Ok(one_by_one(input.clusters(), move |cluster| group(cluster.pairs, &task)))
             }),
         );
         exchange.into_rdd(self, "group_by_key", Location::caller(), 0)

@@ -10,6 +10,7 @@ use crate::chunk::{CHUNK, Chunk, Cursor};
 use crate::data::{Data, Key};
 use crate::error::Result;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuilding, Recipe};
+use crate::shuffle::clusters::{Cluster, one_by_one};
 use crate::shuffle::combine_table::CombineTable;
 use crate::shuffle::held::Held;
 use crate::shuffle::partitioner::{PartitionedBy, Partitioner};
@@ -68,28 +69,9 @@ impl<K: Key, V: Data, W: Data, P: Pairing<V, W>> Compute<(K, P::Out)> for Join<K
     }
 
     fn compute(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<(K, P::Out)>> {
-        let left = self.0.left.open(partition, task)?;
-        let right = self.0.right.open(partition, task)?;
-        let places = right.places();
-        let mut right = right.read(places)?;
-        let mut table = Table::for_pairs(places.unwrap_or_default());
-        let mut held = Held::nothing(&task.space().memory);
-        while let Some(chunk) = right.next_chunk()? {
-            let fits = table.add(chunk.into_vec());
-            if !fits || !held.hold(table.bytes()) {
-                drop(held);
-                return gathered::<K, V, W, P>(table, right, left.read(None)?, task);
-            }
-        }
-        Ok(Box::new(Probe::<K, V, W, P> {
-            left: left.read(places)?,
-            pairs: Cursor::from(Chunk::from(Vec::new())),
-            open: None,
-            table,
-            alone: None,
-            _held: held,
-            _pairing: PhantomData,
-        }))
+        let clusters = self.0.clusters(partition, task, |_, right| right)?;
+        let task = task.clone();
+        Ok(one_by_one(clusters, move |(left, right)| join::<K, V, W, P>(left, right, &task)))
     }
 
     fn partitioned_by(&self) -> Option<PartitionedBy> {
@@ -103,6 +85,33 @@ impl<K: Key, V: Data, W: Data, P: Pairing<V, W>> Compute<(K, P::Out)> for Join<K
         }
         Some(self.0.recipe::<Self>(rebuild::<K, V, W, P>))
     }
+}
+
+/// Joins the pairs of one cluster.
+fn join<K: Key, V: Data, W: Data, P: Pairing<V, W>>(
+    left: Cluster<K, V>,
+    right: Cluster<K, W>,
+    task: &TaskContext,
+) -> Result<ChunkStream<(K, P::Out)>> {
+    let mut table = Table::for_pairs(right.expected);
+    let mut right = right.pairs;
+    let mut held = Held::nothing(&task.space().memory);
+    while let Some(chunk) = right.next_chunk()? {
+        let fits = table.add(chunk.into_vec());
+        if !fits || !held.hold(table.bytes()) {
+            drop(held);
+            return gathered::<K, V, W, P>(table, right, left.pairs, task);
+        }
+    }
+    Ok(Box::new(Probe::<K, V, W, P> {
+        left: left.pairs,
+        pairs: Cursor::from(Chunk::from(Vec::new())),
+        open: None,
+        table,
+        alone: None,
+        _held: held,
+        _pairing: PhantomData,
+    }))
 }
 
 /// The values of each key of the right side, in the order of their arrival.

@@ -33,17 +33,16 @@ pub use cogroup4::Grouped4;
 
 use std::sync::Arc;
 
+use crate::chunk::Cursor;
 use crate::data::{Data, Key};
 use crate::error::Result;
-use crate::shuffle::collector::collect;
+use crate::shuffle::clusters::Hashed;
+use crate::shuffle::collector::{Collector, collect};
 use crate::shuffle::hash::pinned_hash;
 use crate::shuffle::map_output::MapOutput;
 use crate::shuffle::partitioner::Partitioner;
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
-
-/// A pair on its way through a shuffle, with the pinned hash of its key.
-pub(crate) type Hashed<K, V> = (u64, K, V);
 
 /// Sorts pairs into one bucket per partition, keeping their order: the map side of what does not combine.
 pub(crate) fn spread<K: Key, V: Data>(
@@ -55,6 +54,26 @@ pub(crate) fn spread<K: Key, V: Data>(
         let hash = pinned_hash(&key);
         (partitioner.partition(&key, hash), (hash, key, value))
     })
+}
+
+/// Sorts pairs into one bucket per partition, keeping the order of those of one key: the map side of what is done by key.
+pub(crate) fn spread_by_key<K: Key, V: Data>(
+    input: ChunkStream<(K, V)>,
+    partitioner: &Partitioner<K>,
+    task: &TaskContext,
+) -> Result<Arc<MapOutput<Hashed<K, V>>>> {
+    let mut buckets = Collector::new(partitioner.partitions(), task.space());
+    stream::drain(input, |chunk| {
+        let pairs = chunk.len();
+        for (key, value) in Cursor::from(chunk) {
+            let hash = pinned_hash(&key);
+            buckets.push_pair(partitioner.partition(&key, hash), (hash, key, value));
+        }
+        buckets.grew(pairs)?;
+        buckets.cut_if_many();
+        Ok(())
+    })?;
+    buckets.finish()
 }
 
 /// Hashes the keys of pairs that are not moved.

@@ -3,13 +3,14 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::{Grouped, Hashed, hashed, spread};
+use super::{Grouped, Hashed, hashed, spread_by_key};
 use crate::data::{Data, Key};
 use crate::error::Result;
 use crate::function::{self, CodeAddress};
 use crate::operator::Operator;
 use crate::rdd::exchange::some_partitions;
 use crate::rdd::{Dependency, Rdd, Rebuild, Rebuilding, Recipe};
+use crate::shuffle::clusters::Cluster;
 use crate::shuffle::gatherer::Gatherer;
 use crate::shuffle::input::Input;
 use crate::shuffle::partitioner::{Partitioner, Spec};
@@ -31,6 +32,9 @@ pub(super) enum Side<K: Key, V: Data> {
     InPlace(Rdd<(K, V)>),
     Moved(Arc<Shuffle<(K, V), Hashed<K, V>>>),
 }
+
+/// The pairs of the same keys, of both sides.
+pub(super) type Both<K, V, W> = (Cluster<K, V>, Cluster<K, W>);
 
 /// What a rebuilt operator is made of: both RDDs, the partitioner, and which side is moved.
 pub(super) type Given<K, V, W> = (Rdd<(K, V)>, Rdd<(K, W)>, Partitioner<K>, (bool, bool));
@@ -83,6 +87,29 @@ pub(super) fn given<K: Key, V: Data, W: Data>(from: &Rebuilding<'_>) -> Result<G
     Ok((left, right, Partitioner::from_spec(spec)?, moved))
 }
 
+impl<K: Key, V: Data, W: Data> Sides<K, V, W> {
+    /// Opens both sides of a partition: cluster by cluster if both are moved and `many` says so of whether they are many,
+    /// else all as one.
+    pub(super) fn clusters(
+        &self,
+        partition: usize,
+        task: &TaskContext,
+        many: impl FnOnce(bool, bool) -> bool,
+    ) -> Result<Vec<Both<K, V, W>>> {
+        let (left, right) = match (self.left.open(partition, task)?, self.right.open(partition, task)?) {
+            (Pairs::Moved(left), Pairs::Moved(right)) if many(left.are_many(), right.are_many()) => {
+                (left.cut(), right.cut())
+            }
+            (left, right) => (vec![left.whole()], vec![right.whole()]),
+        };
+        if left.len() == right.len() {
+            return Ok(left.into_iter().zip(right).collect());
+        }
+        // Meanwhile someone had to write some of one side to disk.
+        Ok(vec![(Cluster::united(left), Cluster::united(right))])
+    }
+}
+
 impl<K: Key, V: Data> Side<K, V> {
     pub(super) fn new(rdd: &Rdd<(K, V)>, moved: bool, partitioner: &Partitioner<K>) -> Self {
         if !moved {
@@ -90,8 +117,9 @@ impl<K: Key, V: Data> Side<K, V> {
         }
         let reducers = partitioner.partitions();
         let partitioner = partitioner.clone();
-        let write =
-            Box::new(move |input: ChunkStream<(K, V)>, task: &TaskContext| spread(input, &partitioner, task));
+        let write = Box::new(move |input: ChunkStream<(K, V)>, task: &TaskContext| {
+            spread_by_key(input, &partitioner, task)
+        });
         Side::Moved(Shuffle::new(rdd, reducers, write))
     }
 
@@ -107,7 +135,7 @@ impl<K: Key, V: Data> Side<K, V> {
     }
 
     /// Finds the pairs of a partition.
-    pub(super) fn open(&self, partition: usize, task: &TaskContext) -> Result<Pairs<K, V>> {
+    fn open(&self, partition: usize, task: &TaskContext) -> Result<Pairs<K, V>> {
         match self {
             Side::InPlace(rdd) => Ok(Pairs::Here(hashed(rdd.stream(partition, task)?))),
             Side::Moved(shuffle) => Ok(Pairs::Moved(shuffle.read(partition, task)?)),
@@ -116,26 +144,16 @@ impl<K: Key, V: Data> Side<K, V> {
 }
 
 /// The pairs of one side in a partition, to be read once.
-pub(super) enum Pairs<K: Key, V: Data> {
+enum Pairs<K: Key, V: Data> {
     Here(ChunkStream<Hashed<K, V>>),
     Moved(Input<Hashed<K, V>>),
 }
 
 impl<K: Key, V: Data> Pairs<K, V> {
-    /// Returns how many there are, if they are so many that they should be read by their places in a table.
-    pub(super) fn places(&self) -> Option<usize> {
+    fn whole(self) -> Cluster<K, V> {
         match self {
-            Pairs::Here(_) => None,
-            Pairs::Moved(input) => input.places(),
-        }
-    }
-
-    /// Reads them: in the order of their arrival, or by their places in a table of so many.
-    pub(super) fn read(self, places: Option<usize>) -> Result<ChunkStream<Hashed<K, V>>> {
-        match (self, places) {
-            (Pairs::Here(pairs), _) => Ok(pairs),
-            (Pairs::Moved(input), None) => Ok(input.read()),
-            (Pairs::Moved(input), Some(places)) => input.read_by_place(places),
+            Pairs::Here(pairs) => Cluster { pairs, expected: 0 },
+            Pairs::Moved(input) => input.whole(),
         }
     }
 }
