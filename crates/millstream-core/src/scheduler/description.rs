@@ -120,13 +120,26 @@ impl Task {
         }
     }
 
+    /// Describes the task by the lineage as it is: by another one if that has changed meanwhile, since another job has
+    /// completed the checkpoint of an RDD in it. There are only so many that can be.
     fn description_around(&self, trust: Trust) -> Result<Vec<u8>> {
+        loop {
+            let mut seen = Vec::new();
+            let described = self.description_of(trust, &mut seen);
+            if seen.iter().all(|(rdd, made_of)| Arc::ptr_eq(&rdd.dependencies(), made_of)) {
+                return described;
+            }
+        }
+    }
+
+    fn description_of(&self, trust: Trust, seen: &mut Vec<Seen>) -> Result<Vec<u8>> {
         let kept = KeptRdds::new(trust);
         let mut describer = Describer {
             read: partitions_read(&self.work.rdd(), self.id.partition, &kept),
             kept: &kept,
             nodes: Vec::new(),
             by_rdd: HashMap::new(),
+            seen,
         };
         let work = match &self.work {
             Work::Shuffle(shuffle, reader) => {
@@ -134,7 +147,8 @@ impl Task {
                     Dependency::Shuffle(other) => other.id() == shuffle.id(),
                     Dependency::Narrow(_) => false,
                 };
-                let dependency = reader.dependencies().iter().position(is_it).unwrap_or_default();
+                // Its reader may have a checkpoint by now.
+                let dependency = reader.dependencies().iter().position(is_it).ok_or(Error::Freed)?;
                 WorkSpec::Shuffle { reader: describer.node(reader)?, dependency }
             }
             Work::Action(action) => WorkSpec::Action {
@@ -225,11 +239,15 @@ impl Sent {
     }
 }
 
+/// An RDD, and what it was made of when it was described.
+type Seen = (AnyRdd, Arc<[Dependency]>);
+
 struct Describer<'a> {
     kept: &'a KeptRdds,
     read: PartitionsRead,
     nodes: Vec<NodeSpec>,
     by_rdd: HashMap<RddId, usize>,
+    seen: &'a mut Vec<Seen>,
 }
 
 impl Describer<'_> {
@@ -238,8 +256,10 @@ impl Describer<'_> {
         if let Some(&at) = self.by_rdd.get(&rdd.info().id) {
             return Ok(at);
         }
+        let made_of = rdd.dependencies();
         let kept = self.kept.have(rdd);
-        let is_source = kept || rdd.dependencies().is_empty();
+        let is_source = kept || made_of.is_empty();
+        self.seen.push((Arc::clone(rdd), made_of));
         let spec = match &rdd.info().origin() {
             Origin::Application(application, ordinal) if !(is_source && rdd.recipe(kept).is_some()) => {
                 self.operator(application, *ordinal)?

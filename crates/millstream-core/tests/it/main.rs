@@ -22,6 +22,7 @@ mod file_changes;
 mod file_sources;
 mod jobs;
 mod lineage;
+mod lineage_is_cut_meanwhile;
 mod many_pairs;
 mod models;
 mod models_of_records;

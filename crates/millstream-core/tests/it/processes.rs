@@ -30,7 +30,7 @@ impl Operators for NoOperators {
 }
 
 /// Sends a description there and reads the answer.
-fn run(task: &[Vec<u8>], sent: &Sent) -> Ended {
+pub(crate) fn run(task: &[Vec<u8>], sent: &Sent) -> Ended {
     let (mut there, mut back) = (Vec::new(), Vec::new());
     task.iter().for_each(|frame| write_frame(&mut there, frame).unwrap());
     let context = Context::new(Conf::empty().set_master("local[1]")).unwrap();
