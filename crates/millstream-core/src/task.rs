@@ -1,8 +1,8 @@
 //! What a task knows of itself.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,8 @@ struct Inner {
     cancelled: Arc<AtomicBool>,
     inputs: Vec<(ShuffleId, Arc<ShuffleOutputs>)>,
     space: Space,
+    /// How what the task has left for others is taken away again.
+    left: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
 /// Why a closure's records ended too early, and the operator that failed.
@@ -67,7 +69,15 @@ impl TaskContext {
         inputs: Vec<(ShuffleId, Arc<ShuffleOutputs>)>,
         space: Space,
     ) -> Self {
-        TaskContext(Arc::new(Inner { id, batch, properties, cancelled, inputs, space }))
+        TaskContext(Arc::new(Inner {
+            id,
+            batch,
+            properties,
+            cancelled,
+            inputs,
+            space,
+            left: Mutex::default(),
+        }))
     }
 
     /// Returns the task this thread is running, or nothing outside of tasks.
@@ -188,6 +198,19 @@ impl TaskContext {
     /// Returns what broke the records, if it did: the reason of whatever the closure did next.
     pub(crate) fn broken_records() -> Option<Broken> {
         BROKEN.take()
+    }
+
+    /// Takes note of how something is taken away again that the task of this thread, if there is one, has left for others.
+    pub(crate) fn leaves(take_away: impl FnOnce() + Send + 'static) {
+        if let Some(task) = TaskContext::get() {
+            task.0.left.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(take_away));
+        }
+    }
+
+    /// Takes away what the task has left for others.
+    pub(crate) fn leave_nothing(&self) {
+        let left = std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner));
+        left.into_iter().for_each(|take_away| take_away());
     }
 
     /// Returns where the task works.

@@ -112,6 +112,10 @@ impl Task {
             Ok(Err(cause)) => cause,
             Err(panic) => Error::user(panic),
         };
+        if !updates.is_empty() {
+            // A later attempt that found a partition kept by this one would not add again what does not count.
+            context.leave_nothing();
+        }
         let failed = TaskContext::failed_operator();
         let (cause, operator) = TaskContext::broken_records().unwrap_or((cause, failed));
         let operator = operator.map_or_else(|| self.work.operator(), |operator| operator.to_string());

@@ -55,6 +55,12 @@ settings! {
     /// Sets how many reduce tasks a shuffle has unless the operator is told.
     DEFAULT_PARALLELISM: Option<usize> = "spark.default.parallelism",
         integer().must_be("at least 1", |n: &usize| *n >= 1).unset("the number of worker threads");
+    /// Sets how many partitions `take` reads first.
+    TAKE_INITIAL_PARTITIONS: usize = "spark.rdd.limit.initialNumPartitions",
+        integer().must_be("at least 1", |n: &usize| *n >= 1).default("1");
+    /// Sets how many times as many partitions as so far `take` reads when these had too few records.
+    TAKE_SCALE_UP: usize = "spark.rdd.limit.scaleUpFactor",
+        integer().must_be("at least 2", |n: &usize| *n >= 2).default("4");
     /// Sets how often a task may fail before its job fails; `local[n,maxFailures]` goes before it.
     TASK_MAX_FAILURES: u32 = "spark.task.maxFailures",
         integer().must_be("at least 1", |n: &u32| *n >= 1).default("4");

@@ -19,11 +19,20 @@ pub(crate) fn sorted<K: Data + Ord, V: Data>(
     input: Input<(K, V)>,
     ascending: bool,
 ) -> Result<ChunkStream<(K, V)>> {
-    let order = move |(a, _): &(K, V), (b, _): &(K, V)| if ascending { a.cmp(b) } else { b.cmp(a) };
     let task = input.task().clone();
     let records = input.in_memory().unwrap_or_default();
-    let mut input = input.read();
-    let mut sorter = Sorter::new(&task, order);
+    sort(input.read(), records, ascending, &task)
+}
+
+/// Sorts pairs by their keys, of which there are so many if that is known; equal keys keep their order.
+pub(crate) fn sort<K: Data + Ord, V: Data>(
+    mut input: ChunkStream<(K, V)>,
+    records: usize,
+    ascending: bool,
+    task: &TaskContext,
+) -> Result<ChunkStream<(K, V)>> {
+    let order = move |(a, _): &(K, V), (b, _): &(K, V)| if ascending { a.cmp(b) } else { b.cmp(a) };
+    let mut sorter = Sorter::new(task, order);
     if is_number::<K>() && TypeId::of::<K>() == TypeId::of::<V>() {
         // Numbers that are their own keys can not be told apart: they take half the room and need not be stable.
         let mut keys: Vec<K> = Vec::with_capacity(records);

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::ids::RddId;
 use crate::rdd::Info;
 use crate::stream::ChunkStream;
+use crate::task::TaskContext;
 
 /// The kept partitions of an RDD; it belongs to the RDD and goes with it. It is nothing until the RDD is persisted.
 pub(crate) struct Cache<T: Data>(OnceLock<Arc<Kept<T>>>);
@@ -305,7 +306,13 @@ impl<T: Data> Kept<T> {
     }
 
     /// Enters a block, unless the RDD is no longer persisted.
-    fn put(&self, block: &Arc<Block<T>>) {
+    fn put(self: &Arc<Self>, block: &Arc<Block<T>>) {
+        let (kept, put) = (Arc::downgrade(self), Arc::downgrade(block));
+        TaskContext::leaves(move || {
+            if let (Some(kept), Some(block)) = (kept.upgrade(), put.upgrade()) {
+                kept.forget(&block);
+            }
+        });
         let partition = block.partition();
         let mut state = self.lock();
         let mut old = None;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use millstream_core::Error;
+use millstream_core::{Conf, Context, Error};
 
 use crate::{context, on};
 
@@ -24,9 +24,13 @@ fn records_are_counted() {
 
 /// Takes `n` of the numbers below `records`; returns how many there were, and how many partitions were read.
 fn take(records: usize, partitions: usize, n: usize) -> (usize, usize) {
+    take_on(&on("local[1]"), records, partitions, n)
+}
+
+fn take_on(context: &Context, records: usize, partitions: usize, n: usize) -> (usize, usize) {
     let read = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&read);
-    let rdd = on("local[1]").parallelize(0..records, partitions).map_partitions(move |records| {
+    let rdd = context.parallelize(0..records, partitions).map_partitions(move |records| {
         counter.fetch_add(1, Ordering::Relaxed);
         records
     });
@@ -47,6 +51,28 @@ fn no_more_partitions_are_read_than_must_be() {
     assert_eq!(take(100, 10, usize::MAX), (100, 10));
     assert_eq!(take(0, 10, 5), (0, 10));
     assert_eq!(context().empty_rdd::<u8>().take(3).unwrap(), []);
+}
+
+#[test]
+fn how_many_partitions_are_read_at_first_and_then_can_be_set() {
+    let with = |first: &str, scale_up: &str| {
+        let conf = Conf::empty().set("spark.rdd.limit.initialNumPartitions", first);
+        Context::new(conf.set("spark.rdd.limit.scaleUpFactor", scale_up)).unwrap()
+    };
+    // Spark's case: 50 of 100 records in as many partitions.
+    assert_eq!(take(100, 100, 50), (50, 100));
+    assert_eq!(take_on(&with("1000", "4"), 100, 100, 50), (50, 100));
+    assert_eq!(take_on(&with("10", "2"), 100, 100, 10), (10, 10));
+    assert_eq!(take_on(&with("10", "2"), 100, 100, 11), (11, 30));
+    assert_eq!(take_on(&with("10", "2"), 100, 100, 31), (31, 90));
+    let most = usize::MAX.to_string();
+    assert_eq!(take_on(&with("1", &most), 100, 100, 2), (2, 100));
+    let error = Context::new(Conf::empty().set("spark.rdd.limit.initialNumPartitions", "0"));
+    let error = error.map(drop).unwrap_err().to_string();
+    assert!(
+        error.contains("spark.rdd.limit.initialNumPartitions") && error.contains("at least 1"),
+        "{error}"
+    );
 }
 
 #[test]

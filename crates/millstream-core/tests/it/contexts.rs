@@ -80,6 +80,13 @@ fn nothing_runs_after_a_stop() {
     assert!(matches!(rdd.count().unwrap_err(), Error::Stopped));
     assert!(matches!(rdd.foreach(|_| ()).unwrap_err(), Error::Stopped));
     assert!(matches!(context.empty_rdd::<u8>().count().unwrap_err(), Error::Stopped));
+    // What is made of it later is refused as soon as something is asked of it.
+    assert!(matches!(context.parallelize(1..=100, 2).count().unwrap_err(), Error::Stopped));
+    let there = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    assert!(matches!(context.text_file(there).count().unwrap_err(), Error::Stopped));
+    let list = context.broadcast(vec![1, 2, 3]);
+    let sums = rdd.map_env(list, |list, n| list.value().len() + n);
+    assert!(matches!(sums.collect().unwrap_err(), Error::Stopped));
 }
 
 #[test]

@@ -161,6 +161,8 @@ fn first_ones_in_either_order() {
     let nums = context.parallelize(1..=10, 2);
     assert_eq!(nums.take_ordered(5).unwrap(), [1, 2, 3, 4, 5]);
     assert_eq!(nums.take_ordered(0).unwrap(), []);
+    assert_eq!(context.empty_rdd::<i32>().take_ordered(5).unwrap(), []);
+    assert_eq!(context.range(0, 10, 1, 3).filter(|n| *n < 0).take_ordered(5).unwrap(), []);
     assert_eq!(nums.map(Reverse).take_ordered(5).unwrap(), [10, 9, 8, 7, 6].map(Reverse));
 }
 

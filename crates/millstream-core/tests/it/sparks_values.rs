@@ -108,6 +108,19 @@ fn repartitioned_and_sorted_within() {
     let rule = millstream_core::Partitioner::custom_env(2, 2, |n, key: &i32| (key % n) as usize);
     let spread = partitions(&data.repartition_and_sort_within_partitions(rule));
     assert_eq!(spread, [vec![(0, 5), (0, 8), (2, 6)], vec![(1, 3), (3, 8), (3, 8)]]);
+    // What is spread so already is sorted where it lies.
+    let summed = data.reduce_by_key_with(|a, b| a + b, 2);
+    let in_place = summed.repartition_and_sort_within_partitions(2);
+    assert!(partitions(&in_place).iter().all(|part| part.is_sorted()));
+    assert_eq!(sorted(in_place.collect().unwrap()), [(0, 13), (1, 3), (2, 6), (3, 16)]);
+    let elsewhere = elsewhere().parallelize((0..9).rev().map(|n| (n, n)), 2).partition_by(2);
+    let there = partitions(&elsewhere.repartition_and_sort_within_partitions(2));
+    assert!(there.iter().all(|part| part.is_sorted()) && there.concat().len() == 9);
+    assert_eq!(in_place.partitioned_by(), summed.partitioned_by());
+    assert_eq!(
+        in_place.to_debug_string().matches("+-").count(),
+        summed.to_debug_string().matches("+-").count()
+    );
 }
 
 #[test]

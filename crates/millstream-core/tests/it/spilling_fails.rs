@@ -23,13 +23,13 @@ fn large(context: &Context) -> Rdd<(u64, String)> {
 struct Mounted(PathBuf);
 
 impl Mounted {
-    /// Mounts one of a mebibyte; nothing if this user may not.
+    /// Mounts one of 256 KiB, since what is written compresses well; nothing if this user may not.
     fn small() -> Option<Mounted> {
         let path = std::env::temp_dir().join(format!("millstream-full-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         let mounted = Mounted(path);
         let mount =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(&mounted.0).output();
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "none"]).arg(&mounted.0).output();
         mount.is_ok_and(|mount| mount.status.success()).then_some(mounted)
     }
 }

@@ -30,6 +30,26 @@ fn lost_repeated_and_late_results_are_counted_once() {
     }
 }
 
+/// Spark's SPARK-41497: the attempt that fails has made a partition that the next one finds.
+#[test]
+fn what_a_failed_attempt_has_left_in_the_cache_is_counted() {
+    let context = Context::new(Conf::empty().set_master("local[2,4]")).unwrap();
+    let added = context.long_accumulator(None);
+    let adds = added.clone();
+    let kept = context.parallelize(0..10, 1).map_partitions(move |records| {
+        adds.add(100);
+        records.map(|n| n + 1).collect::<Vec<_>>()
+    });
+    let fails_once = kept.persist().filter(|n| {
+        assert!(TaskContext::get().is_some_and(|task| task.attempt_number() > 0), "the first attempt fails");
+        *n >= 0
+    });
+    for _ in 0..2 {
+        assert_eq!(fails_once.count().unwrap(), 10);
+        assert_eq!(added.value(), 100);
+    }
+}
+
 #[test]
 fn attempts_that_fail_do_not_count() {
     let context = Context::new(Conf::empty().set_master("local[2,4]")).unwrap();

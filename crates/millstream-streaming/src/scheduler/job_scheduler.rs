@@ -371,6 +371,7 @@ impl State {
 pub(crate) fn inherited(context: &Context) -> LocalProperties {
     context.with_local_properties(context.local_properties(), || {
         context.clear_job_group();
+        context.set_local_property("spark.job.interruptOnCancel", "false");
         context.local_properties()
     })
 }

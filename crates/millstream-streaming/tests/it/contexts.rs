@@ -1,8 +1,9 @@
 //! Streams and the contexts they run on.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use millstream_core::{Conf, Context};
+use millstream_streaming::listener::StreamingListener;
 use millstream_streaming::testing::{Driver, batches};
 use millstream_streaming::{RddQueue, StreamingContext};
 
@@ -22,6 +23,31 @@ fn a_context_that_was_left_running_carries_the_next_streams() {
     }
     assert!(!context.is_stopped());
     assert_eq!(context.parallelize(1..=3, 2).count().unwrap(), 3);
+}
+
+struct Listening;
+
+impl StreamingListener for Listening {}
+
+/// Spark's SPARK-28709.
+#[test]
+fn a_context_that_goes_on_keeps_nothing_of_streams_that_were_stopped() {
+    let context = Context::new(conf("local[2]")).unwrap();
+    let driver = Driver::on(&context, SECOND).unwrap();
+    let captured = Arc::new(());
+    let (listener, by_output) = (Arc::new(Listening), Arc::clone(&captured));
+    driver.input(batches![[1]]).foreach_rdd(move |rdd| {
+        let _ = &by_output;
+        rdd.count().map(drop)
+    });
+    driver.streaming().add_streaming_listener(listener.clone()).unwrap();
+    let steps = driver.start().unwrap();
+    step(&steps, 1);
+    assert!(Arc::strong_count(&listener) > 1 && Arc::strong_count(&captured) > 1);
+    steps.running.stop(false, false).unwrap();
+    drop(steps);
+    assert_eq!((Arc::strong_count(&listener), Arc::strong_count(&captured)), (1, 1));
+    assert!(!context.is_stopped());
 }
 
 #[test]

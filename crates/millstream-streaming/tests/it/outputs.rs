@@ -148,7 +148,7 @@ fn the_jobs_of_streams_have_the_local_properties_of_the_start_without_its_job_gr
     let [group, description, interrupt, custom] = received.recv().unwrap();
     assert_eq!((group, custom.as_deref()), (None, Some("value1")));
     assert_eq!(description.unwrap(), "Streaming job from [output operation 0, batch time 1000 ms]");
-    assert_ne!(interrupt.as_deref(), Some("true"));
+    assert_eq!(interrupt.as_deref(), Some("false"));
     let own = ["non-streaming", "non-streaming", "true", "value2"].map(|value| Some(value.to_owned()));
     assert_eq!(properties(&context), own);
 }

@@ -242,6 +242,23 @@ fn a_stop_at_once_leaves_a_transformation_alone_that_does_not_end() {
     assert_eq!(waits.iter().count(), 0);
 }
 
+/// Spark's SPARK-22955: the clock is so far ahead that batches are made without a pause.
+#[test]
+fn a_graceful_stop_ends_batches_that_are_made_without_a_pause() {
+    let driver = Driver::new(conf("local[2]"), millis(100)).unwrap();
+    let (batches, received) = mpsc::channel();
+    let nothing = driver.input(batches![[1]]).transform(|rdd| rdd.context().empty_rdd::<i32>());
+    nothing.foreach_rdd_with(move |_, time| batches.send(time.as_millis()).map_err(CoreError::user));
+    let steps = driver.start().unwrap();
+    steps.clock.set_time(Time::from_millis(i64::MAX));
+    received.recv_timeout(LONG).unwrap();
+    steps.running.stop(true, true).unwrap();
+    steps.running.await_termination().unwrap();
+    // None was left out.
+    let all: Vec<i64> = received.iter().collect();
+    assert_eq!(all, (2..2 + all.len() as i64).map(|n| n * 100).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_stop_at_once_drops_the_batches_that_wait() {
     let driver = Driver::new(conf("local[2]"), SECOND).unwrap();

@@ -3,14 +3,13 @@
 use crate::data::Data;
 use crate::error::Result;
 use crate::rdd::Rdd;
-
-/// How many more partitions are read when the ones so far were not enough, as in Spark.
-const SCALE_UP: usize = 4;
+use crate::settings::{TAKE_INITIAL_PARTITIONS, TAKE_SCALE_UP};
 
 impl<T: Data> Rdd<T> {
     /// Returns the first `n` records, reading no more partitions than it must.
     ///
-    /// The first partition is read first, then four times as many as so far.
+    /// The first partition is read first, then four times as many as so far;
+    /// `spark.rdd.limit.initialNumPartitions` and `spark.rdd.limit.scaleUpFactor` set other numbers.
     ///
     /// # Errors
     /// If a task fails as often as it may.
@@ -30,10 +29,13 @@ impl<T: Data> Rdd<T> {
     #[track_caller]
     pub(super) fn take_as(&self, name: &'static str, n: usize) -> Result<Vec<T>> {
         let mut records: Vec<T> = Vec::new();
-        let (mut read, all) = (0, self.num_partitions());
+        let conf = self.context().conf();
+        let (first, scale_up) = (conf.get(TAKE_INITIAL_PARTITIONS)?, conf.get(TAKE_SCALE_UP)?);
+        let (mut read, all) = (0_usize, self.num_partitions());
         // Without partitions there is a job all the same: it finds what is wrong with the RDD.
         while records.len() < n {
-            let next = all.min(read + 1.max(read * SCALE_UP));
+            let more = if read == 0 { first } else { read.saturating_mul(scale_up) };
+            let next = all.min(read.saturating_add(more));
             let missing = n - records.len();
             let parts = self.run(name, (read..next).collect(), missing, |&missing, mut input, _| {
                 let mut first: Vec<T> = Vec::new();

@@ -1,14 +1,22 @@
 //! `repartition_and_sort_within_partitions`: pairs spread by a rule, each partition in the order of its keys.
 
+use std::panic::Location;
+
 use crate::data::{Data, Key};
-use crate::rdd::Rdd;
+use crate::error::Result;
+use crate::function::CodeAddress;
+use crate::rdd::in_place::InPlace;
+use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
 use crate::shuffle::hash::pinned_hash;
 use crate::shuffle::partitioner::Partitioner;
+use crate::shuffle::sorter::sort;
+
+const NAME: &str = "repartition_and_sort_within_partitions";
 
 impl<K: Key + Ord, V: Data> Rdd<(K, V)> {
     /// Spreads the pairs by a partitioner and sorts each partition by key, smallest first; equal keys keep their order.
     ///
-    /// A partition that has no room in memory is sorted on disk.
+    /// Where the pairs are spread so already nothing is moved. A partition that has no room in memory is sorted on disk.
     ///
     /// # Examples
     /// ```
@@ -26,7 +34,21 @@ impl<K: Key + Ord, V: Data> Rdd<(K, V)> {
         &self,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, V)> {
-        let name = "repartition_and_sort_within_partitions";
-        self.sorted_within(name, partitioner.into(), true, pinned_hash::<K>)
+        let partitioner = partitioner.into();
+        if self.partitioned_by() == Some(partitioner.identity()) {
+            return self.sorted_in_place();
+        }
+        self.sorted_within(NAME, partitioner, true, pinned_hash::<K>)
+    }
+
+    #[track_caller]
+    fn sorted_in_place(&self) -> Rdd<(K, V)> {
+        fn rebuild<K: Key + Ord, V: Data>(from: &Rebuilding<'_>) -> Result<AnyRdd> {
+            Ok(Rdd::<(K, V)>::from_any(from.parent(0)?)?.sorted_in_place().any())
+        }
+        let rebuild: Rebuild = rebuild::<K, V>;
+        let build = CodeAddress::of::<(K, V)>(rebuild as usize);
+        let sorted = InPlace::new(self, build, (), Box::new(|input, task| sort(input, 0, true, task)));
+        sorted.into_rdd(NAME, Location::caller(), 0)
     }
 }
