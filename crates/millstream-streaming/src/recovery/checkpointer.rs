@@ -127,8 +127,11 @@ impl Checkpointer {
     /// # Errors
     /// If it can not be written.
     pub(crate) fn generated(&mut self, graph: &Graph, batch: Time) -> Result<()> {
+        // One of before a restart is in the manifest that was gone on from, with its inputs.
+        if !self.pending.insert(batch) && batch <= self.time {
+            return Ok(());
+        }
         self.time = self.time.max(batch);
-        self.pending.insert(batch);
         self.publish(graph)
     }
 

@@ -1,5 +1,6 @@
 //! Cuts the batches: at each batch time, makes jobs of what the outputs describe.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -41,6 +42,21 @@ pub(crate) struct JobGenerator {
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Nothing is ever sent: it is closed when the thread ends.
     ended: Mutex<Receiver<Infallible>>,
+}
+
+/// Returns the event whose turn it is; nothing when there are no more.
+///
+/// What was completed is written down before a further batch is generated: a program that is to catch up with many batches, and dies
+/// again meanwhile, must have got on.
+fn next(events: &Receiver<Event>, later: &mut VecDeque<Event>) -> Option<Event> {
+    loop {
+        let came = if later.is_empty() { events.recv().ok() } else { events.try_recv().ok() };
+        match came {
+            Some(event @ (Event::ClearMetadata(..) | Event::Savepoint(..))) => return Some(event),
+            Some(event) => later.push_back(event),
+            None => return later.pop_front(),
+        }
+    }
 }
 
 /// What the thread works with.
@@ -163,7 +179,8 @@ impl JobGenerator {
 impl Work {
     fn run(&mut self, events: &Receiver<Event>) {
         mark_engine_thread();
-        for event in events {
+        let mut later = VecDeque::new();
+        while let Some(event) = next(events, &mut later) {
             if matches!(event, Event::Stop) {
                 return self.stopped();
             }
@@ -307,5 +324,32 @@ impl Work {
             last.then = Some(Box::new(move || graph.settle(time)));
         }
         Ok(jobs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_completed_comes_before_what_is_to_be_generated() {
+        let at = Time::from_millis;
+        let (send, events) = mpsc::channel();
+        send.send(Event::Replay(at(1))).unwrap();
+        send.send(Event::GenerateJobs(at(2))).unwrap();
+        send.send(Event::GenerateMissed(at(3))).unwrap();
+        let mut later = VecDeque::new();
+        let mut next = || format!("{:?}", super::next(&events, &mut later));
+        assert_eq!(next(), "Some(Replay(Time(1)))");
+        assert_eq!(next(), "Some(GenerateJobs(Time(2)))");
+        send.send(Event::GenerateJobs(at(4))).unwrap();
+        send.send(Event::Stop).unwrap();
+        send.send(Event::ClearMetadata(at(2), Vec::new())).unwrap();
+        assert_eq!(next(), "Some(ClearMetadata(Time(2), []))");
+        assert_eq!(next(), "Some(GenerateMissed(Time(3)))");
+        assert_eq!(next(), "Some(GenerateJobs(Time(4)))");
+        assert_eq!(next(), "Some(Stop)");
+        drop(send);
+        assert_eq!(next(), "None");
     }
 }
