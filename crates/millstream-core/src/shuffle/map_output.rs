@@ -104,7 +104,7 @@ impl<B: Data> MapOutput<B> {
 }
 
 impl<B: Data> Evictable for MapOutput<B> {
-    fn evict(&self) -> bool {
+    fn evict(&self, _: usize) -> bool {
         let mut state = self.lock();
         if state.claim.is_none() {
             return false;

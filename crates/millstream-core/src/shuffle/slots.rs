@@ -19,6 +19,12 @@ impl Slots {
     /// Returns the number of the entry with a hash for which `is` holds.
     #[inline(always)]
     pub fn find<E>(&self, hash: u64, entries: &[E], is: impl Fn(&E) -> bool) -> Option<usize> {
+        self.find_at(hash, entries.len(), |at| is(&entries[at]))
+    }
+
+    /// Returns the number of the entry with a hash, below `numbers`, for which `is` holds: for entries that lie anywhere.
+    #[inline(always)]
+    pub fn find_at(&self, hash: u64, numbers: usize, is: impl Fn(usize) -> bool) -> Option<usize> {
         let mask = self.0.len().wrapping_sub(1);
         let tag = tag(hash, mask);
         let mut place = hash as usize & mask;
@@ -27,8 +33,8 @@ impl Slots {
             let slot = *self.0.get(place)?;
             // Of another tag, and of a free slot, this makes a number beyond all entries.
             let at = (slot ^ tag).wrapping_sub(1) as usize;
-            if let Some(found) = entries.get(at) {
-                if is(found) {
+            if at < numbers {
+                if is(at) {
                     return Some(at);
                 }
             } else if slot == 0 {
@@ -39,7 +45,8 @@ impl Slots {
     }
 
     /// Returns the bytes that they take.
-    pub(crate) fn allocated(&self) -> usize {
+    #[must_use]
+    pub fn allocated(&self) -> usize {
         self.0.len() * size_of::<u32>()
     }
 

@@ -212,7 +212,7 @@ impl<T: Data> Block<T> {
 }
 
 impl<T: Data> Evictable for Block<T> {
-    fn evict(&self) -> bool {
+    fn evict(&self, _: usize) -> bool {
         let Some(kept) = self.kept.upgrade() else { return false };
         let place = self.lock();
         let Some(held) = place.held.clone() else { return false };

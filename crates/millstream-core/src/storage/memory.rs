@@ -64,6 +64,8 @@ pub enum Owner {
     Rdd(RddId),
     /// Blocks that were received.
     Received,
+    /// What stateful operators know of their keys.
+    State,
     /// What tasks work with: buckets, sorted runs, tables. It leaves `spark.memory.storageFraction` to kept blocks.
     Tasks,
 }
@@ -72,8 +74,10 @@ pub enum Owner {
 pub trait Evictable: Send + Sync {
     /// Leaves memory, to disk or away, and drops the claim; returns whether it did. What stays is passed over.
     ///
+    /// What has many parts may keep some: it shrinks its claim by `at_least` so many bytes, if it can.
+    ///
     /// Called on the thread that needs memory, which holds no lock of [`Memory`]. It may not take memory in turn.
-    fn evict(&self) -> bool;
+    fn evict(&self, at_least: usize) -> bool;
 }
 
 impl Memory {
@@ -173,7 +177,7 @@ impl Memory {
             drop(state);
             for (number, what) in told {
                 // What can not be told any more is being dropped by somebody, who may be waiting for this thread.
-                let evict = || what.upgrade().is_some_and(|what| what.evict());
+                let evict = || what.upgrade().is_some_and(|what| what.evict(lacking));
                 if catch_unwind(AssertUnwindSafe(evict)).is_err() {
                     tracing::error!("a block panicked when it was told to leave memory");
                 }

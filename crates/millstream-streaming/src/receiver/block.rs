@@ -201,7 +201,7 @@ impl<T: Data> ReceivedBlock<T> {
 }
 
 impl<T: Data> Evictable for ReceivedBlock<T> {
-    fn evict(&self) -> bool {
+    fn evict(&self, _: usize) -> bool {
         let mut place = self.place();
         let outside = match &self.outside {
             Outside::Nowhere => return false,

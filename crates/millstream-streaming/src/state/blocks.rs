@@ -5,6 +5,7 @@ use std::sync::Arc;
 use millstream_core::{Data, Key};
 use serde::Serialize;
 
+use super::bits::SHELF;
 use super::door::{Block, Blocks};
 use super::version::Version;
 use crate::error::{Error, Result};
@@ -56,25 +57,35 @@ fn block<K: Key, S: Data>(
 ) -> Result<Block> {
     let mut block = Block { entries: 0, bytes: Vec::new() };
     version.look(|table, number| {
-        for &at in numbers {
-            let (state, time) = (table.state(number, at), table.time(number, at));
-            if let Some(earlier) = earlier.map(Version::number) {
-                match (table.state(earlier, at), state) {
+        for numbers in numbers.chunk_by(|a, b| a / SHELF == b / SHELF) {
+            let Some(shelf) = numbers.first().map(|at| at / SHELF) else { continue };
+            let view = table.view(number, shelf)?;
+            let earlier = match earlier.map(Version::number) {
+                Some(earlier) => Some((earlier, table.view(earlier, shelf)?)),
+                None => None,
+            };
+            for &at in numbers {
+                let (now, time) = (view.get(at), table.time(number, at));
+                match (&earlier, now) {
                     (None, None) => continue,
-                    // Only their bytes tell whether two states are the same.
-                    (Some(old), Some(new))
-                        if table.time(earlier, at) == time && bytes(old)? == bytes(new)? =>
-                    {
-                        continue;
-                    }
-                    _ => {}
+                    (None, Some(_)) => {}
+                    (Some((number, earlier)), now) => match (earlier.get(at), now) {
+                        (None, None) => continue,
+                        // Only their bytes tell whether two states are the same.
+                        (Some((_, old)), Some((_, new)))
+                            if table.time(*number, at) == time && bytes(old)? == bytes(new)? =>
+                        {
+                            continue;
+                        }
+                        _ => {}
+                    },
                 }
-            } else if state.is_none() {
-                continue;
+                let Some(key) = now.map(|(key, _)| key).or_else(|| view.key_of(at)) else { continue };
+                let entry = (key, now.map(|(_, state)| (state, time)));
+                block.bytes =
+                    postcard::to_extend(&entry, std::mem::take(&mut block.bytes)).map_err(failed)?;
+                block.entries += 1;
             }
-            let entry = (table.key(at), state.map(|state| (state, time)));
-            block.bytes = postcard::to_extend(&entry, std::mem::take(&mut block.bytes)).map_err(failed)?;
-            block.entries += 1;
         }
         Ok(block)
     })

@@ -4,6 +4,8 @@ use std::sync::{Arc, Weak};
 
 use millstream_core::storage::size_estimate::SHARED;
 use millstream_core::{Data, Key};
+use serde::de::Error as _;
+use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::version::{AnyRecord, Entry, Version};
@@ -68,7 +70,8 @@ impl<K: Key, S: Data, U: Data> Serialize for Whole<'_, K, S, U> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
         let version = self.0.version();
         let with_timeouts = version.look(|table, _| table.has_timeouts());
-        (version.time(), with_timeouts, version.entries(), &*self.0.mapped()).serialize(serializer)
+        let entries = version.entries().map_err(Z::Error::custom)?;
+        (version.time(), with_timeouts, entries, &*self.0.mapped()).serialize(serializer)
     }
 }
 
@@ -76,6 +79,7 @@ impl<'de, K: Key, S: Data, U: Data> Deserialize<'de> for Held<K, S, U> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (time, with_timeouts, entries, mapped): Travels<K, S, U> =
             Deserialize::deserialize(deserializer)?;
-        Ok(Held::new(Version::of(entries, with_timeouts, time), mapped))
+        let version = Version::of(entries, with_timeouts, time).map_err(D::Error::custom)?;
+        Ok(Held::new(version, mapped))
     }
 }

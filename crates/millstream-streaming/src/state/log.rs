@@ -1,25 +1,63 @@
 //! What a batch has changed in a table.
 
 use millstream_core::shuffle::CombineTable;
+use millstream_core::{Data, Key};
+
+use super::bits::{Bits, SHELF};
+use super::shelf::Shelf;
 
 /// The states a batch has overwritten: with it the table goes back to the version before.
-pub(super) enum Change<S> {
+pub(super) enum Change<K, S> {
     /// Some keys were touched: what was there before, by the keys' numbers.
     Touched(Touched<S>),
-    /// There is a new state for every key: the states before.
-    All(Vec<Option<S>>),
+    /// There may be a new state for every key: what was there before, by shelf; keys on later ones had no state.
+    All(Vec<Past<K, S>>),
+    /// As `All`, but nobody asks for it any more: an earlier log has all that those before need.
+    Forgotten,
+}
+
+/// A shelf before a batch.
+pub(super) struct Past<K, S> {
+    /// Which of its keys had a state.
+    pub(super) there: Bits,
+    pub(super) states: Before<K, S>,
+}
+
+/// The states of a shelf before a batch.
+pub(super) enum Before<K, S> {
+    /// Those after it.
+    Same,
+    /// Of the keys that had one, in order.
+    States(Shelf<S>),
+    /// With the keys, as the shelf lay there: read by others, or on disk.
+    Pairs(Shelf<(K, S)>),
+}
+
+impl<K: Key, S: Data> Past<K, S> {
+    /// Returns how many bytes of memory it takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.states {
+            Before::Same => 0,
+            Before::States(states) => states.bytes(),
+            Before::Pairs(pairs) => pairs.bytes(),
+        }
+    }
 }
 
 /// A change and the version it led to.
-pub(super) struct Log<S> {
+pub(super) struct Log<K, S> {
     pub(super) number: u64,
-    pub(super) change: Change<S>,
+    pub(super) change: Change<K, S>,
     /// The numbers whose keys have left: free when nobody can go back behind this.
     pub(super) gone: Vec<u32>,
 }
 
 /// What was there before, by the keys' numbers, in the order in which they were touched.
-pub(super) struct Touched<S>(CombineTable<u32, Old<S>>);
+pub(super) struct Touched<S> {
+    before: CombineTable<u32, Old<S>>,
+    /// What the states take beside their own size, about.
+    heap: usize,
+}
 
 /// What was known of a key.
 pub(super) struct Old<S> {
@@ -49,55 +87,63 @@ fn hash(at: usize) -> u64 {
 
 impl<S> Default for Touched<S> {
     fn default() -> Self {
-        Touched(CombineTable::new())
+        Touched { before: CombineTable::new(), heap: 0 }
     }
 }
 
 impl<S> Touched<S> {
-    /// Notes what is known of a key before it changes, unless it has been noted.
+    /// Notes what is known of a key before it changes, unless it has been noted; the state takes `heap` bytes beside its own.
     #[inline]
-    pub(super) fn note(&mut self, at: usize, state: Was<S>, time: i64) {
-        let mut state = Some(state);
-        let noted = self.0.entry(hash(at), at as u32, || Old { state: Was::Same, time });
-        if matches!(noted.state, Was::Same)
-            && let Some(state) = state.take()
-        {
+    pub(super) fn note(&mut self, at: usize, state: Was<S>, time: i64, heap: usize) {
+        let noted = self.before.entry(hash(at), at as u32, || Old { state: Was::Same, time });
+        if matches!(noted.state, Was::Same) && !matches!(state, Was::Same) {
             noted.state = state;
+            self.heap += heap;
         }
     }
 
     pub(super) fn get(&self, at: usize) -> Option<&Old<S>> {
-        self.0.get(hash(at), &(at as u32))
+        self.before.get(hash(at), &(at as u32))
     }
 
     /// Returns the numbers of the keys.
     pub(super) fn numbers(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0.iter().map(|(at, _)| *at as usize)
+        self.before.iter().map(|(at, _)| *at as usize)
     }
 
     pub(super) fn into_entries(self) -> impl Iterator<Item = (usize, Old<S>)> {
-        self.0.into_entries().into_iter().map(|(_, at, old)| (at as usize, old))
+        self.before.into_entries().into_iter().map(|(_, at, old)| (at as usize, old))
+    }
+
+    fn bytes(&self) -> usize {
+        // An entry has its hash beside it, and slots.
+        self.before.len() * (size_of::<(u32, Old<S>)>() + 2 * size_of::<u64>()) + self.heap
     }
 }
 
-impl<S> Change<S> {
-    /// Returns the state a key had before, if this has changed it.
-    #[inline]
-    pub(super) fn before(&self, at: usize) -> Option<Option<&S>> {
+impl<K: Key, S: Data> Change<K, S> {
+    /// Returns how many bytes of memory it takes, about.
+    pub(super) fn bytes(&self) -> usize {
         match self {
-            Change::All(states) => Some(states.get(at).and_then(Option::as_ref)),
-            Change::Touched(touched) => match &touched.get(at)?.state {
-                Was::Same => None,
-                Was::Absent => Some(None),
-                Was::Known(state) => Some(Some(state)),
-            },
+            Change::Touched(touched) => touched.bytes(),
+            Change::All(shelves) => shelves.iter().map(Past::bytes).sum(),
+            Change::Forgotten => 0,
+        }
+    }
+
+    /// Returns whether a key had a state before this, as far as this tells.
+    pub(super) fn had(&self, at: usize) -> bool {
+        match self {
+            Change::All(shelves) => shelves.get(at / SHELF).is_some_and(|past| past.there.get(at % SHELF)),
+            Change::Touched(touched) => touched.get(at).is_some_and(|old| matches!(old.state, Was::Known(_))),
+            Change::Forgotten => false,
         }
     }
 
     /// Returns when a key had been touched last before this, if this has touched it.
     pub(super) fn time_before(&self, at: usize) -> Option<i64> {
         match self {
-            Change::All(_) => None,
+            Change::All(_) | Change::Forgotten => None,
             Change::Touched(touched) => touched.get(at).map(|old| old.time),
         }
     }

@@ -26,6 +26,8 @@ pub(crate) struct PutOn<K: Key, S: Data> {
     pub(crate) initial: Option<Rdd<(K, S)>>,
     pub(crate) with_timeouts: bool,
     pub(crate) needs_directory: bool,
+    /// How often the state is saved, unless the program says so, by its slide.
+    pub(crate) saved_each: fn(Duration) -> Duration,
 }
 
 /// The stream of the versions of a stateful operator.
@@ -38,17 +40,25 @@ pub(crate) struct Versions<K: Key, S: Data, U: Data> {
 
 impl<K: Key, S: Data> PutOn<K, S> {
     #[track_caller]
-    pub(crate) fn graph<U: Data>(
+    pub(crate) fn graph<P: Data, U: Data>(
         self,
         graph: &Arc<Graph>,
-        batches: impl Batches<K, S, U>,
+        batches: impl Batches<P, K, S, U>,
     ) -> Versions<K, S, U> {
-        let operator = graph.operator(self.name, &batches.parents(), Location::caller());
+        let operator = graph.operator(self.name, &[batches.parent().any()], Location::caller());
         if self.partitioner.partitions() == 0 {
             graph.problem(&operator, "a state can not be spread over 0 partitions; ask for at least 1");
         }
         let migrations = Arc::clone(&graph.migrations);
-        let stateful = Stateful::new(self.partitioner, self.with_timeouts, self.needs_directory, migrations);
+        let context = graph.context.clone();
+        let stateful = Stateful::new(
+            context,
+            self.partitioner,
+            self.with_timeouts,
+            self.needs_directory,
+            self.saved_each,
+            migrations,
+        );
         let inner = operator.id.as_deref().map(|id| format!("{id}:state").into());
         let steps =
             Steps { batches: Box::new(batches), stateful: Arc::clone(&stateful), initial: self.initial };
@@ -63,14 +73,14 @@ impl<K: Key, S: Data, U: Data> Versions<K, S, U> {
     pub(crate) fn pairs(self) -> DStream<(K, S)> {
         let spread = self.stateful.partitioner.identity();
         let pairs = self.read(self.operator.clone(), |held| Arc::clone(held.version()).pairs(), Some(spread));
-        self.stateful.belongs_to(pairs.any());
+        self.stateful.belongs_to(&pairs.any());
         pairs
     }
 
     /// Makes the stream of what batches are mapped to, as what the operator puts out.
     pub(crate) fn mapped(&self) -> DStream<U> {
         let mapped = self.read(self.operator.clone(), |held| stream::from_shared(held.mapped()), None);
-        self.stateful.belongs_to(mapped.any());
+        self.stateful.belongs_to(&mapped.any());
         mapped
     }
 

@@ -3,30 +3,35 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use millstream_core::operator::Operator;
 use millstream_core::shuffle::hash::pinned_hash;
-use millstream_core::{Data, Key, Partitioner};
+use millstream_core::{Context, Data, Key, Partitioner};
 
 use super::blocks::{self, Saved};
 use super::door::{Blocks, StateVersion, StatefulOperator};
 use super::fingerprint::Fingerprint;
 use super::migrate_state::Migrations;
+use super::room::Room;
 use super::table::Table;
 use super::version::Version;
-use crate::dstream::AnyDStream;
+use crate::dstream::node::{AnyDStream, ErasedStream};
 use crate::error::Result;
 use crate::time::Time;
 
 /// A stateful operator: how its state is spread, its versions in use, and what it goes on from.
 pub(crate) struct Stateful<K: Key, S: Data> {
+    context: Context,
     pub(super) partitioner: Partitioner<K>,
     pub(super) with_timeouts: bool,
     needs_directory: bool,
     fingerprint: Fingerprint,
     migrations: Arc<Migrations>,
     /// The stream that the program sees, whose id is that of the state.
-    stream: OnceLock<AnyDStream>,
+    stream: OnceLock<Weak<dyn ErasedStream>>,
+    /// How often it is saved, unless the program says so, by its slide.
+    saved_each: fn(Duration) -> Duration,
     state: Mutex<State<K, S>>,
 }
 
@@ -46,9 +51,11 @@ struct State<K: Key, S: Data> {
 
 impl<K: Key, S: Data> Stateful<K, S> {
     pub(super) fn new(
+        context: Context,
         partitioner: Partitioner<K>,
         with_timeouts: bool,
         needs_directory: bool,
+        saved_each: fn(Duration) -> Duration,
         migrations: Arc<Migrations>,
     ) -> Arc<Self> {
         let state = State {
@@ -59,24 +66,31 @@ impl<K: Key, S: Data> Stateful<K, S> {
             began: None,
         };
         Arc::new(Stateful {
+            context,
             partitioner,
             with_timeouts,
             needs_directory,
             fingerprint: Fingerprint::of::<K, S>(),
             migrations,
             stream: OnceLock::new(),
+            saved_each,
             state: Mutex::new(state),
         })
     }
 
-    pub(super) fn belongs_to(&self, stream: AnyDStream) {
-        // Set once, by the one who makes the stream.
-        let _ = self.stream.set(stream);
+    pub(super) fn belongs_to(&self, stream: &AnyDStream) {
+        // Set once, by the one who makes the stream, which holds this.
+        let _ = self.stream.set(Arc::downgrade(stream));
     }
 
     /// Returns whether there is no batch of that time to go on from: what was restored or is given in code is begun with.
     pub(super) fn is_before_all(&self, batch: Time) -> bool {
         self.lock().after.is_some_and(|after| batch <= after)
+    }
+
+    /// Returns where its tables lie.
+    pub(super) fn room(&self) -> Room {
+        Room::of(&self.context, format!("a state of {}", self.operator()))
     }
 
     /// Notes that a batch begins without one before it; returns whether it begins with the initial state.
@@ -154,7 +168,7 @@ impl<K: Key, S: Data> Stateful<K, S> {
 
 impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
     fn operator(&self) -> Arc<Operator> {
-        let stream = self.stream.get();
+        let stream = self.stream.get().and_then(Weak::upgrade);
         stream.map_or_else(
             || Arc::new(Operator::call("state", std::panic::Location::caller())),
             |stream| Arc::clone(stream.operator()),
@@ -167,6 +181,10 @@ impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
 
     fn needs_directory(&self) -> bool {
         self.needs_directory
+    }
+
+    fn default_interval(&self, slide: Duration) -> Duration {
+        (self.saved_each)(slide)
     }
 
     fn partitions(&self) -> usize {
@@ -185,10 +203,10 @@ impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
         // A state that is given up is given up as a whole.
         let entries = self.read(saved, block).inspect_err(|_| self.lock().restoring.clear())?;
         let mut state = self.lock();
-        state.restoring.resize_with(self.partitions(), || Table::new(self.with_timeouts));
+        state.restoring.resize_with(self.partitions(), || Table::new(self.with_timeouts, Some(self.room())));
         for (partition, hash, (key, entry)) in entries {
             if let Some(table) = state.restoring.get_mut(partition) {
-                table.put(hash, key, entry);
+                table.put(hash, key, entry)?;
             }
         }
         Ok(())
@@ -197,7 +215,7 @@ impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
     fn restored(&self, time: Time) {
         let mut state = self.lock();
         let mut tables = std::mem::take(&mut state.restoring);
-        tables.resize_with(self.partitions(), || Table::new(self.with_timeouts));
+        tables.resize_with(self.partitions(), || Table::new(self.with_timeouts, Some(self.room())));
         let versions = tables.into_iter().map(|mut table| {
             // Of an operator whose keys did not time out when they were saved.
             table.date(0, time.as_millis());

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use millstream_core::rdd::{AnyRdd, Compute, Dependency};
+use millstream_core::shuffle::hash::pinned_hash;
 use millstream_core::stream::{self, ChunkStream};
 use millstream_core::{Data, Error as CoreError, Key, Rdd, TaskContext};
 
 use super::held::Held;
+use super::making::Step;
 use super::stateful::Stateful;
-use super::table::Step;
+use super::table::Table;
 use super::version::Version;
 use crate::dstream::DStream;
 use crate::dstream::node::{AnyDStream, Node};
@@ -31,33 +33,37 @@ pub(crate) struct Batch<K: Key, S: Data, U: Data> {
     pub(crate) read: Read<K, S, U>,
 }
 
-/// What a stateful operator does with its batches.
-pub(crate) trait Batches<K: Key, S: Data, U: Data>: Send + Sync + 'static {
-    /// Returns the streams it reads.
-    fn parents(&self) -> Vec<AnyDStream>;
+/// What a stateful operator does with the batches of its parent.
+pub(crate) trait Batches<P: Data, K: Key, S: Data, U: Data>: Send + Sync + 'static {
+    /// Returns the stream it reads.
+    fn parent(&self) -> &DStream<P>;
     /// Returns the time between two of its batches.
-    fn slide(&self) -> Duration;
-    /// Returns the parents' RDDs of which a batch is made.
-    fn inputs(&self, batch: Time) -> Result<Option<Vec<AnyRdd>>>;
+    fn slide(&self) -> Duration {
+        self.parent().slide_duration()
+    }
+    /// Returns the parent's RDDs of which a batch is made.
+    fn inputs(&self, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
+        Ok(self.parent().rdd(batch)?.map(|rdd| vec![rdd.any()]))
+    }
     /// Describes a batch by these inputs.
     fn batch(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Batch<K, S, U>>;
-    /// Returns how long the parents must remember their batches.
+    /// Returns how long the parent must remember its batches.
     fn parents_remember(&self, own: Duration) -> Duration {
         own
     }
 }
 
 /// The node of a stream of versions.
-pub(super) struct Steps<K: Key, S: Data, U: Data> {
-    pub(super) batches: Box<dyn Batches<K, S, U>>,
+pub(super) struct Steps<P: Data, K: Key, S: Data, U: Data> {
+    pub(super) batches: Box<dyn Batches<P, K, S, U>>,
     pub(super) stateful: Arc<Stateful<K, S>>,
     /// What the first batch begins with.
     pub(super) initial: Option<Rdd<(K, S)>>,
 }
 
-impl<K: Key, S: Data, U: Data> Node<Held<K, S, U>> for Steps<K, S, U> {
+impl<P: Data, K: Key, S: Data, U: Data> Node<Held<K, S, U>> for Steps<P, K, S, U> {
     fn parents(&self) -> Vec<AnyDStream> {
-        self.batches.parents()
+        vec![self.batches.parent().any()]
     }
 
     fn slide(&self) -> Duration {
@@ -134,20 +140,22 @@ impl<K: Key, S: Data, U: Data> Stepped<K, S, U> {
     /// Returns the version to begin with.
     fn before(&self, partition: usize, task: &TaskContext) -> millstream_core::Result<Arc<Version<K, S>>> {
         if let Some(before) = &self.before {
-            return only(before.stream(partition, task)?).map(|held| Arc::clone(held.version()));
+            let version = only(before.stream(partition, task)?).map(|held| Arc::clone(held.version()))?;
+            version.lie_in(|| self.stateful.room())?;
+            return Ok(version);
         }
         if let Some(version) = self.restored.as_ref().and_then(|restored| restored.get(partition)) {
             return Ok(Arc::clone(version));
         }
-        let mut entries = Vec::new();
+        let mut table = Table::new(self.stateful.with_timeouts, Some(self.stateful.room()));
         if let Some(initial) = &self.initial {
+            let time = self.time.as_millis();
             stream::drain(initial.stream(partition, task)?, |chunk| {
-                let time = self.time.as_millis();
-                chunk.for_each(|(key, state)| entries.push((key.clone(), state.clone(), time)));
-                Ok(())
+                let mut pairs = chunk.into_vec().into_iter();
+                pairs.try_for_each(|(key, state)| table.put(pinned_hash(&key), key, Some((state, time))))
             })?;
         }
-        Ok(Version::of(entries, self.stateful.with_timeouts, self.time - Duration::from_millis(1)))
+        Ok(Version::first(table, self.time - Duration::from_millis(1)))
     }
 }
 

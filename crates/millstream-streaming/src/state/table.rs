@@ -5,30 +5,51 @@ use std::collections::VecDeque;
 use std::sync::Weak;
 
 use millstream_core::shuffle::hash::pinned_hash;
-use millstream_core::{Data, Key};
+use millstream_core::storage::size_estimate::estimate;
+use millstream_core::{Data, Error, Key, Result};
 
+use super::bits::{Bits, SHELF};
+use super::claimed::Claimed;
 use super::index::Index;
-use super::log::{Change, Log, Touched, Was};
+use super::log::{Before, Change, Log, Past, Touched, Was};
+use super::making::Step;
+use super::room::Room;
+use super::shelf::Shelf;
 use super::timeouts::Timeouts;
-use super::version::{AnyRecord, Entry, Version};
+use super::version::{AnyRecord, Version};
+use super::view::View;
 
 /// The keys of a partition with their states, as the last batch left them, and what batches have overwritten since the
 /// oldest version in use.
 pub(super) struct Table<K: Key, S: Data> {
-    index: Index<K>,
-    /// By the keys' numbers; nothing for a key that has left.
-    states: Vec<Option<S>>,
+    pub(super) index: Index,
+    pub(super) shelves: Vec<Pairs<K, S>>,
     /// Of an operator whose keys time out.
-    timeouts: Option<Timeouts>,
+    pub(super) timeouts: Option<Timeouts>,
     /// How many keys have a state.
-    keys: usize,
+    pub(super) keys: usize,
     /// The version that the states are of.
     number: u64,
     /// The last one leads from the version before to this one.
-    logs: VecDeque<Log<S>>,
+    pub(super) logs: VecDeque<Log<K, S>>,
     made: Vec<Made<K, S>>,
-    /// Memory for the next column of states.
-    spare: Vec<Option<S>>,
+    /// Memory for old states.
+    pub(super) spare: Vec<Vec<S>>,
+    /// What shelves and logs take, about.
+    pub(super) bytes: usize,
+    /// Nothing of a table that was made of bytes and not used yet.
+    pub(super) claimed: Option<Claimed>,
+    /// Why nothing is known any more: the way back is broken.
+    broken: Option<Error>,
+}
+
+/// Some consecutive numbers' keys and states.
+pub(super) struct Pairs<K, S> {
+    pub(super) records: Shelf<(K, S)>,
+    /// Which of them have a state; what lies in the other places is left over.
+    pub(super) there: Bits,
+    /// The last version for which it was brought into memory or changed.
+    pub(super) used: u64,
 }
 
 /// A version that was made of this table.
@@ -43,16 +64,19 @@ struct Made<K: Key, S: Data> {
 
 impl<K: Key, S: Data> Table<K, S> {
     /// Makes an empty table, of version 0.
-    pub(super) fn new(with_timeouts: bool) -> Self {
+    pub(super) fn new(with_timeouts: bool, room: Option<Room>) -> Self {
         Table {
             index: Index::default(),
-            states: Vec::new(),
+            shelves: Vec::new(),
             timeouts: with_timeouts.then(Timeouts::default),
             keys: 0,
             number: 0,
             logs: VecDeque::new(),
             made: Vec::new(),
             spare: Vec::new(),
+            bytes: 0,
+            claimed: room.map(Claimed::new),
+            broken: None,
         }
     }
 
@@ -64,51 +88,164 @@ impl<K: Key, S: Data> Table<K, S> {
         self.timeouts.is_some()
     }
 
-    /// Returns all there is in a version.
-    pub(super) fn entries(&self, version: u64) -> Vec<Entry<K, S>> {
-        let entry = |at| {
-            let state = self.state(version, at)?.clone();
-            Some((self.key(at).clone(), state, self.time(version, at)))
-        };
-        (0..self.numbers()).filter_map(entry).collect()
+    /// Calls `f` with each key of a version, its state and when it was touched last.
+    pub(super) fn each(&self, version: u64, mut f: impl FnMut(&K, &S, i64) -> Result<()>) -> Result<()> {
+        for shelf in 0..self.shelves.len() {
+            let view = self.view(version, shelf)?;
+            view.iter().try_for_each(|(at, key, state)| f(key, state, self.time(version, at)))?;
+        }
+        Ok(())
     }
 
     /// Makes a table of its own that begins with a version.
-    pub(super) fn copy(&self, version: u64) -> Self {
-        let mut copy = Table::new(self.has_timeouts());
-        for (key, state, time) in self.entries(version) {
-            copy.put(pinned_hash(&key), key, Some((state, time)));
-        }
-        copy
+    pub(super) fn copy(&self, version: u64) -> Result<Self> {
+        let room = self.claimed.as_ref().map(Claimed::room);
+        let mut copy = Table::new(self.has_timeouts(), room.cloned());
+        self.each(version, |key, state, time| {
+            copy.put(pinned_hash(key), key.clone(), Some((state.clone(), time)))
+        })?;
+        Ok(copy)
+    }
+
+    /// Returns whether most of what it takes is left over from keys that have left.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.numbers() > 4 * (self.keys + SHELF)
     }
 
     /// Sets the state of a key without a way back: for a table that nobody has seen yet.
-    pub(super) fn put(&mut self, hash: u64, key: K, state: Option<(S, i64)>) {
-        let found = self.index.find(hash, &key);
+    pub(super) fn put(&mut self, hash: u64, key: K, state: Option<(S, i64)>) -> Result<()> {
+        let found = self.find(hash, &key)?;
         match (found, state) {
             (Some(at), None) => {
-                self.keys -= usize::from(self.states[at].take().is_some());
+                self.keys -= usize::from(self.is_there(at));
+                self.shelves[at / SHELF].there.set(at % SHELF, false);
                 self.index.remove(at);
             }
             (None, None) => {}
             (found, Some((state, time))) => {
-                let at = found.unwrap_or_else(|| insert(&mut self.index, &mut self.states, hash, key));
-                self.keys += usize::from(self.states[at].replace(state).is_none());
+                let at = match found {
+                    Some(at) => {
+                        self.replace(at, state);
+                        at
+                    }
+                    None => self.insert(hash, key, state)?,
+                };
                 if let Some(timeouts) = &mut self.timeouts {
                     timeouts.set(at, time);
                 }
+                self.settle(at / SHELF)?;
             }
         }
+        Ok(())
     }
 
     /// Says that keys which were last touched at `from` were so at `to`.
     pub(super) fn date(&mut self, from: i64, to: i64) {
-        let Some(timeouts) = &mut self.timeouts else { return };
-        for at in 0..self.states.len() {
-            if self.states[at].is_some() && timeouts.last(at) == from {
+        for at in 0..self.numbers() {
+            if self.is_there(at)
+                && let Some(timeouts) = self.timeouts.as_mut().filter(|timeouts| timeouts.last(at) == from)
+            {
                 timeouts.set(at, to);
             }
         }
+    }
+
+    /// Returns the number of a key that is known; its shelf lies in memory then.
+    #[inline]
+    pub(super) fn find(&mut self, hash: u64, key: &K) -> Result<Option<usize>> {
+        // Of other keys with the same hash, on shelves that have left memory.
+        let mut others = Vec::new();
+        loop {
+            let is = |at: usize| match self.shelves[at / SHELF].records.in_memory() {
+                Some(pairs) => pairs[at % SHELF].0 == *key,
+                None => self.index.hash(at) == hash && !others.contains(&at),
+            };
+            let Some(at) = self.index.find(hash, is) else { return Ok(None) };
+            if self.shelves[at / SHELF].records.in_memory().is_some() {
+                return Ok(Some(at));
+            }
+            self.load(at / SHELF)?;
+            if self.pair(at).0 == *key {
+                return Ok(Some(at));
+            }
+            others.push(at);
+        }
+    }
+
+    /// Brings a shelf into memory.
+    #[inline]
+    pub(super) fn load(&mut self, shelf: usize) -> Result<()> {
+        let pairs = &mut self.shelves[shelf];
+        pairs.used = self.number + 1;
+        if pairs.records.in_memory().is_some() {
+            return Ok(());
+        }
+        pairs.records.load()?;
+        self.bytes += pairs.records.bytes();
+        self.settle(shelf)
+    }
+
+    /// Returns a key and what lies beside it, on a shelf that lies in memory.
+    #[inline]
+    pub(super) fn pair(&self, at: usize) -> &(K, S) {
+        #[allow(
+            clippy::expect_used,
+            reason = "callers bring it into memory; nothing of a user's leads here otherwise"
+        )]
+        let pairs = self.shelves[at / SHELF].records.in_memory().expect("a shelf in memory");
+        &pairs[at % SHELF]
+    }
+
+    /// Returns whether a key has a state.
+    #[inline]
+    pub(super) fn is_there(&self, at: usize) -> bool {
+        self.shelves.get(at / SHELF).is_some_and(|shelf| shelf.there.get(at % SHELF))
+    }
+
+    /// Gives a new key a number and its state.
+    pub(super) fn insert(&mut self, hash: u64, key: K, state: S) -> Result<usize> {
+        let at = self.index.next();
+        let (shelf, place) = (at / SHELF, at % SHELF);
+        if shelf == self.shelves.len() {
+            self.shelves.push(Pairs { records: Shelf::new(Vec::new()), there: Bits::default(), used: 0 });
+        }
+        self.load(shelf)?;
+        let pair = (key, state);
+        let bytes = estimate(&pair);
+        let pairs = &mut self.shelves[shelf];
+        let before = pairs.records.bytes();
+        let records = pairs.records.change();
+        let left_over = match records.get_mut(place) {
+            Some(left) => Some(std::mem::replace(left, pair)),
+            None => {
+                // Fewer lie there than there are numbers after the shelf was taken back to when it was shorter.
+                records.resize(place, pair.clone());
+                records.push(pair);
+                None
+            }
+        };
+        let less = left_over.as_ref().map_or(0, estimate);
+        let after = (before + bytes).saturating_sub(less);
+        pairs.records.set_bytes(after);
+        pairs.there.set(place, true);
+        self.bytes = self.bytes + after - before;
+        self.keys += 1;
+        Ok(self.index.insert(hash))
+    }
+
+    /// Gives a key whose shelf lies in memory a state; returns what lay there.
+    pub(super) fn replace(&mut self, at: usize, state: S) -> S {
+        let pairs = &mut self.shelves[at / SHELF];
+        let is_new = !pairs.there.get(at % SHELF);
+        pairs.there.set(at % SHELF, true);
+        self.keys += usize::from(is_new);
+        let more = heap(&state);
+        let old = std::mem::replace(&mut pairs.records.change()[at % SHELF].1, state);
+        let before = pairs.records.bytes();
+        let after = (before + more).saturating_sub(heap(&old));
+        pairs.records.set_bytes(after);
+        self.bytes = self.bytes + after - before;
+        old
     }
 
     /// Returns the record that a step has made of a version before, if it is still there.
@@ -117,19 +254,26 @@ impl<K: Key, S: Data> Table<K, S> {
     }
 
     /// Goes back to a version that is in use, unless a later one is.
-    pub(super) fn go_back(&mut self, number: u64) -> bool {
+    pub(super) fn go_back(&mut self, number: u64) -> Result<bool> {
+        self.intact()?;
         let in_use = |made: &Made<K, S>| made.number > number && made.version.strong_count() > 0;
         if self.made.iter().any(in_use) {
-            return false;
+            return Ok(false);
         }
-        while self.number > number {
-            let Some(log) = self.logs.pop_back() else { return false };
-            self.undo(log.change);
-            self.number -= 1;
-            log.gone.into_iter().for_each(|at| self.free(at as usize));
+        if self.number > number {
+            // Should a shelf not be there any more, or code of the user's panic.
+            self.broken = Some(Error::user("a batch of the state could not be taken back"));
+            let undone = self.undo_to(number);
+            self.broken = undone.as_ref().err().cloned();
+            undone?;
         }
         self.made.retain(|made| made.number <= number);
-        true
+        Ok(true)
+    }
+
+    /// Fails if nothing is known any more.
+    fn intact(&self) -> Result<()> {
+        self.broken.clone().map_or(Ok(()), Err)
     }
 
     /// Notes a version that was made.
@@ -142,17 +286,20 @@ impl<K: Key, S: Data> Table<K, S> {
         self.made.push(Made { number: self.number, by, version, record });
     }
 
-    /// Begins to make the next version; dropped without [`commit`](Step::commit) the table is as it was.
+    /// Begins to make the next version; dropped without [`commit`](Step::commit) the table goes back when it is used next.
     pub(super) fn step(&mut self, time: i64) -> Step<'_, K, S> {
-        self.forget();
-        Step {
-            time,
-            change: Change::Touched(Touched::default()),
-            gone: Vec::new(),
-            timed_out: None,
-            done: false,
-            table: self,
+        if let Some(claimed) = &self.claimed {
+            claimed.touch();
         }
+        self.forget();
+        Step::new(self, time)
+    }
+
+    /// Enters what has led to the next version.
+    pub(super) fn enter(&mut self, change: Change<K, S>, gone: Vec<u32>) {
+        self.number += 1;
+        self.bytes += change.bytes();
+        self.logs.push_back(Log { number: self.number, change, gone });
     }
 
     /// Drops the logs that no version in use needs, and with them keys that have left.
@@ -163,55 +310,110 @@ impl<K: Key, S: Data> Table<K, S> {
             for at in log.gone {
                 self.free(at as usize);
             }
-            if let Change::All(mut states) = log.change {
-                states.clear();
-                self.spare = states;
-            }
+            self.drop_change(log.change);
         }
-        let states = &self.states;
+        // Between two that are in use one full log will do.
+        let mut is_full = false;
+        for at in 0..self.logs.len() {
+            let Some(log) = self.logs.get_mut(at) else { continue };
+            let full = matches!(log.change, Change::All(_) | Change::Forgotten);
+            let before = log.number - 1;
+            if is_full && full && !self.made.iter().any(|made| made.number == before) {
+                let change = std::mem::replace(&mut log.change, Change::Forgotten);
+                self.drop_change(change);
+            }
+            is_full = full;
+        }
+        let shelves = &self.shelves;
         if let Some(timeouts) = &mut self.timeouts {
-            timeouts.tidy(self.keys, |at| states[at].is_some());
+            let is_there = |at: usize| shelves[at / SHELF].there.get(at % SHELF);
+            timeouts.tidy(self.keys, is_there);
+        }
+    }
+
+    fn drop_change(&mut self, change: Change<K, S>) {
+        self.bytes -= change.bytes();
+        let Change::All(shelves) = change else { return };
+        for past in shelves {
+            if let Before::States(states) = past.states
+                && self.spare.len() < self.shelves.len()
+            {
+                self.spare.extend(states.into_memory());
+            }
         }
     }
 
     /// Makes the number of a key free that has no state in any version.
     fn free(&mut self, at: usize) {
-        let known = |log: &Log<S>| log.change.before(at).flatten().is_some();
-        if self.states[at].is_none() && !self.logs.iter().any(known) {
+        if !self.is_there(at) && !self.logs.iter().any(|log| log.change.had(at)) {
             self.index.remove(at);
         }
     }
 
-    fn undo(&mut self, change: Change<S>) {
-        match change {
-            Change::All(mut before) => {
-                before.resize_with(self.index.numbers(), || None);
-                self.keys = before.iter().filter(|state| state.is_some()).count();
-                let after = std::mem::replace(&mut self.states, before);
-                for (at, _) in after.iter().enumerate().filter(|(_, state)| state.is_some()) {
-                    self.free(at);
+    fn undo_to(&mut self, number: u64) -> Result<()> {
+        while let Some(log) = self.logs.pop_back_if(|log| log.number > number) {
+            self.bytes -= log.change.bytes();
+            let all = !matches!(log.change, Change::Touched(_));
+            match log.change {
+                Change::Touched(touched) => self.undo_touched(touched)?,
+                Change::All(shelves) => self.undo_all(shelves)?,
+                // What was before is told by the log before.
+                Change::Forgotten => {}
+            }
+            self.number -= 1;
+            let numbers = if all { 0..self.numbers() } else { 0..0 };
+            numbers.chain(log.gone.into_iter().map(|at| at as usize)).for_each(|at| self.free(at));
+        }
+        Ok(())
+    }
+
+    fn undo_touched(&mut self, touched: Touched<S>) -> Result<()> {
+        for (at, old) in touched.into_entries() {
+            match old.state {
+                Was::Same => {}
+                Was::Absent => {
+                    self.keys -= usize::from(self.is_there(at));
+                    self.shelves[at / SHELF].there.set(at % SHELF, false);
+                }
+                Was::Known(state) => {
+                    self.load(at / SHELF)?;
+                    self.replace(at, state);
                 }
             }
-            Change::Touched(touched) => {
-                for (at, old) in touched.into_entries() {
-                    let before = match old.state {
-                        Was::Same => None,
-                        Was::Absent => Some(None),
-                        Was::Known(state) => Some(Some(state)),
-                    };
-                    if let Some(before) = before {
-                        self.keys += usize::from(before.is_some());
-                        let after = std::mem::replace(&mut self.states[at], before);
-                        self.keys -= usize::from(after.is_some());
-                    }
-                    if self.states[at].is_none() {
-                        self.free(at);
-                    } else if let Some(timeouts) = &mut self.timeouts {
-                        timeouts.set(at, old.time);
-                    }
-                }
+            if !self.is_there(at) {
+                self.free(at);
+            } else if let Some(timeouts) = &mut self.timeouts {
+                timeouts.set(at, old.time);
             }
         }
+        Ok(())
+    }
+
+    fn undo_all(&mut self, past: Vec<Past<K, S>>) -> Result<()> {
+        let mut past = past.into_iter();
+        for number in 0..self.shelves.len() {
+            let Some(before) = past.next() else {
+                self.keys -= self.shelves[number].there.count();
+                self.shelves[number].there = Bits::default();
+                continue;
+            };
+            if let Before::States(states) = before.states {
+                let mut places = (0..SHELF).filter(|place| before.there.get(*place));
+                for state in states.read()?.iter() {
+                    self.load(number)?;
+                    if let Some(place) = places.next() {
+                        self.replace(number * SHELF + place, state.clone());
+                    }
+                }
+            } else if let Before::Pairs(records) = before.states {
+                self.bytes = self.bytes + records.bytes() - self.shelves[number].records.bytes();
+                self.shelves[number].records = records;
+            }
+            self.keys -= self.shelves[number].there.count();
+            self.keys += before.there.count();
+            self.shelves[number].there = before.there;
+        }
+        Ok(())
     }
 
     /// Returns how many numbers of keys there are; those without a state in a version are none of it.
@@ -219,14 +421,16 @@ impl<K: Key, S: Data> Table<K, S> {
         self.index.numbers()
     }
 
-    pub(super) fn key(&self, at: usize) -> &K {
-        &self.index.keys()[at]
+    /// Returns how many shelves there are.
+    pub(super) fn shelves(&self) -> usize {
+        self.shelves.len()
     }
 
-    /// Returns the state of a key in a version.
-    pub(super) fn state(&self, version: u64, at: usize) -> Option<&S> {
-        let before = self.since(version).find_map(|log| log.change.before(at));
-        before.unwrap_or_else(|| self.states.get(at).and_then(Option::as_ref))
+    /// Returns a shelf as it was in a version.
+    pub(super) fn view(&self, version: u64, shelf: usize) -> Result<View<'_, K, S>> {
+        self.intact()?;
+        let pairs = &self.shelves[shelf];
+        View::of(shelf, &pairs.records, &pairs.there, self.since(version))
     }
 
     /// Returns when a key was last touched in a version, in milliseconds; 0 where that is not kept.
@@ -236,7 +440,7 @@ impl<K: Key, S: Data> Table<K, S> {
     }
 
     /// Returns the logs after a version, the oldest first.
-    fn since(&self, version: u64) -> impl Iterator<Item = &Log<S>> {
+    fn since(&self, version: u64) -> impl Iterator<Item = &Log<K, S>> {
         self.logs.iter().filter(move |log| log.number > version)
     }
 
@@ -245,7 +449,7 @@ impl<K: Key, S: Data> Table<K, S> {
         let mut numbers = Vec::new();
         for log in self.since(earlier).filter(|log| log.number <= later) {
             match &log.change {
-                Change::All(_) => return None,
+                Change::All(_) | Change::Forgotten => return None,
                 Change::Touched(touched) => numbers.extend(touched.numbers()),
             }
         }
@@ -253,213 +457,10 @@ impl<K: Key, S: Data> Table<K, S> {
         numbers.dedup();
         Some(numbers)
     }
-
-    /// Calls `f` with keys and states of a version from the number `from` on, until `most` were there; returns where to go on.
-    pub(super) fn read(
-        &self,
-        version: u64,
-        from: usize,
-        most: usize,
-        mut f: impl FnMut(&K, &S),
-    ) -> Option<usize> {
-        let (mut at, mut left) = (from, most);
-        let numbers = self.numbers();
-        let is_current = version == self.number;
-        while at < numbers && left > 0 {
-            // As many at once as can not be too many.
-            let end = numbers.min(at.saturating_add(left));
-            if is_current {
-                let states = self.states[at..end].iter();
-                for (key, state) in self.index.keys()[at..end].iter().zip(states) {
-                    if let Some(state) = state {
-                        f(key, state);
-                        left -= 1;
-                    }
-                }
-            } else {
-                for at in at..end {
-                    if let Some(state) = self.state(version, at) {
-                        f(self.key(at), state);
-                        left -= 1;
-                    }
-                }
-            }
-            at = end;
-        }
-        (at < numbers).then_some(at)
-    }
 }
 
-fn insert<K: Key, S>(index: &mut Index<K>, states: &mut Vec<Option<S>>, hash: u64, key: K) -> usize {
-    let at = index.insert(hash, key);
-    if states.len() < index.numbers() {
-        states.resize_with(index.numbers(), || None);
-    }
-    at
-}
-
-/// The making of a version.
-pub(crate) struct Step<'a, K: Key, S: Data> {
-    table: &'a mut Table<K, S>,
-    /// The time of the batch, in milliseconds.
-    time: i64,
-    change: Change<S>,
-    gone: Vec<u32>,
-    timed_out: Option<i64>,
-    done: bool,
-}
-
-impl<K: Key, S: Data> Step<'_, K, S> {
-    /// Returns the number of a key that is known.
-    #[inline]
-    pub(crate) fn find(&self, hash: u64, key: &K) -> Option<usize> {
-        self.table.index.find(hash, key)
-    }
-
-    pub(crate) fn key(&self, at: usize) -> &K {
-        self.table.key(at)
-    }
-
-    /// Returns the state of a key.
-    #[inline]
-    pub(crate) fn get(&self, at: usize) -> Option<&S> {
-        self.table.states[at].as_ref()
-    }
-
-    /// Calls `f` with each key that has a state.
-    pub(crate) fn each(&self, f: impl FnMut(&K, &S)) {
-        self.table.read(self.table.number, 0, usize::MAX, f);
-    }
-
-    /// Sets the state of a key that may be new.
-    pub(crate) fn put(&mut self, hash: u64, key: K, state: S) -> usize {
-        let at = self.find(hash, &key);
-        let at = at.unwrap_or_else(|| insert(&mut self.table.index, &mut self.table.states, hash, key));
-        self.set(at, Some(state));
-        at
-    }
-
-    /// Sets the state of a key, or takes it away.
-    pub(crate) fn set(&mut self, at: usize, state: Option<S>) {
-        let is_there = state.is_some();
-        let before = std::mem::replace(&mut self.table.states[at], state);
-        let was_there = before.is_some();
-        if let Change::Touched(touched) = &mut self.change {
-            let time = self.table.timeouts.as_ref().map_or(0, |timeouts| timeouts.last(at));
-            touched.note(at, before.into(), time);
-        }
-        self.table.keys += usize::from(is_there);
-        self.table.keys -= usize::from(was_there);
-        if is_there {
-            self.note_time(at);
-        } else if was_there {
-            self.gone.push(at as u32);
-        }
-    }
-
-    /// Notes that a key was touched whose state stays.
-    pub(crate) fn touch(&mut self, at: usize) {
-        if let (Change::Touched(touched), Some(timeouts)) = (&mut self.change, &self.table.timeouts) {
-            touched.note(at, Was::Same, timeouts.last(at));
-            self.note_time(at);
-        }
-    }
-
-    fn note_time(&mut self, at: usize) {
-        if let Some(timeouts) = self.table.timeouts.as_mut().filter(|times| times.last(at) != self.time) {
-            timeouts.set(at, self.time);
-        }
-    }
-
-    /// Returns the keys that were last touched at `threshold` or before; all of them must be taken away.
-    pub(crate) fn idle(&mut self, threshold: i64) -> Vec<usize> {
-        let Some(timeouts) = &self.table.timeouts else { return Vec::new() };
-        self.timed_out = Some(threshold);
-        timeouts.idle(threshold, |at| self.table.states[at].is_some())
-    }
-
-    /// Gives every key a new state: `f` gets a key, what the batch has of it and its state.
-    ///
-    /// Keys of the batch may be new; each occurs once.
-    pub(crate) fn replace<V>(
-        &mut self,
-        batch: Vec<(u64, K, V)>,
-        mut f: impl FnMut(&K, Option<V>, Option<S>) -> Option<S>,
-    ) {
-        let table = &mut *self.table;
-        let mut touched: Vec<(usize, V)> = Vec::with_capacity(batch.len());
-        for (hash, key, values) in batch {
-            let at = table.index.find(hash, &key);
-            let at = at.unwrap_or_else(|| {
-                let at = insert(&mut table.index, &mut table.states, hash, key);
-                // For the case that it gets no state.
-                self.gone.push(at as u32);
-                at
-            });
-            touched.push((at, values));
-        }
-        touched.sort_unstable_by_key(|(at, _)| *at);
-        let mut states = std::mem::take(&mut table.spare);
-        states.reserve(table.states.len());
-        let (mut keys, mut gone, mut from) = (0, Vec::new(), 0);
-        {
-            let (all, old) = (table.index.keys(), &table.states);
-            let mut fill = |states: &mut Vec<Option<S>>, from: usize, to: usize| {
-                let run = all[from..to].iter().zip(&old[from..to]).enumerate();
-                states.extend(run.map(|(n, (key, old))| {
-                    let new = f(key, None, Some(old.clone()?));
-                    match &new {
-                        Some(_) => keys += 1,
-                        None => gone.push((from + n) as u32),
-                    }
-                    new
-                }));
-            };
-            for (at, _) in &touched {
-                fill(&mut states, from, *at);
-                // Filled in below: `f` is lent to the runs.
-                states.push(None);
-                from = at + 1;
-            }
-            fill(&mut states, from, old.len());
-            for (at, values) in touched {
-                let new = f(&all[at], Some(values), old[at].clone());
-                match &new {
-                    Some(_) => keys += 1,
-                    None if old[at].is_some() => gone.push(at as u32),
-                    None => {}
-                }
-                states[at] = new;
-            }
-        }
-        self.gone.append(&mut gone);
-        table.keys = keys;
-        self.change = Change::All(std::mem::replace(&mut table.states, states));
-    }
-
-    /// Ends the making: the table is of the next version.
-    pub(super) fn commit(mut self) {
-        self.done = true;
-        let table = &mut *self.table;
-        table.number += 1;
-        if let (Some(threshold), Some(timeouts)) = (self.timed_out, &mut table.timeouts) {
-            timeouts.forget(threshold);
-        }
-        let change = std::mem::replace(&mut self.change, Change::All(Vec::new()));
-        table.logs.push_back(Log { number: table.number, change, gone: std::mem::take(&mut self.gone) });
-    }
-}
-
-impl<K: Key, S: Data> Drop for Step<'_, K, S> {
-    /// Only after a failure: puts back what was there.
-    fn drop(&mut self) {
-        if self.done {
-            return;
-        }
-        let change = std::mem::replace(&mut self.change, Change::Touched(Touched::default()));
-        self.table.undo(change);
-        for at in std::mem::take(&mut self.gone) {
-            self.table.free(at as usize);
-        }
-    }
+/// Returns the bytes that a state takes beside its own size, about.
+#[inline]
+pub(super) fn heap<S: Data>(state: &S) -> usize {
+    estimate(state) - size_of::<S>()
 }

@@ -50,6 +50,11 @@ impl Timeouts {
         self.queued -= gone.values().map(Vec::len).sum::<usize>();
     }
 
+    /// Returns the bytes that this takes, about.
+    pub(super) fn allocated(&self) -> usize {
+        self.last.capacity() * size_of::<i64>() + self.queued * size_of::<u32>()
+    }
+
     /// Drops what is no longer true, if that is most of it.
     pub(super) fn tidy(&mut self, keys: usize, is_there: impl Fn(usize) -> bool) {
         if self.queued <= 2 * keys + 1024 {

@@ -11,6 +11,7 @@
 mod batch_times;
 mod child_process;
 mod child_process_rdds;
+mod child_process_states;
 mod contexts;
 mod damaged_checkpoints;
 mod decoders;
@@ -43,7 +44,9 @@ mod sparks_inputs;
 mod sparks_values;
 mod start_is_refused;
 mod state;
+mod state_larger_than_memory;
 mod state_sees_its_past;
+mod states_equal_a_naive_model;
 mod stops;
 mod tables;
 mod window_shapes;

@@ -210,6 +210,18 @@ fn update_state_by_key() {
     assert_eq!(rows(input, |s| ones(s).update_state_by_key(sum), 6), expected);
 }
 
+/// Beginning with 1 for a and 2 for c.
+fn counts_with_initial_value() -> Vec<Vec<(String, i32)>> {
+    table(&[
+        &[("a", 2), ("c", 2)],
+        &[("a", 3), ("b", 1), ("c", 2)],
+        &[("a", 4), ("b", 2), ("c", 3)],
+        &[("a", 5), ("b", 3), ("c", 3)],
+        &[("a", 6), ("b", 3), ("c", 3)],
+        &[("a", 6), ("b", 3), ("c", 3)],
+    ])
+}
+
 #[test]
 fn update_state_by_key_simple_with_initial_value() {
     let input = letters(&["a", "ab", "abc", "ab", "a", ""]);
@@ -218,15 +230,7 @@ fn update_state_by_key_simple_with_initial_value() {
         let options = UpdateOptions::default().partitioner(3).initial_state(initial);
         ones(s).update_state_by_key_with(|_, _, values, state| sum(values, state), options)
     };
-    let expected = table(&[
-        &[("a", 2), ("c", 2)],
-        &[("a", 3), ("b", 1), ("c", 2)],
-        &[("a", 4), ("b", 2), ("c", 3)],
-        &[("a", 5), ("b", 3), ("c", 3)],
-        &[("a", 6), ("b", 3), ("c", 3)],
-        &[("a", 6), ("b", 3), ("c", 3)],
-    ]);
-    assert_eq!(rows(input, updated, 6), expected);
+    assert_eq!(rows(input, updated, 6), counts_with_initial_value());
 }
 
 #[test]
@@ -239,15 +243,7 @@ fn update_state_by_key_with_initial_value_and_iterators() {
             UpdateOptions::default().initial_state(initial),
         )
     };
-    let expected = table(&[
-        &[("a", 2), ("c", 2)],
-        &[("a", 3), ("b", 1), ("c", 2)],
-        &[("a", 4), ("b", 2), ("c", 3)],
-        &[("a", 5), ("b", 3), ("c", 3)],
-        &[("a", 6), ("b", 3), ("c", 3)],
-        &[("a", 6), ("b", 3), ("c", 3)],
-    ]);
-    assert_eq!(rows(input, updated, 6), expected);
+    assert_eq!(rows(input, updated, 6), counts_with_initial_value());
 }
 
 /// The state is the values seen and, in a row, how many batches had none: after two of them the key leaves.

@@ -11,7 +11,7 @@ struct Kept {
 }
 
 impl Evictable for Kept {
-    fn evict(&self) -> bool {
+    fn evict(&self, _: usize) -> bool {
         self.told.fetch_add(1, Ordering::Relaxed);
         !self.clings && self.claim.lock().unwrap().take().is_some()
     }
@@ -103,7 +103,7 @@ fn who_clings_to_memory_is_passed_over() {
 fn a_block_that_panics_stays() {
     struct Panics(Mutex<Option<Claim>>);
     impl Evictable for Panics {
-        fn evict(&self) -> bool {
+        fn evict(&self, _: usize) -> bool {
             panic!("injected")
         }
     }
@@ -123,7 +123,7 @@ fn a_block_that_panics_stays() {
 fn a_block_that_leaves_may_not_push_out_others() {
     struct Asks(Memory, Mutex<Option<Claim>>, Mutex<Option<bool>>);
     impl Evictable for Asks {
-        fn evict(&self) -> bool {
+        fn evict(&self, _: usize) -> bool {
             *self.2.lock().unwrap() = Some(self.0.take(10, B).is_some());
             self.1.lock().unwrap().take().is_some()
         }

@@ -13,7 +13,7 @@ pub use self::state::State;
 use self::state_spec::Kernel;
 pub use self::state_spec::StateSpec;
 use crate::dstream::DStream;
-use crate::dstream::node::{AnyDStream, only};
+use crate::dstream::node::only;
 use crate::error::Result;
 use crate::state::step::{Batch, Batches};
 use crate::state::{PutOn, Versions};
@@ -62,10 +62,16 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             initial: spec.initial,
             with_timeouts: spec.timeout.is_some(),
             needs_directory: true,
+            saved_each: ten_slides,
         };
         let versions = put_on.graph(self.graph(), batches);
         MapWithStateDStream { mapped: versions.mapped(), versions }
     }
+}
+
+/// How often the state is saved unless the program says so: as in Spark, where that differs from other operators.
+fn ten_slides(slide: Duration) -> Duration {
+    slide.saturating_mul(10)
 }
 
 /// What [`map_with_state`](DStream::map_with_state) puts out: a stream of what records are mapped to, with the states beside.
@@ -79,7 +85,7 @@ pub struct MapWithStateDStream<K: Key, S: Data, U: Data> {
 impl<K: Key, S: Data, U: Data> MapWithStateDStream<K, S, U> {
     /// Returns all keys that have a state, with it, after each batch.
     ///
-    /// Costs a copy of all of them for each reader.
+    /// A reader costs all of them; they are shared with the state, unless a later batch has changed them already.
     ///
     /// # Examples
     /// ```
@@ -129,17 +135,9 @@ struct Spread<K: Key, V: Data, S: Data, U: Data> {
     timeout: Option<Duration>,
 }
 
-impl<K: Key, V: Data, S: Data, U: Data> Batches<K, S, U> for Spread<K, V, S, U> {
-    fn parents(&self) -> Vec<AnyDStream> {
-        vec![self.parent.any()]
-    }
-
-    fn slide(&self) -> Duration {
-        self.parent.slide_duration()
-    }
-
-    fn inputs(&self, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
-        Ok(self.parent.rdd(batch)?.map(|rdd| vec![rdd.any()]))
+impl<K: Key, V: Data, S: Data, U: Data> Batches<(K, V), K, S, U> for Spread<K, V, S, U> {
+    fn parent(&self) -> &DStream<(K, V)> {
+        &self.parent
     }
 
     fn batch(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Batch<K, S, U>> {
@@ -155,9 +153,35 @@ impl<K: Key, V: Data, S: Data, U: Data> Batches<K, S, U> for Spread<K, V, S, U> 
             }
             let kernel = kernel.clone();
             let apply: crate::state::step::Apply<K, S, U> =
-                Box::new(move |step| Ok(kernel(batch, all, timeout, step)));
+                Box::new(move |step| kernel(batch, all, timeout, step));
             Ok(apply)
         };
         Ok(Batch { from, read: Box::new(read) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use millstream_core::Conf;
+
+    use super::StateSpec;
+    use crate::testing::{Driver, batches};
+
+    #[test]
+    fn states_are_saved_as_often_as_in_spark() {
+        let seconds = Duration::from_secs;
+        for (slide, mapped, updated) in [(3, 30, 12), (1, 10, 10), (20, 200, 20)] {
+            let driver = Driver::new(Conf::empty(), seconds(slide)).unwrap();
+            let pairs = driver.input(batches![[(1, 1)]]);
+            let spec = StateSpec::function(|_: &i32, n: Option<i32>, state| state.update(n.unwrap_or(0)));
+            let _mapped = pairs.map_with_state(spec);
+            let _updated = pairs.update_state_by_key(|_, state: Option<i32>| state);
+            let intervals = pairs.graph().stateful().into_iter();
+            let intervals: Vec<_> =
+                intervals.map(|operator| pairs.graph().checkpoint_interval(&*operator)).collect();
+            assert_eq!(intervals, [seconds(mapped), seconds(updated)]);
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! `update_state_by_key`: a state per key, made anew in each batch of the one before and of the key's new values.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use millstream_core::rdd::AnyRdd;
 use millstream_core::shuffle::CombineTable;
@@ -9,8 +8,9 @@ use millstream_core::shuffle::hash::pinned_hash;
 use millstream_core::{Data, Error as CoreError, Key, Partitioner, Rdd, stream};
 
 use crate::dstream::DStream;
-use crate::dstream::node::{AnyDStream, only};
+use crate::dstream::node::only;
 use crate::error::Result;
+use crate::recovery::states::default_interval;
 use crate::state::step::{Apply, Batch, Batches};
 use crate::state::{PutOn, Step};
 use crate::time::Time;
@@ -94,8 +94,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         options: UpdateOptions<K, S>,
     ) -> DStream<(K, S)> {
         self.updated(options, move |time, _, grouped, step| {
-            step.replace(grouped, |key, values, state| f(time, key, values.unwrap_or_default(), state));
-            Ok(())
+            step.replace(grouped, |key, values, state| f(time, key, values.unwrap_or_default(), state))
         })
     }
 
@@ -131,7 +130,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             let mut new: CombineTable<K, (Vec<V>, Option<S>)> = CombineTable::new();
             step.each(|key, state| {
                 new.entry(pinned_hash(key), key.clone(), Default::default).1 = Some(state.clone());
-            });
+            })?;
             for (hash, key, values) in grouped {
                 new.entry(hash, key, Default::default).0 = values;
             }
@@ -147,8 +146,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
                 }
                 returned.entry(hash, key, || state);
             }
-            step.replace(returned.into_entries(), |_, new, _| new);
-            Ok(())
+            step.replace(returned.into_entries(), |_, new, _| new)
         })
     }
 
@@ -174,6 +172,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             initial: options.initial_state,
             with_timeouts: false,
             needs_directory: true,
+            saved_each: default_interval,
         };
         put_on.graph(self.graph(), batches).pairs()
     }
@@ -193,17 +192,9 @@ struct Groups<K: Key, V: Data, S: Data> {
     update: Update<K, V, S>,
 }
 
-impl<K: Key, V: Data, S: Data> Batches<K, S, ()> for Groups<K, V, S> {
-    fn parents(&self) -> Vec<AnyDStream> {
-        vec![self.parent.any()]
-    }
-
-    fn slide(&self) -> Duration {
-        self.parent.slide_duration()
-    }
-
-    fn inputs(&self, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
-        Ok(self.parent.rdd(batch)?.map(|rdd| vec![rdd.any()]))
+impl<K: Key, V: Data, S: Data> Batches<(K, V), K, S, ()> for Groups<K, V, S> {
+    fn parent(&self) -> &DStream<(K, V)> {
+        &self.parent
     }
 
     fn batch(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Batch<K, S, ()>> {

@@ -10,8 +10,9 @@ use millstream_core::{Data, Key, Partitioner, Rdd, TaskContext, stream};
 
 use super::{misfit, usable};
 use crate::dstream::DStream;
-use crate::dstream::node::{AnyDStream, all};
+use crate::dstream::node::all;
 use crate::error::Result;
+use crate::recovery::states::default_interval;
 use crate::state::step::{Apply, Batch, Batches};
 use crate::state::{PutOn, Step};
 use crate::time::Time;
@@ -179,6 +180,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             with_timeouts: false,
             // A window can be made again of the batches it retains.
             needs_directory: false,
+            saved_each: default_interval,
         };
         let windowed = put_on.graph(self.graph(), batches).pairs();
         if let Some(problem) = misfit(self, window, slide) {
@@ -237,9 +239,9 @@ impl<K: Key, V: Data> ReducedWindow<K, V> {
     }
 }
 
-impl<K: Key, V: Data> Batches<K, V, ()> for ReducedWindow<K, V> {
-    fn parents(&self) -> Vec<AnyDStream> {
-        vec![self.reduced.any()]
+impl<K: Key, V: Data> Batches<(K, V), K, V, ()> for ReducedWindow<K, V> {
+    fn parent(&self) -> &DStream<(K, V)> {
+        &self.reduced
     }
 
     fn slide(&self) -> Duration {
@@ -277,7 +279,7 @@ impl<K: Key, V: Data> Batches<K, V, ()> for ReducedWindow<K, V> {
             };
             let (f, inverse, keep) = (Arc::clone(&f), Arc::clone(&inverse), keep.clone());
             let apply: Apply<K, V, ()> = Box::new(move |step| {
-                slid.apply(step, &*f, &*inverse, keep.as_ref());
+                slid.apply(step, &*f, &*inverse, keep.as_ref())?;
                 Ok(Vec::new())
             });
             Ok(apply)
@@ -322,33 +324,38 @@ impl<K: Key, V: Data> Slid<K, V> {
         f: &dyn Fn(V, V) -> V,
         inverse: &dyn Fn(V, V) -> V,
         keep: Option<&Keep<K, V>>,
-    ) {
+    ) -> millstream_core::Result<()> {
         let mut touched = Vec::new();
+        let known = |step: &mut Step<'_, K, V>, hash, key: &K| -> millstream_core::Result<_> {
+            let Some(at) = step.find(hash, key)? else { return Ok(None) };
+            Ok(step.get(at)?.1.map(|value| (at, value.clone())))
+        };
         for (hash, key, value) in self.left {
             // A key that was not held on to has nothing of which its values could be taken out.
-            if let Some((at, window)) = step.find(hash, &key).and_then(|at| Some((at, step.get(at)?.clone())))
-            {
-                step.set(at, Some(inverse(window, value)));
+            if let Some((at, window)) = known(step, hash, &key)? {
+                step.set(at, Some(inverse(window, value)))?;
                 touched.push(at);
             }
         }
         for (hash, key, value) in self.entered {
-            let known = step.find(hash, &key).and_then(|at| Some((at, step.get(at)?.clone())));
-            let at = match known {
+            let at = match known(step, hash, &key)? {
                 Some((at, window)) => {
-                    step.set(at, Some(f(window, value)));
+                    step.set(at, Some(f(window, value)))?;
                     at
                 }
-                None => step.put(hash, key, value),
+                None => step.put(hash, key, value)?,
             };
             touched.push(at);
         }
         if let Some(keep) = keep {
             for at in touched {
-                if step.get(at).is_some_and(|value| !keep(step.key(at), value)) {
-                    step.set(at, None);
+                if let (key, Some(value)) = step.get(at)?
+                    && !keep(key, value)
+                {
+                    step.set(at, None)?;
                 }
             }
         }
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_core::shuffle::hash::pinned_hash;
-use millstream_core::{Data, Key, Partitioner, Rdd};
+use millstream_core::{Data, Key, Partitioner, Rdd, Result};
 
 use super::state::{Now, State};
 use crate::state::Step;
@@ -12,7 +12,7 @@ use crate::time::Time;
 
 /// Applies the function to the records of a partition and to the states that time out; gives what they are mapped to.
 pub(super) type Kernel<K, V, S, U> =
-    Arc<dyn Fn(Time, Vec<(K, V)>, Option<Duration>, &mut Step<'_, K, S>) -> Vec<U> + Send + Sync>;
+    Arc<dyn Fn(Time, Vec<(K, V)>, Option<Duration>, &mut Step<'_, K, S>) -> Result<Vec<U>> + Send + Sync>;
 
 /// What [`map_with_state`](crate::DStream::map_with_state) does: a function, and how the states are kept.
 ///
@@ -86,35 +86,50 @@ impl<K: Key, V: Data, S: Data, U: Data> StateSpec<K, V, S, U> {
     }
 }
 
+/// How many records are looked up at once.
+const LOOKED_UP: usize = 64;
+
 fn run<K: Key, V, S: Data, U>(
     f: &impl Fn(Time, &K, Option<V>, &mut State<'_, S>) -> Option<U>,
     time: Time,
     records: Vec<(K, V)>,
     timeout: Option<Duration>,
     step: &mut Step<'_, K, S>,
-) -> Vec<U> {
+) -> Result<Vec<U>> {
     let mut mapped = Vec::new();
-    for (key, value) in records {
-        let hash = pinned_hash(&key);
-        let at = step.find(hash, &key);
-        let before = at.and_then(|at| step.get(at));
-        let existed = before.is_some();
-        let mut state = State::of(before);
-        mapped.extend(f(time, &key, Some(value), &mut state));
-        match (state.now(), at) {
-            (Now::Updated(state), Some(at)) => step.set(at, Some(state)),
-            (Now::Updated(state), None) => _ = step.put(hash, key, state),
-            (Now::Removed, Some(at)) => step.set(at, None),
-            (Now::Same, Some(at)) if existed => step.touch(at),
-            (Now::Removed | Now::Same, _) => {}
+    let mut records = records.into_iter();
+    let mut some = Vec::with_capacity(LOOKED_UP);
+    while !records.as_slice().is_empty() {
+        // What is looked up for one record after the other waits for memory only once.
+        for (key, value) in records.by_ref().take(LOOKED_UP) {
+            let hash = pinned_hash(&key);
+            some.push((hash, step.find(hash, &key)?, key, value));
+        }
+        for (hash, found, key, value) in some.drain(..) {
+            // It may have come with a record just before.
+            let at = if found.is_none() { step.find(hash, &key)? } else { found };
+            let before = match at {
+                Some(at) => step.get(at)?.1,
+                None => None,
+            };
+            let existed = before.is_some();
+            let mut state = State::of(before);
+            mapped.extend(f(time, &key, Some(value), &mut state));
+            match (state.now(), at) {
+                (Now::Updated(state), Some(at)) => step.set(at, Some(state))?,
+                (Now::Updated(state), None) => _ = step.put(hash, key, state)?,
+                (Now::Removed, Some(at)) => step.set(at, None)?,
+                (Now::Same, Some(at)) if existed => step.touch(at),
+                (Now::Removed | Now::Same, _) => {}
+            }
         }
     }
     if let Some(timeout) = timeout {
         for at in step.idle((time - timeout).as_millis()) {
-            let mut state = State::timing_out(step.get(at));
-            mapped.extend(f(time, step.key(at), None, &mut state));
-            step.set(at, None);
+            let (key, state) = step.get(at)?;
+            mapped.extend(f(time, key, None, &mut State::timing_out(state)));
+            step.set(at, None)?;
         }
     }
-    mapped
+    Ok(mapped)
 }
