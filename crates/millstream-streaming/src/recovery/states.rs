@@ -182,7 +182,7 @@ impl States {
 /// Returns whether an operator is to be saved after a batch.
 fn is_due(graph: &Graph, operator: &dyn StatefulOperator, batch: Time) -> bool {
     let zero = graph.zero().unwrap_or_default();
-    let interval = graph.checkpoint_interval(operator);
+    let interval = graph.checkpoint_interval(&operator.operator());
     batch.floor_from(interval, zero) == batch
 }
 

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
 
 use millstream_core::operator::Operator;
 
@@ -20,9 +19,6 @@ pub(crate) trait StatefulOperator: Send + Sync {
 
     /// Returns whether it must not run without a checkpoint directory.
     fn needs_directory(&self) -> bool;
-
-    /// Returns how often its state is saved unless the program says so, by its slide.
-    fn default_interval(&self, slide: Duration) -> Duration;
 
     /// Returns in how many partitions its state lies.
     fn partitions(&self) -> usize;

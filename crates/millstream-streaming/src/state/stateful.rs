@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
 
 use millstream_core::operator::Operator;
 use millstream_core::shuffle::hash::pinned_hash;
@@ -30,8 +29,6 @@ pub(crate) struct Stateful<K: Key, S: Data> {
     migrations: Arc<Migrations>,
     /// The stream that the program sees, whose id is that of the state.
     stream: OnceLock<Weak<dyn ErasedStream>>,
-    /// How often it is saved, unless the program says so, by its slide.
-    saved_each: fn(Duration) -> Duration,
     state: Mutex<State<K, S>>,
 }
 
@@ -55,7 +52,6 @@ impl<K: Key, S: Data> Stateful<K, S> {
         partitioner: Partitioner<K>,
         with_timeouts: bool,
         needs_directory: bool,
-        saved_each: fn(Duration) -> Duration,
         migrations: Arc<Migrations>,
     ) -> Arc<Self> {
         let state = State {
@@ -73,7 +69,6 @@ impl<K: Key, S: Data> Stateful<K, S> {
             fingerprint: Fingerprint::of::<K, S>(),
             migrations,
             stream: OnceLock::new(),
-            saved_each,
             state: Mutex::new(state),
         })
     }
@@ -181,10 +176,6 @@ impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
 
     fn needs_directory(&self) -> bool {
         self.needs_directory
-    }
-
-    fn default_interval(&self, slide: Duration) -> Duration {
-        (self.saved_each)(slide)
     }
 
     fn partitions(&self) -> usize {

@@ -12,7 +12,6 @@ use super::{misfit, usable};
 use crate::dstream::DStream;
 use crate::dstream::node::all;
 use crate::error::Result;
-use crate::recovery::states::default_interval;
 use crate::state::step::{Apply, Batch, Batches};
 use crate::state::{PutOn, Step};
 use crate::time::Time;
@@ -180,7 +179,6 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             with_timeouts: false,
             // A window can be made again of the batches it retains.
             needs_directory: false,
-            saved_each: default_interval,
         };
         let windowed = put_on.graph(self.graph(), batches).pairs();
         if let Some(problem) = misfit(self, window, slide) {

@@ -64,10 +64,22 @@ impl Holder {
 /// The right to write into a checkpoint directory; it ends when this is dropped.
 #[derive(Debug)]
 pub(crate) enum Lease {
-    /// A lock on a file of this machine, held as long as the file is open.
-    Lock(#[expect(dead_code, reason = "holds the lock")] File),
+    /// A file of this machine.
+    Lock(#[expect(dead_code, reason = "holds the lock")] Locked),
     /// A file on other storage.
     Renewed(Renewed),
+}
+
+/// A lock of the operating system on a file, held until this is dropped or the process ends.
+#[derive(Debug)]
+pub(crate) struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // To close the file is not enough: a program that was started just now has it open until it runs its own code. If this
+        // fails, closing it is what is left.
+        let _ = self.0.unlock();
+    }
 }
 
 /// A lease that a thread renews until this is dropped.
@@ -125,7 +137,10 @@ impl Lease {
             Err(error) => Err(failed("opening", &path, error).into()),
             // Shared and for a moment, so that who looks at the same time sees the same.
             Ok(file) => match file.try_lock_shared() {
-                Ok(()) => Ok(false),
+                Ok(()) => {
+                    drop(Locked(file));
+                    Ok(false)
+                }
                 Err(TryLockError::WouldBlock) => Ok(true),
                 Err(TryLockError::Error(error)) => Err(failed("looking at", &path, error).into()),
             },
@@ -138,9 +153,10 @@ impl Lease {
         let mut file = opened.map_err(broken)?;
         match file.try_lock() {
             Ok(()) => {
-                file.set_len(0).map_err(broken)?;
-                file.write_all(&bytes(holder)).map_err(broken)?;
-                Ok(Lease::Lock(file))
+                let mut locked = Locked(file);
+                locked.0.set_len(0).map_err(broken)?;
+                locked.0.write_all(&bytes(holder)).map_err(broken)?;
+                Ok(Lease::Lock(locked))
             }
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
