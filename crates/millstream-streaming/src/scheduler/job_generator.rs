@@ -49,15 +49,19 @@ pub(crate) struct JobGenerator {
 /// What was completed is written down before a further batch is generated: a program that is to catch up with many batches, and dies
 /// again meanwhile, must have got on.
 fn next(events: &Receiver<Event>, later: &mut VecDeque<Event>) -> Option<Event> {
-    loop {
+    while later.len() < LOOK_AHEAD {
         let came = if later.is_empty() { events.recv().ok() } else { events.try_recv().ok() };
         match came {
             Some(event @ (Event::ClearMetadata(..) | Event::Savepoint(..))) => return Some(event),
             Some(event) => later.push_back(event),
-            None => return later.pop_front(),
+            None => break,
         }
     }
+    later.pop_front()
 }
+
+/// As many events are looked through, since a clock that is far ahead sends without a pause.
+const LOOK_AHEAD: usize = 64;
 
 /// What the thread works with.
 struct Work {
