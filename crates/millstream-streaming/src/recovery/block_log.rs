@@ -136,14 +136,24 @@ impl BlockLog {
         &self,
         last: Option<&LogPosition>,
         needed_from: Time,
+        each: impl FnMut(BlockEvent) -> Result<()>,
+    ) -> Result<()> {
+        self.events(last, needed_from, each)?;
+        *self.last() = last.cloned();
+        Ok(())
+    }
+
+    /// Reads what happened, as [`replay`](BlockLog::replay) does, in a log that may be written to meanwhile.
+    fn events(
+        &self,
+        last: Option<&LogPosition>,
+        needed_from: Time,
         mut each: impl FnMut(BlockEvent) -> Result<()>,
     ) -> Result<()> {
         if let Some(last) = last {
             self.metadata.read(last)?;
         }
-        self.metadata.read_all(needed_from, |_, record| each(Self::event(record)?))?;
-        *self.last() = last.cloned();
-        Ok(())
+        self.metadata.read_all(needed_from, |_, record| each(Self::event(record)?))
     }
 
     /// Says that a batch was given a block of which the log does not say that it has come.

@@ -13,6 +13,7 @@
 //! | `variables.rs` | named broadcasts and accumulators, as of a completed batch |
 //! | `explain.rs`, `verify.rs` | what a directory holds, and whether it is whole |
 //! | `checkpoint/` | the directory: manifests, data files, the lease |
+//! | `read_file.rs` | a file as a whole, if it is there |
 //! | `block_log.rs`, `write_ahead_log/` | received blocks and what became of them |
 
 mod bind;
@@ -23,6 +24,7 @@ pub(crate) mod checks;
 mod explain;
 mod get_or_create;
 mod plan;
+mod read_file;
 mod restart;
 mod savepoint;
 mod savepoint_request;

@@ -5,18 +5,19 @@
 //! | `savepoint-request` | where the savepoint is to be written; deleted by the program when it sees it |
 //! | `savepoint-answer-<id>` | what became of it; deleted by whoever asked |
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use millstream_core::Error as CoreError;
-use millstream_core::fs::{FileSystem, FileSystems, FsPath, failed, is_not_found};
+use millstream_core::fs::{FileSystem, FileSystems, FsPath, failed};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Lease;
 use super::checkpointer::Checkpointer;
+use super::read_file::read_file;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::time::Time;
@@ -168,15 +169,9 @@ impl Checkpointer {
     }
 }
 
-/// Reads a file as a whole; nothing if it is not there.
+/// Reads what a file says; nothing if it is not there.
 fn read<T: DeserializeOwned>(system: &dyn FileSystem, path: &FsPath) -> Result<Option<T>> {
-    let status = match system.status(path) {
-        Err(error) if is_not_found(&error) => return Ok(None),
-        status => status?,
-    };
-    let mut bytes = Vec::new();
-    let mut file = system.open(&status, 0)?;
-    file.read_to_end(&mut bytes).map_err(|error| failed("reading", path, error))?;
+    let Some(bytes) = read_file(system, path)? else { return Ok(None) };
     let read = serde_json::from_slice(&bytes);
     read.map(Some).map_err(|error| failed("reading", path, error.into()).into())
 }

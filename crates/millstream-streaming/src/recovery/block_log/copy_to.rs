@@ -16,12 +16,9 @@ impl BlockLog {
     /// # Errors
     /// If one can not be read or the other not be written.
     pub(crate) fn copy_to(&self, to: &BlockLog, last: Option<&LogPosition>, needed_from: Time) -> Result<()> {
-        if let Some(last) = last {
-            self.metadata.read(last)?;
-        }
         let mut events = Vec::new();
-        self.metadata.read_all(needed_from, |_, record| {
-            events.push(Self::event(record)?);
+        self.events(last, needed_from, |event| {
+            events.push(event);
             Ok(())
         })?;
         let mut unneeded: HashSet<(StreamId, LogPosition)> = HashSet::new();

@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use millstream_core::fs::{FileSystem, FsPath, failed, is_not_found};
+use millstream_core::fs::{FileSystem, FsPath, failed};
 use serde::{Deserialize, Serialize};
 
 use super::process::Process;
 use crate::error::{Error, Result};
+use crate::recovery::read_file::read_file;
 
 const NAME: &str = "lease";
 
@@ -256,14 +257,8 @@ fn is_in_use(error: &Error) -> bool {
 }
 
 fn read(system: &dyn FileSystem, path: &FsPath) -> Result<Option<Holder>> {
-    let status = match system.status(path) {
-        Err(error) if is_not_found(&error) => return Ok(None),
-        status => status?,
-    };
-    let mut bytes = Vec::new();
-    let mut file = system.open(&status, 0)?;
-    file.read_to_end(&mut bytes).map_err(|error| failed("reading", path, error))?;
-    Ok(serde_json::from_slice(&bytes).ok())
+    let bytes = read_file(system, path)?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 fn write(system: &dyn FileSystem, path: &FsPath, holder: &Holder) -> Result<()> {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use millstream_core::fs::{FsPath, failed, is_not_found};
+use millstream_core::fs::{FsPath, failed};
 
 use super::frame::{self, FRAME, Frame};
 use super::segment::{Ended, HEAD, Head, read_head};
 use super::{LogPosition, WriteAheadLog};
 use crate::error::{Error, Result};
+use crate::recovery::read_file::read_file;
 use crate::time::Time;
 
 impl WriteAheadLog {
@@ -94,14 +95,8 @@ impl WriteAheadLog {
 
     /// Reads a segment and what it says of the one before it; nothing if it is of another generation or has no records.
     fn bytes_of_own(&self, path: &FsPath) -> Result<Option<(Option<Ended>, Vec<u8>)>> {
-        let status = match self.system.status(path) {
-            // Cleaned since the directory was read.
-            Err(error) if is_not_found(&error) => return Ok(None),
-            status => status?,
-        };
-        let mut bytes = Vec::new();
-        let mut file = self.system.open(&status, 0)?;
-        file.read_to_end(&mut bytes).map_err(|error| failed("reading", path, error))?;
+        // It may have been cleaned since the directory was read.
+        let Some(bytes) = read_file(&*self.system, path)? else { return Ok(None) };
         match read_head(&bytes) {
             Head::Of { generation, before } => {
                 Ok((generation == self.config.generation).then_some((before, bytes)))
