@@ -213,7 +213,6 @@ impl<K: Key, S: Data> Table<K, S> {
         let pair = (key, state);
         let bytes = estimate(&pair);
         let pairs = &mut self.shelves[shelf];
-        let before = pairs.records.bytes();
         let records = pairs.records.change();
         let left_over = match records.get_mut(place) {
             Some(left) => Some(std::mem::replace(left, pair)),
@@ -224,11 +223,8 @@ impl<K: Key, S: Data> Table<K, S> {
                 None
             }
         };
-        let less = left_over.as_ref().map_or(0, estimate);
-        let after = (before + bytes).saturating_sub(less);
-        pairs.records.set_bytes(after);
         pairs.there.set(place, true);
-        self.bytes = self.bytes + after - before;
+        self.resize(shelf, bytes, left_over.as_ref().map_or(0, estimate));
         self.keys += 1;
         Ok(self.index.insert(hash))
     }
@@ -241,11 +237,17 @@ impl<K: Key, S: Data> Table<K, S> {
         self.keys += usize::from(is_new);
         let more = heap(&state);
         let old = std::mem::replace(&mut pairs.records.change()[at % SHELF].1, state);
-        let before = pairs.records.bytes();
-        let after = (before + more).saturating_sub(heap(&old));
-        pairs.records.set_bytes(after);
-        self.bytes = self.bytes + after - before;
+        self.resize(at / SHELF, more, heap(&old));
         old
+    }
+
+    /// Takes note of bytes that a shelf takes more, and of others that it does not take any more.
+    #[inline]
+    fn resize(&mut self, shelf: usize, more: usize, less: usize) {
+        let records = &mut self.shelves[shelf].records;
+        let before = records.bytes();
+        records.set_bytes((before + more).saturating_sub(less));
+        self.bytes = self.bytes + records.bytes() - before;
     }
 
     /// Returns the record that a step has made of a version before, if it is still there.
