@@ -4,7 +4,6 @@
 //! in batches of 200 ms on the real clock; both write checkpoints. One logs what it receives.
 
 use std::error::Error as StdError;
-use std::fs;
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -18,6 +17,7 @@ use millstream::prelude::*;
 use millstream::streaming::{Receiver, ReceiverHandle, Time};
 use millstream::testing::Driver;
 
+use crate::empty_folder::empty_folder;
 use crate::workload::{BatchResult, Plan, Workload};
 
 /// The setting that switches the log on.
@@ -119,25 +119,15 @@ impl Turns {
         }
         Ok((connection, words))
     }
-
-    fn clear(&self) -> Result<(), String> {
-        match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                let folder = self.folder.display();
-                Err(format!("emptying {folder}: {error}: name another folder with --work"))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 impl Workload for Turns {
     fn batch(&mut self, _: usize) -> Result<BatchResult, String> {
-        self.clear()?;
+        empty_folder(&self.folder)?;
         let start = Instant::now();
         let words = self.turn().map_err(|error| error.to_string())?;
         let ms = start.elapsed().as_secs_f64() * 1000.0;
-        self.clear()?;
+        empty_folder(&self.folder)?;
         Ok(BatchResult { records: self.plan.per_batch, ms, result: format!("words={words}") })
     }
 }
@@ -186,9 +176,9 @@ impl Turns {
     /// # Errors
     /// If the streams can not be started, or blocks are missing.
     pub(crate) fn recover(&self) -> Result<Recovered, String> {
-        self.clear()?;
+        empty_folder(&self.folder)?;
         let recovered = self.log_and_recover().map_err(|error| error.to_string())?;
-        self.clear()?;
+        empty_folder(&self.folder)?;
         let expected = (self.blocks() * LINES_PER_BLOCK) as u64;
         if recovered.records == expected {
             return Ok(recovered);

@@ -17,6 +17,7 @@ mod args;
 mod batches;
 mod compare;
 mod data;
+mod empty_folder;
 mod events;
 mod generate;
 mod hand;

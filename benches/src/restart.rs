@@ -4,7 +4,6 @@
 //! `again` goes on from the checkpoints that it left. The first result's event carries the figure: milliseconds since
 //! the start of the program. The batches are of a second each, on a clock that is moved by hand, so that nothing waits.
 
-use std::fs;
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -17,9 +16,10 @@ use millstream::streaming::Time;
 use millstream::testing::{Driver, Steps};
 
 use crate::args::Phase;
+use crate::empty_folder::empty_folder;
 use crate::events::Events;
 use crate::results;
-use crate::run::Verdict;
+use crate::run::{Verdict, say};
 use crate::workload::{BatchResult, Plan, key};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -38,11 +38,8 @@ pub(crate) fn run(
     events: &mut Events<impl Write>,
 ) -> Result<Verdict, String> {
     let folder = work.join("w7");
-    if phase != Phase::Again
-        && let Err(error) = fs::remove_dir_all(&folder)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        return Err(format!("emptying {}: {error}: name another folder with --work", folder.display()));
+    if phase != Phase::Again {
+        empty_folder(&folder)?;
     }
     events.ready()?;
     let started = start(plan, phase, folder).map_err(|error| error.to_string())?;
@@ -164,9 +161,4 @@ impl StreamingListener for Completed {
         // Sent in vain only when the program is being stopped.
         let _ = self.0.send(batch.clone());
     }
-}
-
-fn say(text: std::fmt::Arguments<'_>) {
-    // The numbers are in the events as well: a closed standard error loses nothing.
-    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -148,7 +148,7 @@ fn both_sides(
 }
 
 /// Writes a line for people.
-fn say(text: std::fmt::Arguments<'_>) {
+pub(crate) fn say(text: std::fmt::Arguments<'_>) {
     // The numbers are in the events as well: a closed standard error loses nothing.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
