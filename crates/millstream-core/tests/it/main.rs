@@ -32,6 +32,7 @@ mod pairs;
 mod partitioning;
 mod processes;
 mod saving;
+mod small_disk;
 mod sorting;
 mod sources;
 mod sparks_jobs;

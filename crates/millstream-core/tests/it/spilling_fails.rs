@@ -1,10 +1,10 @@
 //! What can go wrong while records are written to disk and read again: an error that says where, never a wrong result.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use millstream_core::{Conf, Context, Rdd};
 
+use crate::small_disk::SmallDisk;
 use crate::spilling::{confined, scratch_files, wait_until_nothing_is_left};
 
 const BUDGET: usize = 1 << 20;
@@ -19,33 +19,13 @@ fn large(context: &Context) -> Rdd<(u64, String)> {
     numbers.flat_map(|part| (0..10_000_u64).map(move |n| (n * 31 % 5003, format!("{:0100}", part + n))))
 }
 
-/// A file system of its own, unmounted at the end.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    /// Mounts one of 256 KiB, since what is written compresses well; nothing if this user may not.
-    fn small() -> Option<Mounted> {
-        let path = std::env::temp_dir().join(format!("millstream-full-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        let mounted = Mounted(path);
-        let mount =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "none"]).arg(&mounted.0).output();
-        mount.is_ok_and(|mount| mount.status.success()).then_some(mounted)
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).output();
-        let _ = std::fs::remove_dir(&self.0);
-    }
-}
-
 #[test]
 fn a_full_disk_is_an_error_that_names_the_file_and_the_remedy() {
     // Other users can not mount: there a folder that can not be made stands in for a disk that takes nothing.
-    let mounted = Mounted::small();
-    let folder = mounted.as_ref().map_or_else(|| PathBuf::from("/dev/null/none"), |full| full.0.clone());
+    // Of 256 KiB, since what is written compresses well.
+    let mounted = SmallDisk::mount(256);
+    let folder =
+        mounted.as_ref().map_or_else(|| PathBuf::from("/dev/null/none"), |full| full.path().to_owned());
     let conf = confined(BUDGET).set("spark.local.dir", folder.to_str().unwrap());
     let context = context(conf, "local[2]");
     for rdd in [large(&context).partition_by(3), large(&context).sort_by_key_with(true, 3)] {

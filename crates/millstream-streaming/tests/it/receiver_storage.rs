@@ -155,7 +155,7 @@ fn a_level_that_keeps_nothing_is_refused_at_the_start() {
 
 /// Keeps what was told of the blocks of each batch.
 #[derive(Default)]
-struct Told(Mutex<Vec<(u64, Option<String>)>>);
+pub(crate) struct Told(pub(crate) Mutex<Vec<(u64, Option<String>)>>);
 
 impl StreamingListener for Told {
     fn on_batch_completed(&self, batch: &BatchInfo) {

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use millstream_core::{Conf, StorageLevel};
-use millstream_streaming::listener::{BatchInfo, StreamingListener};
 use millstream_streaming::testing::{Driver, Steps};
-use millstream_streaming::{Receiver, ReceiverHandle, StreamId};
+use millstream_streaming::{Receiver, ReceiverHandle};
 
 use crate::fed::fed_stream;
+use crate::receiver_storage::Told;
 use crate::recovery::{Directory, SECOND, at};
 use crate::recovery_of_receivers::with_log;
 
@@ -73,18 +73,6 @@ fn a_block_that_is_gone_is_an_error_of_its_task_that_names_the_file() {
     std::fs::remove_dir_all(directory.0.join("receivedData")).unwrap();
     let error = steps.step().unwrap_err().to_string();
     assert!(error.contains("partition 0") && error.contains("receivedData/0/log-"), "{error}");
-}
-
-/// Keeps what was told of the blocks of each batch.
-#[derive(Default)]
-struct Told(Mutex<Vec<(u64, Option<String>)>>);
-
-impl StreamingListener for Told {
-    fn on_batch_completed(&self, batch: &BatchInfo) {
-        let input = &batch.stream_id_to_input_info[&StreamId(0)];
-        let said = input.metadata_description().map(str::to_owned);
-        self.0.lock().unwrap().push((input.num_records, said));
-    }
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::{Duration, Instant};
 
 use millstream_core::{Conf, Context};
 use millstream_streaming::testing::{Collected, Driver, Steps};
 use millstream_streaming::{DStream, State, StateSpec, UpdateOptions};
 
 use crate::recovery::{Directory, at};
+use crate::saved_streams::{SmallDisk, may_mount};
 use crate::tables::{LONG, SECOND, seconds, sorted, step};
 
 const BUDGET: usize = 2 << 20;
@@ -245,33 +246,12 @@ fn checkpoints_and_recovery() {
     assert!(rows[1] == model_of_mapped(&input(), None)[1]);
 }
 
-/// A file system of its own, unmounted at the end.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    /// Mounts one of two mebibytes; nothing if this user may not.
-    fn small() -> Option<Mounted> {
-        let path = std::env::temp_dir().join(format!("millstream-full-of-states-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        let mounted = Mounted(path);
-        let mut mount = Command::new("mount");
-        let mount = mount.args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(&mounted.0).output();
-        mount.is_ok_and(|mount| mount.status.success()).then_some(mounted)
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).output();
-        let _ = std::fs::remove_dir(&self.0);
-    }
-}
-
 #[test]
 fn a_full_disk_is_an_error_that_names_the_operator_and_the_remedy() {
     // Other users can not mount: there a folder that can not be made stands in for a disk that takes nothing.
-    let mounted = Mounted::small();
-    let folder = mounted.as_ref().map_or_else(|| PathBuf::from("/dev/null/none"), |full| full.0.clone());
+    let mounted = may_mount().then(SmallDisk::new);
+    let folder =
+        mounted.as_ref().map_or_else(|| PathBuf::from("/dev/null/none"), |full| full.path().to_owned());
     for with_map in [false, true] {
         let conf = conf().set("spark.local.dir", folder.to_str().unwrap());
         let driver = Driver::new(conf, SECOND).unwrap();
@@ -299,6 +279,12 @@ fn a_full_disk_is_an_error_that_names_the_operator_and_the_remedy() {
         let error = driver.run(3).unwrap_err().to_string();
         assert!(error.contains(folder.to_str().unwrap()) && error.contains("spark.local.dir"), "{error}");
         assert!(error.contains(&format!("{name} at {}", file!())), "{error}");
+    }
+    // Tasks that have not heard of it yet still write; when they have, nothing is left and the disk can go.
+    let begun = Instant::now();
+    while mounted.is_some() && std::fs::read_dir(&folder).unwrap().next().is_some() {
+        assert!(begun.elapsed() < LONG, "scratch files are left in {}", folder.display());
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -7,6 +7,7 @@ use millstream_core::storage::memory::Owner;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::small_disk::SmallDisk;
 
 #[test]
 fn what_was_deleted_is_computed_again() {
@@ -110,35 +111,11 @@ fn what_can_not_be_computed_again_stays_in_memory_if_the_disk_refuses_it() {
     assert_eq!(context.memory().used(), 64_000);
 }
 
-/// A file system of one mebibyte, where the test may mount one.
-struct Small(Directory);
-
-impl Small {
-    fn mount() -> Option<Self> {
-        let directory = Directory::new("full");
-        fs::create_dir_all(&directory.0).unwrap();
-        let path = std::ffi::CString::new(directory.0.to_str().unwrap()).unwrap();
-        // SAFETY: all pointers are to strings that end with zero and live longer than the call.
-        let mounted = unsafe {
-            libc::mount(c"tmpfs".as_ptr(), path.as_ptr(), c"tmpfs".as_ptr(), 0, c"size=1m".as_ptr().cast())
-        };
-        (mounted == 0).then_some(Small(directory))
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let path = std::ffi::CString::new(self.0.0.to_str().unwrap()).unwrap();
-        // SAFETY: as above.
-        unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) };
-    }
-}
-
 #[test]
 fn a_full_disk_keeps_what_it_can_and_leaves_nothing_half_written() {
-    let small = Small::mount();
+    let small = SmallDisk::mount(1024);
     // Who may not mount is refused the directory instead.
-    let scratch = small.as_ref().map_or_else(|| "/dev/null/x".into(), |small| small.0.0.to_owned());
+    let scratch = small.as_ref().map_or_else(|| "/dev/null/x".into(), |small| small.path().to_owned());
     let context = with_budget(1, &scratch);
     // 4 partitions of 500 kB: one or two of them fit.
     let rdd = context.parallelize(0..200_000_u64, 4).map(|n| u64::MAX - n);
