@@ -3,6 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::method::Method;
 use super::{Compute, Dependency, Rdd, Rebuilding, Recipe};
 use crate::data::Data;
 use crate::error::{Error, Result};
@@ -61,15 +62,16 @@ impl<A: Data, B: Data, U: Data> Exchange<A, B, U> {
     pub(crate) fn into_rdd(
         mut self,
         parent: &Rdd<A>,
-        name: &'static str,
+        method: impl Into<Method>,
         place: &'static Location<'static>,
         captured: usize,
     ) -> Rdd<U> {
-        self.operator = Operator::call(name, place).to_string();
+        let method = method.into();
+        self.operator = Operator::call(method.name, place).to_string();
         let reducers = self.shuffle.reducers();
-        let compute =
-            some_partitions(parent, reducers, name, place).map(|()| Box::new(self) as Box<dyn Compute<U>>);
-        Rdd::checked(parent.context(), name, place, compute, captured)
+        let compute = some_partitions(parent, reducers, method.name, place)
+            .map(|()| Box::new(self) as Box<dyn Compute<U>>);
+        Rdd::checked(parent.context(), method, place, compute, captured)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 
+use super::method::Method;
 use super::{Compute, Dependency, Rdd, Recipe};
 use crate::data::Data;
 use crate::error::Result;
@@ -31,12 +32,12 @@ impl<A: Data, U: Data> InPlace<A, U> {
     /// Makes the RDD; `captured` is the size of the user's closures.
     pub(crate) fn into_rdd(
         self,
-        name: &'static str,
+        method: impl Into<Method>,
         place: &'static Location<'static>,
         captured: usize,
     ) -> Rdd<U> {
         let context = self.parent.context().clone();
-        Rdd::checked(&context, name, place, Ok(Box::new(self)), captured)
+        Rdd::checked(&context, method, place, Ok(Box::new(self)), captured)
     }
 }
 

@@ -100,26 +100,33 @@ fn operators_by_key_that_capture_are_refused_with_what_to_write() {
     let values = "flat_map_values_env(values, |values, value| ..)";
     refused("flat_map_values", values, p.flat_map_values(move |m| [m, n]).count());
     refused("flat_map_values_env", values, p.flat_map_values_env(1, move |_, m| [m, n]).count());
-    // These are handed values only, which must bring along what is needed.
-    let before = |name: &str| format!("map_env(values, |values, record| ..).{name}(..)");
-    let reduce = before("reduce_by_key");
-    refused("reduce_by_key", &reduce, p.reduce_by_key(move |a, b| a + b + n).count());
-    refused("reduce_by_key_with", &reduce, p.reduce_by_key_with(move |a, b| a + b + n, 2).count());
-    let local = p.reduce_by_key_locally(move |a, b| a + b + n);
-    refused("reduce_by_key_locally", &before("reduce_by_key_locally"), local);
-    let combine = before("combine_by_key");
+    let reduce = "reduce_by_key_env(values, |values, first, second| ..)";
+    refused("reduce_by_key", reduce, p.reduce_by_key(move |a, b| a + b + n).count());
+    refused("reduce_by_key_with", reduce, p.reduce_by_key_with(move |a, b| a + b + n, 2).count());
+    refused("reduce_by_key_env", reduce, p.reduce_by_key_env(1, move |_, a, b| a + b + n).count());
+    let spread = p.partition_by(2);
+    refused("reduce_by_key", reduce, spread.reduce_by_key(move |a, b| a + b + n).count());
+    let local = "reduce_by_key_env(values, |values, first, second| ..).collect_as_map()";
+    refused("reduce_by_key_locally", local, p.reduce_by_key_locally(move |a, b| a + b + n));
+    let combine = "combine_by_key_env(values, |values, value| .., |values, combined, value| .., \
+                   |values, first, second| ..)";
     let combined = p.combine_by_key(move |m| m + n, |a, b| a + b, |a, b| a + b);
-    refused("combine_by_key", &combine, combined.count());
+    refused("combine_by_key", combine, combined.count());
     let combined = p.combine_by_key_with(move |m| m + n, |a, b| a + b, |a, b| a + b, 2);
-    refused("combine_by_key_with", &combine, combined.count());
-    let fold = before("fold_by_key");
-    refused("fold_by_key", &fold, p.fold_by_key(0, move |a, b| a + b + n).count());
-    refused("fold_by_key_with", &fold, p.fold_by_key_with(0, move |a, b| a + b + n, 2).count());
-    let aggregate = before("aggregate_by_key");
+    refused("combine_by_key_with", combine, combined.count());
+    let combined = p.combine_by_key_env(1, move |_, m| m + n, |_, a, b| a + b, |_, a, b| a + b);
+    refused("combine_by_key_env", combine, combined.count());
+    let fold = "fold_by_key_env(values, zero, |values, first, second| ..)";
+    refused("fold_by_key", fold, p.fold_by_key(0, move |a, b| a + b + n).count());
+    refused("fold_by_key_with", fold, p.fold_by_key_with(0, move |a, b| a + b + n, 2).count());
+    refused("fold_by_key_env", fold, p.fold_by_key_env(1, 0, move |_, a, b| a + b + n).count());
+    let aggregate = "aggregate_by_key_env(values, zero, |values, sum, value| .., |values, first, second| ..)";
     let aggregated = p.aggregate_by_key(0, move |a, b| a + b + n, |a, b| a + b);
-    refused("aggregate_by_key", &aggregate, aggregated.count());
+    refused("aggregate_by_key", aggregate, aggregated.count());
     let aggregated = p.aggregate_by_key_with(0, move |a, b| a + b + n, |a, b| a + b, 2);
-    refused("aggregate_by_key_with", &aggregate, aggregated.count());
+    refused("aggregate_by_key_with", aggregate, aggregated.count());
+    let aggregated = p.aggregate_by_key_env(1, 0, move |_, a, b| a + b + n, |_, a, b| a + b);
+    refused("aggregate_by_key_env", aggregate, aggregated.count());
 }
 
 #[test]
@@ -141,36 +148,30 @@ fn actions_that_capture_are_refused_with_what_to_write() {
     refused("foreach_partition_async", partition, done.wait());
     let done = m.foreach_partition_async_env(1, move |_, all| assert!(all.count() as u64 > n));
     refused("foreach_partition_async_env", partition, done.wait());
-    let before = |name: &str| format!("map_env(values, |values, record| ..).{name}(..)");
-    refused("reduce", &before("reduce"), m.reduce(move |a, b| a + b + n));
-    refused("fold", &before("fold"), m.fold(0, move |a, b| a + b + n));
-    refused("aggregate", &before("aggregate"), m.aggregate(0, move |a, b| a + b + n, |a, b| a + b));
-    let tree = before("tree_aggregate");
-    refused("tree_aggregate", &tree, m.tree_aggregate(0, move |a, b| a + b + n, |a, b| a + b));
-    refused("tree_aggregate_with", &tree, m.tree_aggregate_with(0, move |a, b| a + b + n, |a, b| a + b, 3));
-    refused("tree_reduce", &before("tree_reduce"), m.tree_reduce(move |a, b| a + b + n));
-    refused("tree_reduce_with", &before("tree_reduce"), m.tree_reduce_with(move |a, b| a + b + n, 3));
+    let reduce = "reduce_env(values, |values, first, second| ..)";
+    refused("reduce", reduce, m.reduce(move |a, b| a + b + n));
+    refused("reduce_env", reduce, m.reduce_env(1, move |_, a, b| a + b + n));
+    let fold = "fold_env(values, zero, |values, first, second| ..)";
+    refused("fold", fold, m.fold(0, move |a, b| a + b + n));
+    refused("fold_env", fold, m.fold_env(1, 0, move |_, a, b| a + b + n));
+    let aggregate = "aggregate_env(values, zero, |values, sum, record| .., |values, first, second| ..)";
+    refused("aggregate", aggregate, m.aggregate(0, move |a, b| a + b + n, |a, b| a + b));
+    let aggregated = m.aggregate_env(1, 0, move |_, a, b| a + b + n, |_, a, b| a + b);
+    refused("aggregate_env", aggregate, aggregated);
+    refused("tree_aggregate", aggregate, m.tree_aggregate(0, move |a, b| a + b + n, |a, b| a + b));
+    let tree = m.tree_aggregate_with(0, move |a, b| a + b + n, |a, b| a + b, 3);
+    refused("tree_aggregate_with", aggregate, tree);
+    refused("tree_reduce", reduce, m.tree_reduce(move |a, b| a + b + n));
+    refused("tree_reduce_with", reduce, m.tree_reduce_with(move |a, b| a + b + n, 3));
     let many = strict().range(0, 100, 1, 30).map(|n| n as u64);
-    refused("tree_reduce", &before("tree_reduce"), many.tree_reduce(move |a, b| a + b + n));
+    refused("tree_reduce", reduce, many.tree_reduce(move |a, b| a + b + n));
 }
 
 #[test]
-fn where_no_env_form_is_the_records_or_the_zero_bring_the_values() {
-    let limit = captured() + 2;
-    let brought = numbers()
-        .map_env(limit, |limit, m| (m, *limit))
-        .reduce(|(a, limit), (b, _)| ((a + b).min(limit), limit));
-    assert_eq!(brought.unwrap(), Some((limit.min(6), limit)));
-    // The zero of an aggregation travels along: it can hold what the closures need.
-    fn keep((most, mut all): (usize, Vec<u64>), more: Vec<u64>) -> (usize, Vec<u64>) {
-        all.extend(more);
-        all.sort_unstable();
-        all.drain(..all.len().saturating_sub(most));
-        (most, all)
-    }
-    let most = captured().min(1) as usize + 1;
-    let greatest = numbers().aggregate((most, vec![]), |all, n| keep(all, vec![n]), |a, b| keep(a, b.1));
-    assert_eq!(greatest.unwrap(), (2, vec![2, 3]));
+fn what_is_done_on_the_driver_may_capture() {
+    let n = captured();
+    let merged = numbers().aggregate(0, |sum, m| sum + m, move |a, b| a + b + n - n);
+    assert_eq!(merged.unwrap(), 6);
 }
 
 #[test]
@@ -183,6 +184,11 @@ fn the_forms_to_write_are_not_refused() {
     numbers.foreach_partition_env(n, |n, records| assert!((records.count() as u64) < *n)).unwrap();
     let sums = numbers.map_env(n, |n, m| (m % 2, m + n)).reduce_by_key(|a, b| a + b);
     assert_eq!(sums.count().unwrap(), 2);
+    let most = captured().min(1) + 2;
+    let mut sums = pairs().reduce_by_key_env(most, |most, a, b| (a + b).min(*most)).collect().unwrap();
+    sums.sort_unstable();
+    assert_eq!(sums, [(0, 2), (1, 3)]);
+    assert_eq!(numbers.reduce_env(most, |most, a, b| (a + b).min(*most)).unwrap(), Some(3));
     let made = context.parallelize(0..2_u64, 2).flat_map_env(n, |n, partition| [partition + n]);
     assert_eq!(made.collect().unwrap(), [10, 11]);
     let by_rule = Partitioner::custom_env(2, n, |n, key: &u64| usize::from(key > n));

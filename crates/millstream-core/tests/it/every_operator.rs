@@ -221,17 +221,31 @@ fn of_pairs() {
         keys => pairs(c).keys().collect();
         values => pairs(c).values().collect();
         reduce_by_key => pairs(c).reduce_by_key(|a, b| a + b).collect();
+        reduce_by_key_env => with_env(c, |env| pairs(c).reduce_by_key_env(env, |env, a, b| of_all(env, a) % 97 + b).collect());
         reduce_by_key_with => pairs(c).reduce_by_key_with(i64::max, 2).glom().collect();
         group_by_key => pairs(c).group_by_key().collect();
         group_by_key_with => pairs(c).partition_by(3).group_by_key_with(3).glom().collect();
         combine_by_key => pairs(c).combine_by_key(|n| vec![n], |all, n| [all, vec![n]].concat(), |a, b| [a, b].concat()).collect();
+        combine_by_key_env => with_env(c, |env| {
+            let list = |env: &Env, n| vec![of_all(env, n)];
+            let add = |env: &Env, all: Vec<i64>, n| [all, vec![of_all(env, n)]].concat();
+            let merge = |env: &Env, a: Vec<i64>, b: Vec<i64>| [a, vec![env.0], b].concat();
+            let spread = pairs(c).partition_by(2).combine_by_key_env(env.clone(), list, add, merge);
+            Ok((pairs(c).combine_by_key_env(env, list, add, merge).collect()?, spread.collect()?))
+        });
         combine_by_key_with => {
             let rule = Partitioner::custom_env(3, 2, |n, key: &i64| (key % n) as usize);
             pairs(c).combine_by_key_with(|n| (n, 1), |(sum, k), n| (sum + n, k + 1), |a, b| (a.0 + b.0, a.1 + b.1), rule).glom().collect()
         };
         aggregate_by_key => pairs(c).aggregate_by_key(100, |sum, n| sum + n, |a, b| a + b).collect();
+        aggregate_by_key_env => with_env(c, |env| {
+            pairs(c).aggregate_by_key_env(env, 1, |env, sum, n| sum + of_all(env, n), |env, a, b| a + b + env.0).collect()
+        });
         aggregate_by_key_with => pairs(c).aggregate_by_key_with(String::new(), |s, n| s + &n.to_string(), |a, b| a + "|" + &b, 2).glom().collect();
         fold_by_key => pairs(c).fold_by_key(1, |a, b| a * (b + 1) % 1000).collect();
+        fold_by_key_env => with_env(c, |env| {
+            pairs(c).fold_by_key_env(env, 1, |env, a, b| (a + of_all(env, b)) % 1000).collect()
+        });
         fold_by_key_with => pairs(c).fold_by_key_with(0, |a, b| a + b, 2).glom().collect();
         partition_by => ok((
             pairs(c).partition_by(3).glom().collect()?,
@@ -289,6 +303,11 @@ fn actions() {
         take_sample => ok((numbers(c).take_sample(false, 5, 5)?, numbers(c).take_sample(true, 5, 5)?));
         is_empty => c.empty_rdd::<i64>().is_empty();
         reduce => numbers(c).reduce(|a, b| a.max(b));
+        reduce_env => with_env(c, |env| numbers(c).reduce_env(env, |env, a, b| (a + of_all(env, b)) % 1000));
+        fold_env => with_env(c, |env| numbers(c).fold_env(env, 1, |env, a, b| (a + of_all(env, b)) % 1000));
+        aggregate_env => with_env(c, |env| {
+            words(c).aggregate_env(env, 0, |env, sum, line| sum + of_all(env, line.len() as i64), |env, a, b| a + b + env.0)
+        });
         fold => numbers(c).fold(1, |a, b| a + b);
         aggregate => words(c).aggregate(0, |sum, line| sum + line.len(), |a, b| a + b);
         tree_aggregate => c.range(0, 100, 1, 30).tree_aggregate(0, |sum, n| sum + n, |a, b| a + b);

@@ -20,6 +20,6 @@ impl<T: Data + Ord> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn max(&self) -> Result<Option<T>> {
-        self.reduce_as("max", Ord::max)
+        self.reduce_as("max", (), |(): &(), a, b| Ord::max(a, b))
     }
 }

@@ -20,6 +20,6 @@ impl<T: Data + Ord> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn min(&self) -> Result<Option<T>> {
-        self.reduce_as("min", Ord::min)
+        self.reduce_as("min", (), |(): &(), a, b| Ord::min(a, b))
     }
 }

@@ -7,8 +7,14 @@ use super::merging;
 use crate::data::{Data, Key};
 use crate::error::Result;
 use crate::rdd::Rdd;
+use crate::rdd::method::Method;
 use crate::shuffle::combine_table::CombineTable;
 use crate::stream;
+
+const METHOD: Method = Method::or(
+    "reduce_by_key_locally",
+    "reduce_by_key_env(values, |values, first, second| ..).collect_as_map()",
+);
 
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Merges the values of each key and returns them as a map, which must fit in memory; nothing is shuffled.
@@ -32,7 +38,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     {
         let place = Location::caller();
         let here = f.clone();
-        let parts = self.run("reduce_by_key_locally", self.all_partitions(), (), move |(), input, _| {
+        let parts = self.run(METHOD, self.all_partitions(), (), move |(), input, _| {
             let mut table: CombineTable<K, V> = CombineTable::new();
             stream::drain(input, |chunk| {
                 table.merge_chunk(chunk.into_vec(), |value| value, &here);
@@ -40,7 +46,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
             })?;
             Ok(table.into_entries())
         })?;
-        merging("reduce_by_key_locally", place, || {
+        merging(METHOD.name, place, || {
             let mut merged = CombineTable::new();
             parts.into_iter().for_each(|entries| merged.merge_entries(entries, &f));
             merged.into_entries().into_iter().map(|(_, key, value)| (key, value)).collect()

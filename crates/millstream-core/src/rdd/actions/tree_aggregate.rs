@@ -2,11 +2,13 @@
 
 use std::panic::Location;
 
+use super::{aggregate, reduce};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::operator::Operator;
 use crate::rdd::Rdd;
 use crate::rdd::map_partitions::results;
+use crate::rdd::method::Method;
 use crate::rdd::narrow::Form;
 use crate::stream::Records;
 
@@ -61,13 +63,16 @@ impl<T: Data> Rdd<T> {
         depth: usize,
     ) -> Result<U> {
         must_have_levels("tree_aggregate", Location::caller(), depth)?;
-        let form = Form { name: "tree_aggregate", env: zero.clone(), keeps_keys: false };
+        let method = Method::or("tree_aggregate", aggregate::INSTEAD);
+        let form = Form { name: method, env: zero.clone(), keeps_keys: false };
         let parts = self.per_partition(form, move |zero, input, _| {
             let (records, failure) = Records::new(input);
             Ok(results([records.fold(zero.clone(), &add)], failure))
         });
-        let parts = merge_levels("tree_aggregate", parts, merge.clone(), depth);
-        parts.aggregate_as("tree_aggregate", zero, merge.clone(), merge)
+        let parts = merge_levels(method, parts, merge.clone(), depth);
+        let here = merge.clone();
+        let (add, merge) = (move |(): &(), a, b| merge(a, b), move |(): &(), a, b| here(a, b));
+        parts.aggregate_as(method, (), zero, add, merge)
     }
 
     /// Merges all records like [`reduce`](Rdd::reduce), but the results of the partitions in two levels, the first in tasks.
@@ -106,18 +111,20 @@ impl<T: Data> Rdd<T> {
     ) -> Result<Option<T>> {
         must_have_levels("tree_reduce", Location::caller(), depth)?;
         let here = f.clone();
-        let parts = self.per_partition(Form::new("tree_reduce"), move |(), input, _| {
+        let method = Method::or("tree_reduce", reduce::INSTEAD);
+        let parts = self.per_partition(Form::new(method), move |(), input, _| {
             let (records, failure) = Records::new(input);
             Ok(results(records.reduce(&here), failure))
         });
-        merge_levels("tree_reduce", parts, f.clone(), depth).reduce_as("tree_reduce", f)
+        let parts = merge_levels(method, parts, f.clone(), depth);
+        parts.reduce_as(method, (), move |(): &(), a, b| f(a, b))
     }
 }
 
 /// Merges records until there are few enough partitions for the last level.
 #[track_caller]
 fn merge_levels<U: Data>(
-    name: &'static str,
+    method: Method,
     mut parts: Rdd<U>,
     merge: impl Fn(U, U) -> U + Clone + Send + Sync + 'static,
     depth: usize,
@@ -130,7 +137,7 @@ fn merge_levels<U: Data>(
         let spread = parts.map_partitions_with_index_env(partitions, |partitions, at, records| {
             records.map(move |record| (at % partitions, record))
         });
-        parts = spread.reduce_by_key_as(name, merge.clone(), partitions).values();
+        parts = spread.reduce_by_key_as(method, merge.clone(), partitions).values();
     }
     parts
 }

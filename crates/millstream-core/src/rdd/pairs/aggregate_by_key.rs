@@ -3,7 +3,11 @@
 use super::combine_by_key::Combiner;
 use crate::data::{Data, Key};
 use crate::rdd::Rdd;
+use crate::rdd::method::Method;
 use crate::shuffle::partitioner::Partitioner;
+
+const INSTEAD: &str =
+    "aggregate_by_key_env(values, zero, |values, sum, value| .., |values, first, second| ..)";
 
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Adds the values of each key to a `zero` of its own, first where they lie, then merges the results across partitions.
@@ -47,7 +51,36 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         merge: impl Fn(U, U) -> U + Send + Sync + 'static,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, U)> {
-        self.combined("aggregate_by_key", zero, Aggregate { add, merge }, partitioner.into())
+        let by = Aggregate {
+            add: move |(): &(), sum, value| add(sum, value),
+            merge: move |(): &(), first, second| merge(first, second),
+        };
+        self.combined(Method::or("aggregate_by_key", INSTEAD), (zero, ()), by, partitioner.into())
+    }
+
+    /// Adds the values of each key to a `zero`, with values that go along to the workers.
+    ///
+    /// Use it where the program may run in several processes: the closures themselves may capture nothing there. For another
+    /// number of partitions spread the keys first, by [`partition_by`](Rdd::partition_by).
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let pairs = context.parallelize([('a', 1), ('a', 20)], 2);
+    /// let sums = pairs.aggregate_by_key_env(10, 0, |most, sum, n| sum + n.min(*most), |_, a, b| a + b);
+    /// assert_eq!(sums.collect()?, [('a', 11)]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn aggregate_by_key_env<E: Data, U: Data>(
+        &self,
+        env: E,
+        zero: U,
+        add: impl Fn(&E, U, V) -> U + Send + Sync + 'static,
+        merge: impl Fn(&E, U, U) -> U + Send + Sync + 'static,
+    ) -> Rdd<(K, U)> {
+        let method = Method::or("aggregate_by_key_env", INSTEAD);
+        self.combined(method, (zero, env), Aggregate { add, merge }, self.default_partitioner())
     }
 }
 
@@ -57,22 +90,22 @@ pub(super) struct Aggregate<A, M> {
     pub(super) merge: M,
 }
 
-impl<U, V, A, M> Combiner<U, V, U> for Aggregate<A, M>
+impl<E, U, V, A, M> Combiner<(U, E), V, U> for Aggregate<A, M>
 where
     U: Clone,
-    A: Fn(U, V) -> U + Send + Sync + 'static,
-    M: Fn(U, U) -> U + Send + Sync + 'static,
+    A: Fn(&E, U, V) -> U + Send + Sync + 'static,
+    M: Fn(&E, U, U) -> U + Send + Sync + 'static,
 {
     #[inline(always)]
-    fn create(&self, zero: &U, value: V) -> U {
-        (self.add)(zero.clone(), value)
+    fn create(&self, (zero, env): &(U, E), value: V) -> U {
+        (self.add)(env, zero.clone(), value)
     }
     #[inline(always)]
-    fn add(&self, combined: U, value: V) -> U {
-        (self.add)(combined, value)
+    fn add(&self, (_, env): &(U, E), combined: U, value: V) -> U {
+        (self.add)(env, combined, value)
     }
     #[inline(always)]
-    fn merge(&self, first: U, second: U) -> U {
-        (self.merge)(first, second)
+    fn merge(&self, (_, env): &(U, E), first: U, second: U) -> U {
+        (self.merge)(env, first, second)
     }
 }

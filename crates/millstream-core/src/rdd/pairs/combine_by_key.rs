@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::function::{self, CodeAddress};
 use crate::rdd::exchange::{Exchange, sent_with};
 use crate::rdd::in_place::InPlace;
+use crate::rdd::method::Method;
 use crate::rdd::{AnyRdd, Rdd, Rebuild, Rebuilding};
 use crate::shuffle::clusters::one_by_one;
 use crate::shuffle::collector::Collector;
@@ -18,6 +19,9 @@ use crate::shuffle::map_output::MapOutput;
 use crate::shuffle::partitioner::Partitioner;
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
+
+const INSTEAD: &str = "combine_by_key_env(values, |values, value| .., |values, combined, value| .., \
+                       |values, first, second| ..)";
 
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Combines the values of each key: `create` makes a combined value of a key's first value, `merge_value` adds a further
@@ -68,30 +72,65 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         merge_combiners: impl Fn(C, C) -> C + Send + Sync + 'static,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, C)> {
+        let by = Functions {
+            create: move |(): &(), value| create(value),
+            merge_value: move |(): &(), combined, value| merge_value(combined, value),
+            merge_combiners: move |(): &(), first, second| merge_combiners(first, second),
+        };
+        self.combined(Method::or("combine_by_key", INSTEAD), (), by, partitioner.into())
+    }
+
+    /// Combines the values of each key, with values that go along to the workers and are handed to all three functions.
+    ///
+    /// Use it where the program may run in several processes: the closures themselves may capture nothing there. For another
+    /// number of partitions spread the keys first, by [`partition_by`](Rdd::partition_by).
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let pairs = context.parallelize([(1, 'a'), (1, 'b')], 2);
+    /// let texts = pairs.combine_by_key_env(
+    ///     "-".to_owned(),
+    ///     |_, c| c.to_string(),
+    ///     |between, text, c| format!("{text}{between}{c}"),
+    ///     |between, a, b| a + between + &b,
+    /// );
+    /// assert_eq!(texts.collect()?, [(1, "a-b".into())]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn combine_by_key_env<E: Data, C: Data>(
+        &self,
+        env: E,
+        create: impl Fn(&E, V) -> C + Send + Sync + 'static,
+        merge_value: impl Fn(&E, C, V) -> C + Send + Sync + 'static,
+        merge_combiners: impl Fn(&E, C, C) -> C + Send + Sync + 'static,
+    ) -> Rdd<(K, C)> {
         let by = Functions { create, merge_value, merge_combiners };
-        self.combined("combine_by_key", (), by, partitioner.into())
+        self.combined(Method::or("combine_by_key_env", INSTEAD), env, by, self.default_partitioner())
     }
 
     /// Combines the values of each key, under the name of the operator it is done for.
     #[track_caller]
     pub(super) fn combined<E: Data, C: Data, B: Combiner<E, V, C>>(
         &self,
-        name: &'static str,
+        method: impl Into<Method>,
         env: E,
         by: B,
         partitioner: Partitioner<K>,
     ) -> Rdd<(K, C)> {
+        let method = method.into();
         if self.partitioned_by() == Some(partitioner.identity()) {
-            return self.combined_in_place(name, env, by);
+            return self.combined_in_place(method, env, by);
         }
-        self.combined_across(name, env, by, partitioner)
+        self.combined_across(method, env, by, partitioner)
     }
 
     /// Combines the values of each key where all of them lie in one partition.
     #[track_caller]
     pub(super) fn combined_in_place<E: Data, C: Data, B: Combiner<E, V, C>>(
         &self,
-        name: &'static str,
+        method: impl Into<Method>,
         env: E,
         by: B,
     ) -> Rdd<(K, C)> {
@@ -104,18 +143,17 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         }
         let rebuild: Rebuild = rebuild::<K, V, E, C, B>;
         let build = CodeAddress::of::<B>(rebuild as usize);
-        let by = Arc::new(by);
-        let zero = env.clone();
+        let by = Arc::new((by, env.clone()));
         let gather = Box::new(move |input: ChunkStream<(K, V)>, task: &TaskContext| {
-            combine_in_place(input, &zero, &by, task)
+            combine_in_place(input, &by, task)
         });
-        InPlace::new(self, build, env, gather).into_rdd(name, Location::caller(), size_of::<B>())
+        InPlace::new(self, build, env, gather).into_rdd(method, Location::caller(), size_of::<B>())
     }
 
     #[track_caller]
     fn combined_across<E: Data, C: Data, B: Combiner<E, V, C>>(
         &self,
-        name: &'static str,
+        method: Method,
         env: E,
         by: B,
         partitioner: Partitioner<K>,
@@ -125,20 +163,19 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         ) -> Result<AnyRdd> {
             let parent: Rdd<(K, V)> = Rdd::from_any(from.parent(0)?)?;
             let (partitioner, env) = sent_with::<K, E>(from)?;
-            Ok(parent.combined_across("rebuilt", env, from.build.conjure::<B>()?, partitioner).any())
+            Ok(parent.combined_across("rebuilt".into(), env, from.build.conjure::<B>()?, partitioner).any())
         }
         let rebuild: Rebuild = rebuild::<K, V, E, C, B>;
         let build = CodeAddress::of::<B>(rebuild as usize);
-        let by = Arc::new(by);
+        let by = Arc::new((by, env.clone()));
         let merge = Arc::clone(&by);
         let spread = partitioner.clone();
-        let zero = env.clone();
         let exchange = Exchange::new(
             self,
             &partitioner,
             build,
             env,
-            Box::new(move |input, task| combine(input, &zero, &*by, &spread, task)),
+            Box::new(move |input, task| combine(input, &*by, &spread, task)),
             Box::new(move |input| {
                 let task = input.task().clone();
                 let merge = Arc::clone(&merge);
@@ -146,15 +183,15 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
                     let mut merged = Gatherer::new("combined values", &task);
                     stream::drain(cluster.pairs, |chunk| {
                         let entries = chunk.len();
-                        merged.table.merge_entries(chunk.into_vec(), |a, b| merge.merge(a, b));
+                        merged.table.merge_entries(chunk.into_vec(), |a, b| merge.0.merge(&merge.1, a, b));
                         merged.merged(entries)
                     })?;
                     let merge = Arc::clone(&merge);
-                    merged.finish(move |a, b| merge.merge(a, b))
+                    merged.finish(move |a, b| merge.0.merge(&merge.1, a, b))
                 }))
             }),
         );
-        exchange.into_rdd(self, name, Location::caller(), size_of::<B>())
+        exchange.into_rdd(self, method, Location::caller(), size_of::<B>())
     }
 }
 
@@ -163,9 +200,9 @@ pub(super) trait Combiner<E, V, C>: Send + Sync + 'static {
     /// Makes a combined value of a key's first value.
     fn create(&self, env: &E, value: V) -> C;
     /// Adds a further value.
-    fn add(&self, combined: C, value: V) -> C;
+    fn add(&self, env: &E, combined: C, value: V) -> C;
     /// Merges what two partitions have made.
-    fn merge(&self, first: C, second: C) -> C;
+    fn merge(&self, env: &E, first: C, second: C) -> C;
 }
 
 struct Functions<A, B, M> {
@@ -174,23 +211,23 @@ struct Functions<A, B, M> {
     merge_combiners: M,
 }
 
-impl<V, C, A, B, M> Combiner<(), V, C> for Functions<A, B, M>
+impl<E, V, C, A, B, M> Combiner<E, V, C> for Functions<A, B, M>
 where
-    A: Fn(V) -> C + Send + Sync + 'static,
-    B: Fn(C, V) -> C + Send + Sync + 'static,
-    M: Fn(C, C) -> C + Send + Sync + 'static,
+    A: Fn(&E, V) -> C + Send + Sync + 'static,
+    B: Fn(&E, C, V) -> C + Send + Sync + 'static,
+    M: Fn(&E, C, C) -> C + Send + Sync + 'static,
 {
     #[inline(always)]
-    fn create(&self, (): &(), value: V) -> C {
-        (self.create)(value)
+    fn create(&self, env: &E, value: V) -> C {
+        (self.create)(env, value)
     }
     #[inline(always)]
-    fn add(&self, combined: C, value: V) -> C {
-        (self.merge_value)(combined, value)
+    fn add(&self, env: &E, combined: C, value: V) -> C {
+        (self.merge_value)(env, combined, value)
     }
     #[inline(always)]
-    fn merge(&self, first: C, second: C) -> C {
-        (self.merge_combiners)(first, second)
+    fn merge(&self, env: &E, first: C, second: C) -> C {
+        (self.merge_combiners)(env, first, second)
     }
 }
 
@@ -199,8 +236,7 @@ where
 /// When there is no room for the table it is written out and begun anew: a key may be in a bucket more than once.
 fn combine<K: Key, V: Data, E, C: Data>(
     input: ChunkStream<(K, V)>,
-    env: &E,
-    by: &impl Combiner<E, V, C>,
+    (by, env): &(impl Combiner<E, V, C>, E),
     partitioner: &Partitioner<K>,
     task: &TaskContext,
 ) -> Result<Arc<MapOutput<Hashed<K, C>>>> {
@@ -214,7 +250,8 @@ fn combine<K: Key, V: Data, E, C: Data>(
     };
     stream::drain(input, |chunk| {
         let values = chunk.len();
-        table.merge_chunk(chunk.into_vec(), |value| by.create(env, value), |old, new| by.add(old, new));
+        let create = |value| by.create(env, value);
+        table.merge_chunk(chunk.into_vec(), create, |old, new| by.add(env, old, new));
         if !buckets.has_room(size.after(values, &table)) {
             sort(std::mem::take(&mut table), &mut buckets);
             size = TableSize::default();
@@ -228,19 +265,19 @@ fn combine<K: Key, V: Data, E, C: Data>(
 }
 
 /// Combines the values of each key of one partition where they lie.
-fn combine_in_place<K: Key, V: Data, E, C: Data>(
+fn combine_in_place<K: Key, V: Data, E: Data, C: Data>(
     input: ChunkStream<(K, V)>,
-    env: &E,
-    by: &Arc<impl Combiner<E, V, C>>,
+    with: &Arc<(impl Combiner<E, V, C>, E)>,
     task: &TaskContext,
 ) -> Result<ChunkStream<(K, C)>> {
     let mut combined = Gatherer::new("combined values", task);
+    let (by, env) = &**with;
     stream::drain(input, |chunk| {
         let values = chunk.len();
         let create = |value| by.create(env, value);
-        combined.table.merge_chunk(chunk.into_vec(), create, |old, new| by.add(old, new));
+        combined.table.merge_chunk(chunk.into_vec(), create, |old, new| by.add(env, old, new));
         combined.merged(values)
     })?;
-    let by = Arc::clone(by);
-    combined.finish(move |first, second| by.merge(first, second))
+    let with = Arc::clone(with);
+    combined.finish(move |first, second| with.0.merge(&with.1, first, second))
 }

@@ -52,11 +52,11 @@ impl<K: Key, V: Data + Hash> Rdd<(K, V)> {
             Ok(empty) => empty,
             Err(error) => return Rdd::checked(self.context(), name, place, Err(error), 0),
         };
-        let add = |mut seen: HyperLogLog, value| {
+        let add = |(): &(), mut seen: HyperLogLog, value| {
             seen.add(&value);
             seen
         };
-        let by = Aggregate { add, merge: HyperLogLog::merge };
-        self.combined(name, empty, by, partitioner.into()).map_values(|seen| seen.estimate())
+        let by = Aggregate { add, merge: |(): &(), first: HyperLogLog, second| first.merge(second) };
+        self.combined(name, (empty, ()), by, partitioner.into()).map_values(|seen| seen.estimate())
     }
 }

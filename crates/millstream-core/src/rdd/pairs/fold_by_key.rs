@@ -3,7 +3,10 @@
 use super::combine_by_key::Combiner;
 use crate::data::{Data, Key};
 use crate::rdd::Rdd;
+use crate::rdd::method::Method;
 use crate::shuffle::partitioner::Partitioner;
+
+const INSTEAD: &str = "fold_by_key_env(values, zero, |values, first, second| ..)";
 
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Merges the values of each key with an associative function, beginning with a `zero` of its own.
@@ -40,24 +43,49 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     where
         F: Fn(V, V) -> V + Send + Sync + 'static,
     {
-        self.combined("fold_by_key", zero, Fold(f), partitioner.into())
+        let by = Fold(move |(): &(), a, b| f(a, b));
+        self.combined(Method::or("fold_by_key", INSTEAD), (zero, ()), by, partitioner.into())
+    }
+
+    /// Merges the values of each key from a `zero`, with values that go along to the workers.
+    ///
+    /// Use it where the program may run in several processes: the closure itself may capture nothing there. For another
+    /// number of partitions spread the keys first, by [`partition_by`](Rdd::partition_by).
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let pairs = context.parallelize([('a', 3), ('a', 4)], 2);
+    /// let sums = pairs.fold_by_key_env(5, 0, |most, a, b| (a + b).min(*most));
+    /// assert_eq!(sums.collect()?, [('a', 5)]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn fold_by_key_env<E: Data>(
+        &self,
+        env: E,
+        zero: V,
+        f: impl Fn(&E, V, V) -> V + Send + Sync + 'static,
+    ) -> Rdd<(K, V)> {
+        let method = Method::or("fold_by_key_env", INSTEAD);
+        self.combined(method, (zero, env), Fold(f), self.default_partitioner())
     }
 }
 
 /// Each key begins with a copy of the same value, of the type of the others.
 struct Fold<F>(F);
 
-impl<V: Clone, F: Fn(V, V) -> V + Send + Sync + 'static> Combiner<V, V, V> for Fold<F> {
+impl<E, V: Clone, F: Fn(&E, V, V) -> V + Send + Sync + 'static> Combiner<(V, E), V, V> for Fold<F> {
     #[inline(always)]
-    fn create(&self, zero: &V, value: V) -> V {
-        (self.0)(zero.clone(), value)
+    fn create(&self, (zero, env): &(V, E), value: V) -> V {
+        (self.0)(env, zero.clone(), value)
     }
     #[inline(always)]
-    fn add(&self, combined: V, value: V) -> V {
-        (self.0)(combined, value)
+    fn add(&self, (_, env): &(V, E), combined: V, value: V) -> V {
+        (self.0)(env, combined, value)
     }
     #[inline(always)]
-    fn merge(&self, first: V, second: V) -> V {
-        (self.0)(first, second)
+    fn merge(&self, (_, env): &(V, E), first: V, second: V) -> V {
+        (self.0)(env, first, second)
     }
 }

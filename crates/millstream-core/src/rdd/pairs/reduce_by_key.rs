@@ -3,7 +3,10 @@
 use super::combine_by_key::Combiner;
 use crate::data::{Data, Key};
 use crate::rdd::Rdd;
+use crate::rdd::method::Method;
 use crate::shuffle::partitioner::Partitioner;
+
+const INSTEAD: &str = "reduce_by_key_env(values, |values, first, second| ..)";
 
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Merges the values of each key with an associative function, first where they lie, then across partitions.
@@ -43,21 +46,44 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     where
         F: Fn(V, V) -> V + Send + Sync + 'static,
     {
-        self.reduce_by_key_as("reduce_by_key", f, partitioner)
+        self.reduce_by_key_as(Method::or("reduce_by_key", INSTEAD), f, partitioner)
+    }
+
+    /// Merges the values of each key with an associative function and values that go along to the workers.
+    ///
+    /// Use it where the program may run in several processes: the closure itself may capture nothing there. For another
+    /// number of partitions spread the keys first, by [`partition_by`](Rdd::partition_by).
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let pairs = context.parallelize([('a', 3), ('a', 4), ('b', 1)], 2);
+    /// let mut sums = pairs.reduce_by_key_env(5, |most, a, b| (a + b).min(*most)).collect()?;
+    /// sums.sort();
+    /// assert_eq!(sums, [('a', 5), ('b', 1)]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn reduce_by_key_env<E: Data>(
+        &self,
+        env: E,
+        f: impl Fn(&E, V, V) -> V + Send + Sync + 'static,
+    ) -> Rdd<(K, V)> {
+        self.combined(Method::or("reduce_by_key_env", INSTEAD), env, Reduce(f), self.default_partitioner())
     }
 
     /// Merges the values of each key, under the name of the operator it is done for.
     #[track_caller]
     pub(crate) fn reduce_by_key_as<F>(
         &self,
-        name: &'static str,
+        method: impl Into<Method>,
         f: F,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, V)>
     where
         F: Fn(V, V) -> V + Send + Sync + 'static,
     {
-        self.combined(name, (), Reduce(f), partitioner.into())
+        self.combined(method, (), Reduce(move |(): &(), a, b| f(a, b)), partitioner.into())
     }
 
     /// Merges the values of each key where all of them lie in one partition.
@@ -66,24 +92,24 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     where
         F: Fn(V, V) -> V + Send + Sync + 'static,
     {
-        self.combined_in_place(name, (), Reduce(f))
+        self.combined_in_place(name, (), Reduce(move |(): &(), a, b| f(a, b)))
     }
 }
 
 /// The first value is the beginning.
 struct Reduce<F>(F);
 
-impl<V, F: Fn(V, V) -> V + Send + Sync + 'static> Combiner<(), V, V> for Reduce<F> {
+impl<E, V, F: Fn(&E, V, V) -> V + Send + Sync + 'static> Combiner<E, V, V> for Reduce<F> {
     #[inline(always)]
-    fn create(&self, (): &(), value: V) -> V {
+    fn create(&self, _: &E, value: V) -> V {
         value
     }
     #[inline(always)]
-    fn add(&self, combined: V, value: V) -> V {
-        (self.0)(combined, value)
+    fn add(&self, env: &E, combined: V, value: V) -> V {
+        (self.0)(env, combined, value)
     }
     #[inline(always)]
-    fn merge(&self, first: V, second: V) -> V {
-        (self.0)(first, second)
+    fn merge(&self, env: &E, first: V, second: V) -> V {
+        (self.0)(env, first, second)
     }
 }
