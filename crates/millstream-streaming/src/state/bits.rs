@@ -15,6 +15,9 @@ pub(super) struct Bits {
 }
 
 impl Bits {
+    /// No place is taken.
+    pub(super) const NONE: Bits = Bits { taken: 0, bits: None };
+
     #[inline(always)]
     pub(super) fn get(&self, place: usize) -> bool {
         match &self.bits {
@@ -42,13 +45,6 @@ impl Bits {
     pub(super) fn count(&self) -> usize {
         self.taken
     }
-
-    /// Returns how many places below this one are taken.
-    pub(super) fn below(&self, place: usize) -> usize {
-        let Some(bits) = &self.bits else { return place.min(self.taken) };
-        let last = bits[place / 64] & ((1 << (place % 64)) - 1);
-        bits[..place / 64].iter().chain([&last]).map(|word| word.count_ones() as usize).sum()
-    }
 }
 
 #[cfg(test)]
@@ -65,9 +61,8 @@ mod tests {
                 bits.set(place, to);
                 model[place] = to;
             }
-            for place in 0..SHELF {
-                prop_assert_eq!(bits.get(place), model[place]);
-                prop_assert_eq!(bits.below(place), model[..place].iter().filter(|is| **is).count());
+            for (place, is) in model.iter().enumerate() {
+                prop_assert_eq!(bits.get(place), *is);
             }
             prop_assert_eq!(bits.count(), model.iter().filter(|is| **is).count());
         }

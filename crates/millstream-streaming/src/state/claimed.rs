@@ -6,7 +6,7 @@ use std::sync::Weak;
 use millstream_core::storage::memory::{Claim, Evictable};
 use millstream_core::{Data, Key, Result};
 
-use super::log::{Before, Change, Past};
+use super::log::Change;
 use super::room::Room;
 use super::table::Table;
 
@@ -94,8 +94,7 @@ impl<K: Key, S: Data> Table<K, S> {
 
     /// Leaves memory for the disk, as much of it as there must; returns whether that was so much.
     fn leave(&mut self, at_least: usize, keep: Option<usize>) -> Result<bool> {
-        let Some(claimed) = &self.claimed else { return Ok(false) };
-        let room = &claimed.room;
+        let Some(room) = self.claimed.as_ref().map(|claimed| claimed.room.clone()) else { return Ok(false) };
         let mut freed = 0;
         // Old states are hardly ever read again.
         for log in &mut self.logs {
@@ -104,7 +103,8 @@ impl<K: Key, S: Data> Table<K, S> {
                 if freed >= at_least {
                     break;
                 }
-                let left = past.leave(room)?;
+                let Some(states) = past.states.as_mut().filter(|states| states.bytes() > 0) else { continue };
+                let left = states.leave(&room)?;
                 freed += left;
                 self.bytes -= left;
             }
@@ -112,9 +112,7 @@ impl<K: Key, S: Data> Table<K, S> {
         let mut cold: Vec<(u64, Reverse<usize>)> = Vec::new();
         if freed < at_least {
             let shelves = self.shelves.iter().enumerate();
-            let can = shelves.filter(|(at, shelf)| {
-                Some(*at) != keep && shelf.records.bytes() > 0 && !shelf.records.is_read()
-            });
+            let can = shelves.filter(|(at, shelf)| Some(*at) != keep && shelf.bytes() > 0);
             // Whoever goes through all of them comes to the last ones last.
             cold.extend(can.map(|(at, shelf)| (shelf.used, Reverse(at))));
             cold.sort_unstable();
@@ -123,9 +121,9 @@ impl<K: Key, S: Data> Table<K, S> {
             if freed >= at_least {
                 break;
             }
-            let left = self.shelves[at].records.leave(room)?;
-            freed += left;
-            self.bytes -= left;
+            let before = self.bytes;
+            self.change(at, |shelf| shelf.leave(&room))?;
+            freed += before - self.bytes;
         }
         Ok(freed >= at_least)
     }
@@ -139,15 +137,5 @@ impl<K: Key, S: Data> Table<K, S> {
         });
         self.give_back();
         left
-    }
-}
-
-impl<K: Key, S: Data> Past<K, S> {
-    fn leave(&mut self, room: &Room) -> Result<usize> {
-        match &mut self.states {
-            Before::States(states) if states.bytes() > 0 => states.leave(room),
-            Before::Pairs(pairs) if pairs.bytes() > 0 && !pairs.is_read() => pairs.leave(room),
-            _ => Ok(0),
-        }
     }
 }

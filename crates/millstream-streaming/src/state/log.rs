@@ -1,53 +1,40 @@
 //! What a batch has changed in a table.
 
+use millstream_core::Data;
 use millstream_core::shuffle::CombineTable;
-use millstream_core::{Data, Key};
 
 use super::bits::{Bits, SHELF};
-use super::shelf::Shelf;
+use super::column::Column;
 
 /// The states a batch has overwritten: with it the table goes back to the version before.
-pub(super) enum Change<K, S> {
+pub(super) enum Change<S> {
     /// Some keys were touched: what was there before, by the keys' numbers.
     Touched(Touched<S>),
     /// There may be a new state for every key: what was there before, by shelf; keys on later ones had no state.
-    All(Vec<Past<K, S>>),
+    All(Vec<Past<S>>),
     /// As `All`, but nobody asks for it any more: an earlier log has all that those before need.
     Forgotten,
 }
 
 /// A shelf before a batch.
-pub(super) struct Past<K, S> {
+pub(super) struct Past<S> {
     /// Which of its keys had a state.
     pub(super) there: Bits,
-    pub(super) states: Before<K, S>,
+    /// The states as they lay there; nothing if they are those after it.
+    pub(super) states: Option<Column<S>>,
 }
 
-/// The states of a shelf before a batch.
-pub(super) enum Before<K, S> {
-    /// Those after it.
-    Same,
-    /// Of the keys that had one, in order.
-    States(Shelf<S>),
-    /// With the keys, as the shelf lay there: read by others, or on disk.
-    Pairs(Shelf<(K, S)>),
-}
-
-impl<K: Key, S: Data> Past<K, S> {
+impl<S: Data> Past<S> {
     /// Returns how many bytes of memory it takes, about.
     pub(super) fn bytes(&self) -> usize {
-        match &self.states {
-            Before::Same => 0,
-            Before::States(states) => states.bytes(),
-            Before::Pairs(pairs) => pairs.bytes(),
-        }
+        self.states.as_ref().map_or(0, Column::bytes)
     }
 }
 
 /// A change and the version it led to.
-pub(super) struct Log<K, S> {
+pub(super) struct Log<S> {
     pub(super) number: u64,
-    pub(super) change: Change<K, S>,
+    pub(super) change: Change<S>,
     /// The numbers whose keys have left: free when nobody can go back behind this.
     pub(super) gone: Vec<u32>,
 }
@@ -121,7 +108,7 @@ impl<S> Touched<S> {
     }
 }
 
-impl<K: Key, S: Data> Change<K, S> {
+impl<S: Data> Change<S> {
     /// Returns how many bytes of memory it takes, about.
     pub(super) fn bytes(&self) -> usize {
         match self {

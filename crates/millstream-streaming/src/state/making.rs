@@ -3,12 +3,11 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use millstream_core::storage::size_estimate::estimate_all;
 use millstream_core::{Data, Key, Result};
 
 use super::bits::SHELF;
-use super::log::{Before, Change, Past, Touched, Was};
-use super::shelf::Shelf;
+use super::column::Column;
+use super::log::{Change, Past, Touched, Was};
 use super::table::{Table, heap};
 
 /// The making of a version of a partition out of the one before it.
@@ -16,7 +15,7 @@ pub(crate) struct Step<'a, K: Key, S: Data> {
     table: &'a mut Table<K, S>,
     /// The time of the batch, in milliseconds.
     time: i64,
-    change: Change<K, S>,
+    change: Change<S>,
     /// Of what is overwritten, so many bytes are counted already.
     counted: usize,
     /// How many shelves there were.
@@ -75,9 +74,9 @@ impl<'a, K: Key, S: Data> Step<'a, K, S> {
         let time = self.time_of(at);
         match state {
             Some(state) => {
-                let left = self.table.replace(at, state);
-                let heap = if was_there { heap(&left) } else { 0 };
-                self.note(at, was_there.then_some(left).into(), time, heap);
+                let old = self.table.replace(at, state).filter(|_| was_there);
+                let heap = old.as_ref().map_or(0, heap);
+                self.note(at, old.into(), time, heap);
                 self.note_time(at);
             }
             None if was_there => {
@@ -144,9 +143,8 @@ impl<'a, K: Key, S: Data> Step<'a, K, S> {
         known.sort_unstable_by_key(|(at, _)| *at);
         let mut known = known.into_iter().peekable();
         self.change = Change::All(Vec::with_capacity(self.shelves));
-        let mut states = Vec::with_capacity(SHELF);
         for shelf in 0..self.shelves {
-            self.replace_shelf(shelf, &mut known, &mut states, &mut f)?;
+            self.replace_shelf(shelf, &mut known, &mut f)?;
         }
         for (hash, key, values) in new {
             if let Some(state) = f(&key, Some(values), None) {
@@ -157,13 +155,13 @@ impl<'a, K: Key, S: Data> Step<'a, K, S> {
         Ok(())
     }
 
-    /// Gives the keys of a shelf new states: first all are made, which may fail, then all are set.
+    /// Gives the keys of a shelf new states. They are made beside the old ones, which a function that panics leaves as they
+    /// are, and which are the log.
     #[inline]
     fn replace_shelf<V>(
         &mut self,
         number: usize,
         known: &mut Peekable<IntoIter<(usize, V)>>,
-        states: &mut Vec<Option<S>>,
         f: &mut impl FnMut(&K, Option<V>, Option<S>) -> Option<S>,
     ) -> Result<()> {
         self.table.load(number)?;
@@ -171,80 +169,49 @@ impl<'a, K: Key, S: Data> Step<'a, K, S> {
         let first = number * SHELF;
         let shelf = &mut table.shelves[number];
         let there = shelf.there.clone();
-        let Some(pairs) = shelf.records.in_memory() else { return Ok(()) };
-        let is_full = there.count() == pairs.len();
-        states.clear();
-        // The old states of keys that leave are left over as well.
-        let (mut left, mut at) = (Vec::new(), 0);
-        while at < pairs.len() {
-            let next = known.peek().map_or(pairs.len(), |(next, _)| pairs.len().min(next - first));
-            let run = pairs[at..next].iter();
+        let Some((keys, old)) = shelf.in_memory() else { return Ok(()) };
+        let mut states = table.spare.pop().unwrap_or_else(|| Vec::with_capacity(SHELF));
+        let (mut came, mut gone) = (Vec::new(), Vec::new());
+        let mut make = |place: usize, values: Option<V>, had: bool| {
+            let (key, old) = (&keys[place], &old[place]);
+            let new = f(key, values, had.then(|| old.clone()));
+            if new.is_some() != had {
+                if had { &mut gone } else { &mut came }.push(place);
+            }
+            new.unwrap_or_else(|| old.clone())
+        };
+        let is_full = there.count() == keys.len();
+        let mut at = 0;
+        while at < keys.len() {
+            let next = known.peek().map_or(keys.len(), |(next, _)| keys.len().min(next - first));
             if is_full {
-                states.extend(run.map(|(key, old)| f(key, None, Some(old.clone()))));
+                states.extend((at..next).map(|place| make(place, None, true)));
             } else {
-                let run = run.enumerate().map(|(n, (key, old))| {
-                    if there.get(at + n) { f(key, None, Some(old.clone())) } else { None }
-                });
+                let left_over = |place: usize| old[place].clone();
+                let run = (at..next)
+                    .map(|place| if there.get(place) { make(place, None, true) } else { left_over(place) });
                 states.extend(run);
             }
             at = next;
-            if let Some((_, values)) = known.next_if(|(known, _)| known - first < pairs.len()) {
-                let (key, old) = &pairs[at];
-                states.push(f(key, Some(values), there.get(at).then(|| old.clone())));
+            if let Some((_, values)) = known.next_if(|(known, _)| known - first < keys.len()) {
+                states.push(make(at, Some(values), there.get(at)));
                 at += 1;
             }
         }
-        let all_stay = is_full && states.iter().all(Option::is_some);
-        let mut after = there.clone();
-        for (place, new) in states.iter().enumerate().filter(|_| !all_stay) {
-            if new.is_some() != there.get(place) {
-                after.set(place, new.is_some());
-                if new.is_none() {
-                    self.gone.push((first + place) as u32);
-                    left.push(pairs[place].1.clone());
-                }
-            }
+        let states = Column::new(states);
+        // From here on nothing of a user's runs.
+        table.keys = table.keys + came.len() - gone.len();
+        gone.iter().for_each(|place| shelf.there.set(*place, false));
+        came.iter().for_each(|place| shelf.there.set(*place, true));
+        self.gone.extend(gone.iter().map(|place| (first + place) as u32));
+        let before = shelf.bytes();
+        let mut old = std::mem::replace(&mut shelf.states, states);
+        if let Some(on_disk) = old.on_disk() {
+            table.spare.extend(std::mem::replace(&mut old, on_disk).into_memory());
         }
-        let before = shelf.records.bytes();
-        let mut old_states = table.spare.pop().unwrap_or_else(|| Vec::with_capacity(SHELF));
-        let past = if shelf.records.is_read() {
-            let new = pairs.iter().zip(states.drain(..));
-            let new = new.map(|((key, old), state)| (key.clone(), state.unwrap_or_else(|| old.clone())));
-            let new = Shelf::new(new.collect());
-            Before::Pairs(std::mem::replace(&mut shelf.records, new))
-        } else {
-            let on_disk = shelf.records.on_disk();
-            let mut left = left.into_iter();
-            let pairs = shelf.records.change();
-            let places = pairs.iter_mut().zip(states.drain(..));
-            if all_stay {
-                // As below, in a loop without branches and of a length that is known.
-                let set = |((_, state), new): (&mut (K, S), Option<S>)| match new {
-                    Some(new) => std::mem::replace(state, new),
-                    None => state.clone(),
-                };
-                old_states.extend(places.map(set));
-            } else {
-                for (place, ((_, state), new)) in places.enumerate() {
-                    let was_there = there.get(place);
-                    match new.map(|new| std::mem::replace(state, new)) {
-                        Some(old) if was_there => old_states.push(old),
-                        None if was_there => old_states.extend(left.next()),
-                        _ => {}
-                    }
-                }
-            }
-            if std::mem::needs_drop::<S>() {
-                let bytes = estimate_all(pairs);
-                shelf.records.set_bytes(bytes);
-            }
-            on_disk.map_or_else(|| Before::States(Shelf::new(old_states)), Before::Pairs)
-        };
-        table.keys = table.keys + after.count() - there.count();
-        shelf.there = after;
-        let past = Past { there, states: past };
+        let past = Past { there, states: Some(old) };
         self.counted += past.bytes();
-        table.bytes = table.bytes + shelf.records.bytes() + past.bytes() - before;
+        table.bytes = table.bytes + shelf.bytes() + past.bytes() - before;
         if let Change::All(shelves) = &mut self.change {
             shelves.push(past);
         }
@@ -267,7 +234,7 @@ impl<K: Key, S: Data> Drop for Step<'_, K, S> {
         if let Change::All(shelves) = &mut change {
             // Those to which it did not come.
             let rest = self.table.shelves[..self.shelves].iter().skip(shelves.len());
-            let rest = rest.map(|shelf| Past { there: shelf.there.clone(), states: Before::Same });
+            let rest = rest.map(|shelf| Past { there: shelf.there.clone(), states: None });
             shelves.extend(rest.collect::<Vec<_>>());
         }
         self.table.bytes -= self.counted;

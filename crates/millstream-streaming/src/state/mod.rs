@@ -3,6 +3,7 @@
 mod bits;
 mod blocks;
 mod claimed;
+mod column;
 pub(crate) mod door;
 pub(crate) mod fingerprint;
 mod held;

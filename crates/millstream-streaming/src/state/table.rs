@@ -11,7 +11,7 @@ use millstream_core::{Data, Error, Key, Result};
 use super::bits::{Bits, SHELF};
 use super::claimed::Claimed;
 use super::index::Index;
-use super::log::{Before, Change, Log, Past, Touched, Was};
+use super::log::{Change, Log, Past, Touched, Was};
 use super::making::Step;
 use super::room::Room;
 use super::shelf::Shelf;
@@ -23,7 +23,7 @@ use super::view::View;
 /// oldest version in use.
 pub(super) struct Table<K: Key, S: Data> {
     pub(super) index: Index,
-    pub(super) shelves: Vec<Pairs<K, S>>,
+    pub(super) shelves: Vec<Shelf<K, S>>,
     /// Of an operator whose keys time out.
     pub(super) timeouts: Option<Timeouts>,
     /// How many keys have a state.
@@ -31,7 +31,7 @@ pub(super) struct Table<K: Key, S: Data> {
     /// The version that the states are of.
     number: u64,
     /// The last one leads from the version before to this one.
-    pub(super) logs: VecDeque<Log<K, S>>,
+    pub(super) logs: VecDeque<Log<S>>,
     made: Vec<Made<K, S>>,
     /// Memory for old states.
     pub(super) spare: Vec<Vec<S>>,
@@ -41,15 +41,6 @@ pub(super) struct Table<K: Key, S: Data> {
     pub(super) claimed: Option<Claimed>,
     /// Why nothing is known any more: the way back is broken.
     broken: Option<Error>,
-}
-
-/// Some consecutive numbers' keys and states.
-pub(super) struct Pairs<K, S> {
-    pub(super) records: Shelf<(K, S)>,
-    /// Which of them have a state; what lies in the other places is left over.
-    pub(super) there: Bits,
-    /// The last version for which it was brought into memory or changed.
-    pub(super) used: u64,
 }
 
 /// A version that was made of this table.
@@ -156,16 +147,13 @@ impl<K: Key, S: Data> Table<K, S> {
         // Of other keys with the same hash, on shelves that have left memory.
         let mut others = Vec::new();
         loop {
-            let is = |at: usize| match self.shelves[at / SHELF].records.in_memory() {
-                Some(pairs) => pairs[at % SHELF].0 == *key,
+            let is = |at: usize| match self.shelves[at / SHELF].keys.in_memory() {
+                Some(keys) => keys[at % SHELF] == *key,
                 None => self.index.hash(at) == hash && !others.contains(&at),
             };
             let Some(at) = self.index.find(hash, is) else { return Ok(None) };
-            if self.shelves[at / SHELF].records.in_memory().is_some() {
-                return Ok(Some(at));
-            }
             self.load(at / SHELF)?;
-            if self.pair(at).0 == *key {
+            if self.pair(at).0 == key {
                 return Ok(Some(at));
             }
             others.push(at);
@@ -175,25 +163,24 @@ impl<K: Key, S: Data> Table<K, S> {
     /// Brings a shelf into memory.
     #[inline]
     pub(super) fn load(&mut self, shelf: usize) -> Result<()> {
-        let pairs = &mut self.shelves[shelf];
-        pairs.used = self.number + 1;
-        if pairs.records.in_memory().is_some() {
+        let lying = &mut self.shelves[shelf];
+        lying.used = self.number + 1;
+        if lying.in_memory().is_some() {
             return Ok(());
         }
-        pairs.records.load()?;
-        self.bytes += pairs.records.bytes();
+        self.change(shelf, Shelf::load)?;
         self.settle(shelf)
     }
 
     /// Returns a key and what lies beside it, on a shelf that lies in memory.
     #[inline]
-    pub(super) fn pair(&self, at: usize) -> &(K, S) {
+    pub(super) fn pair(&self, at: usize) -> (&K, &S) {
         #[allow(
             clippy::expect_used,
             reason = "callers bring it into memory; nothing of a user's leads here otherwise"
         )]
-        let pairs = self.shelves[at / SHELF].records.in_memory().expect("a shelf in memory");
-        &pairs[at % SHELF]
+        let (keys, states) = self.shelves[at / SHELF].in_memory().expect("a shelf in memory");
+        (&keys[at % SHELF], &states[at % SHELF])
     }
 
     /// Returns whether a key has a state.
@@ -207,47 +194,32 @@ impl<K: Key, S: Data> Table<K, S> {
         let at = self.index.next();
         let (shelf, place) = (at / SHELF, at % SHELF);
         if shelf == self.shelves.len() {
-            self.shelves.push(Pairs { records: Shelf::new(Vec::new()), there: Bits::default(), used: 0 });
+            self.shelves.push(Shelf::default());
         }
         self.load(shelf)?;
-        let pair = (key, state);
-        let bytes = estimate(&pair);
-        let pairs = &mut self.shelves[shelf];
-        let records = pairs.records.change();
-        let left_over = match records.get_mut(place) {
-            Some(left) => Some(std::mem::replace(left, pair)),
-            None => {
-                // Fewer lie there than there are numbers after the shelf was taken back to when it was shorter.
-                records.resize(place, pair.clone());
-                records.push(pair);
-                None
-            }
-        };
-        pairs.there.set(place, true);
-        self.resize(shelf, bytes, left_over.as_ref().map_or(0, estimate));
+        self.change(shelf, |lying| lying.put(place, key, state));
         self.keys += 1;
         Ok(self.index.insert(hash))
     }
 
     /// Gives a key whose shelf lies in memory a state; returns what lay there.
-    pub(super) fn replace(&mut self, at: usize, state: S) -> S {
-        let pairs = &mut self.shelves[at / SHELF];
-        let is_new = !pairs.there.get(at % SHELF);
-        pairs.there.set(at % SHELF, true);
-        self.keys += usize::from(is_new);
-        let more = heap(&state);
-        let old = std::mem::replace(&mut pairs.records.change()[at % SHELF].1, state);
-        self.resize(at / SHELF, more, heap(&old));
-        old
+    pub(super) fn replace(&mut self, at: usize, state: S) -> Option<S> {
+        let place = at % SHELF;
+        self.keys += usize::from(!self.is_there(at));
+        self.change(at / SHELF, |lying| {
+            lying.there.set(place, true);
+            lying.states.put(place, state)
+        })
     }
 
-    /// Takes note of bytes that a shelf takes more, and of others that it does not take any more.
+    /// Changes what lies on a shelf.
     #[inline]
-    fn resize(&mut self, shelf: usize, more: usize, less: usize) {
-        let records = &mut self.shelves[shelf].records;
-        let before = records.bytes();
-        records.set_bytes((before + more).saturating_sub(less));
-        self.bytes = self.bytes + records.bytes() - before;
+    pub(super) fn change<R>(&mut self, shelf: usize, change: impl FnOnce(&mut Shelf<K, S>) -> R) -> R {
+        let lying = &mut self.shelves[shelf];
+        let before = lying.bytes();
+        let changed = change(lying);
+        self.bytes = self.bytes + lying.bytes() - before;
+        changed
     }
 
     /// Returns the record that a step has made of a version before, if it is still there.
@@ -298,7 +270,7 @@ impl<K: Key, S: Data> Table<K, S> {
     }
 
     /// Enters what has led to the next version.
-    pub(super) fn enter(&mut self, change: Change<K, S>, gone: Vec<u32>) {
+    pub(super) fn enter(&mut self, change: Change<S>, gone: Vec<u32>) {
         self.number += 1;
         self.bytes += change.bytes();
         self.logs.push_back(Log { number: self.number, change, gone });
@@ -333,11 +305,11 @@ impl<K: Key, S: Data> Table<K, S> {
         }
     }
 
-    fn drop_change(&mut self, change: Change<K, S>) {
+    fn drop_change(&mut self, change: Change<S>) {
         self.bytes -= change.bytes();
         let Change::All(shelves) = change else { return };
         for past in shelves {
-            if let Before::States(states) = past.states
+            if let Some(states) = past.states
                 && self.spare.len() < self.shelves.len()
             {
                 self.spare.extend(states.into_memory());
@@ -391,7 +363,7 @@ impl<K: Key, S: Data> Table<K, S> {
         Ok(())
     }
 
-    fn undo_all(&mut self, past: Vec<Past<K, S>>) -> Result<()> {
+    fn undo_all(&mut self, past: Vec<Past<S>>) -> Result<()> {
         let mut past = past.into_iter();
         for number in 0..self.shelves.len() {
             let Some(before) = past.next() else {
@@ -399,17 +371,14 @@ impl<K: Key, S: Data> Table<K, S> {
                 self.shelves[number].there = Bits::default();
                 continue;
             };
-            if let Before::States(states) = before.states {
-                let mut places = (0..SHELF).filter(|place| before.there.get(*place));
-                for state in states.read()?.iter() {
-                    self.load(number)?;
-                    if let Some(place) = places.next() {
-                        self.replace(number * SHELF + place, state.clone());
-                    }
-                }
-            } else if let Before::Pairs(records) = before.states {
-                self.bytes = self.bytes + records.bytes() - self.shelves[number].records.bytes();
-                self.shelves[number].records = records;
+            if let Some(mut states) = before.states {
+                self.load(number)?;
+                states.load()?;
+                self.change(number, |lying| {
+                    // Keys that came later stay where they lie.
+                    states.fill_up(&lying.states);
+                    lying.states = states;
+                });
             }
             self.keys -= self.shelves[number].there.count();
             self.keys += before.there.count();
@@ -431,8 +400,7 @@ impl<K: Key, S: Data> Table<K, S> {
     /// Returns a shelf as it was in a version.
     pub(super) fn view(&self, version: u64, shelf: usize) -> Result<View<'_, K, S>> {
         self.intact()?;
-        let pairs = &self.shelves[shelf];
-        View::of(shelf, &pairs.records, &pairs.there, self.since(version))
+        View::of(shelf, &self.shelves[shelf], self.since(version))
     }
 
     /// Returns when a key was last touched in a version, in milliseconds; 0 where that is not kept.
@@ -442,7 +410,7 @@ impl<K: Key, S: Data> Table<K, S> {
     }
 
     /// Returns the logs after a version, the oldest first.
-    fn since(&self, version: u64) -> impl Iterator<Item = &Log<K, S>> {
+    fn since(&self, version: u64) -> impl Iterator<Item = &Log<S>> {
         self.logs.iter().filter(move |log| log.number > version)
     }
 

@@ -79,7 +79,7 @@ pub struct MapWithStateDStream<K: Key, S: Data, U: Data> {
 impl<K: Key, S: Data, U: Data> MapWithStateDStream<K, S, U> {
     /// Returns all keys that have a state, with it, after each batch.
     ///
-    /// A reader costs all of them; they are shared with the state, unless a later batch has changed them already.
+    /// A reader costs all of them, and a copy of each.
     ///
     /// # Examples
     /// ```

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::Version;
 use crate::state::making::Step;
 use crate::state::room::Room;
+use crate::state::shelf::Shelf;
 use crate::time::Time;
 
 type States = BTreeMap<String, (i64, i64)>;
@@ -102,7 +103,7 @@ fn leave<S: Data>(version: &Version<String, S>) {
 /// What is kept as sums must be the sums.
 fn check_sums<S: Data>(version: &Version<String, S>) {
     version.look(|table, _| {
-        let shelves: usize = table.shelves.iter().map(|shelf| shelf.records.bytes()).sum();
+        let shelves: usize = table.shelves.iter().map(Shelf::bytes).sum();
         let logs: usize = table.logs.iter().map(|log| log.change.bytes()).sum();
         assert_eq!(table.bytes, shelves + logs);
         assert_eq!(table.keys, table.shelves.iter().map(|shelf| shelf.there.count()).sum::<usize>());
