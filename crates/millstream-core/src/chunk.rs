@@ -33,6 +33,15 @@ impl<T: Clone> Chunk<T> {
     ///
     /// # Panics
     /// If the range does not lie within the records.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use millstream_core::Chunk;
+    /// let records = Arc::new(vec![1, 2, 3, 4]);
+    /// let middle = Chunk::shared(Arc::clone(&records), 1..3);
+    /// assert_eq!(middle.as_slice(), Some(&records[1..3]));
+    /// ```
     #[must_use]
     pub fn shared(records: Arc<Vec<T>>, range: Range<usize>) -> Self {
         assert!(range.start <= range.end && range.end <= records.len());
@@ -40,6 +49,12 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Returns how many records there are.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Chunk;
+    /// assert_eq!(Chunk::from(vec!['a', 'b']).len(), 2);
+    /// ```
     pub fn len(&self) -> usize {
         match &self.0 {
             Repr::Owned(records) => records.len(),
@@ -49,11 +64,24 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Returns whether there are no records.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Chunk;
+    /// assert!(Chunk::from(Vec::<u8>::new()).is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Returns the record at a position.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Chunk;
+    /// let chunk = Chunk::from(vec!['a', 'b']);
+    /// assert_eq!((chunk.get(1), chunk.get(2)), (Some(&'b'), None));
+    /// ```
     pub fn get(&self, at: usize) -> Option<&T> {
         match &self.0 {
             Repr::Owned(records) => records.get(at),
@@ -63,6 +91,15 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Returns the records as a slice, unless they are picked out of others.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Chunk;
+    /// let owned = Chunk::from(vec![1, 2, 3]);
+    /// assert_eq!(owned.as_slice(), Some(&[1, 2, 3][..]));
+    /// let picked = owned.into_shared().filter(|n| *n != 2);
+    /// assert_eq!(picked.as_slice(), None);
+    /// ```
     #[must_use]
     pub fn as_slice(&self) -> Option<&[T]> {
         match &self.0 {
@@ -73,6 +110,14 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Calls `f` with each record in order.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Chunk;
+    /// let mut sum = 0;
+    /// Chunk::from(vec![1, 2, 3]).for_each(|n| sum += n);
+    /// assert_eq!(sum, 6);
+    /// ```
     pub fn for_each(&self, mut f: impl FnMut(&T)) {
         match &self.0 {
             Repr::Owned(records) => records.iter().for_each(f),
@@ -82,6 +127,13 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Makes a record of each record; shared ones are cloned first.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Chunk;
+    /// let lengths = Chunk::from(vec!["to", "be?"]).map(str::len);
+    /// assert_eq!(lengths.into_vec(), [2, 3]);
+    /// ```
     pub fn map<U>(self, mut f: impl FnMut(T) -> U) -> Chunk<U> {
         // `collect` of an owned vector reuses its memory where the two record types have the same size.
         Chunk(Repr::Owned(match self.0 {
@@ -94,6 +146,14 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Makes a record of each record, which is only borrowed.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Chunk;
+    /// let lines = Chunk::from(vec!["to".to_owned(), "be?".to_owned()]);
+    /// assert_eq!(lines.map_ref(String::len).into_vec(), [2, 3]);
+    /// assert_eq!(lines.len(), 2);
+    /// ```
     pub fn map_ref<U>(&self, mut f: impl FnMut(&T) -> U) -> Chunk<U> {
         let mut out = Vec::with_capacity(self.len());
         self.for_each(|record| out.push(f(record)));
@@ -101,6 +161,13 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Keeps the records for which `keep` holds: in place if the chunk is owned, by position if it is shared.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Chunk;
+    /// let even = Chunk::from(vec![1, 2, 3, 4]).filter(|n| n % 2 == 0);
+    /// assert_eq!(even.into_vec(), [2, 4]);
+    /// ```
     #[must_use]
     pub fn filter(self, mut keep: impl FnMut(&T) -> bool) -> Self {
         let (records, among) = match &self.0 {
@@ -149,6 +216,14 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Returns the records as a vector, moved where the chunk is their only owner and cloned otherwise.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use millstream_core::Chunk;
+    /// let records = Arc::new(vec!['a', 'b', 'c']);
+    /// assert_eq!(Chunk::shared(records, 1..3).into_vec(), ['b', 'c']);
+    /// ```
     #[must_use]
     pub fn into_vec(self) -> Vec<T> {
         match self.0 {
@@ -162,6 +237,14 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Returns the chunk in a form of which clones are cheap.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Chunk;
+    /// let chunk = Chunk::from(vec!['a', 'b']).into_shared();
+    /// let copy = chunk.clone(); // of no record
+    /// assert_eq!(copy.get(0).map(std::ptr::from_ref), chunk.get(0).map(std::ptr::from_ref));
+    /// ```
     #[must_use]
     pub fn into_shared(self) -> Self {
         match self.0 {
@@ -176,6 +259,15 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Cuts a chunk of any length into chunks of the usual one; cheap for shared chunks.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Chunk;
+    /// # use millstream_core::chunk::CHUNK;
+    /// let long = Chunk::from(vec![0; CHUNK + 1]).into_shared();
+    /// let lengths: Vec<_> = long.pieces().iter().map(Chunk::len).collect();
+    /// assert_eq!(lengths, [CHUNK, 1]);
+    /// ```
     #[must_use]
     pub fn pieces(&self) -> Vec<Chunk<T>> {
         match &self.0 {
@@ -189,6 +281,14 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Cuts the chunk down to its first `n` records.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Chunk;
+    /// let mut chunk = Chunk::from(vec!['a', 'b', 'c']);
+    /// chunk.truncate(2);
+    /// assert_eq!(chunk.into_vec(), ['a', 'b']);
+    /// ```
     pub fn truncate(&mut self, n: usize) {
         match &mut self.0 {
             Repr::Owned(records) => records.truncate(n),
@@ -232,6 +332,16 @@ impl<T: Clone> From<Chunk<T>> for Cursor<T> {
 
 impl<T: Clone> Cursor<T> {
     /// Calls `f` with the next record, borrowed, if there is one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Chunk;
+    /// # use millstream_core::chunk::Cursor;
+    /// let mut lines = Cursor::from(Chunk::from(vec!["to".to_owned(), "be".to_owned()]));
+    /// assert_eq!(lines.next_ref(String::len), Some(2));
+    /// assert_eq!(lines.next(), Some("be".to_owned()));
+    /// assert_eq!(lines.next_ref(String::len), None);
+    /// ```
     pub fn next_ref<R>(&mut self, f: impl FnOnce(&T) -> R) -> Option<R> {
         match &mut self.repr {
             CursorRepr::Owned(records) => records.next().map(|record| f(&record)),

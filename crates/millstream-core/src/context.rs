@@ -104,6 +104,16 @@ impl Context {
     ///
     /// # Errors
     /// If a setting can not be used or threads can not be started.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{Conf, Context};
+    ///
+    /// let context = Context::new(Conf::empty().set_master("local[2]"))?;
+    /// assert_eq!(context.parallelize([1, 2, 3], 2).count()?, 3);
+    /// assert!(Context::new(Conf::empty().set_master("yarn")).is_err());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn new(conf: Conf) -> Result<Self> {
         conf.validate()?;
         let Master::Local { threads, .. } = Master::of(&conf)?;
@@ -114,6 +124,17 @@ impl Context {
     ///
     /// # Errors
     /// If a setting can not be used.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::scheduler::local::LocalExecutor;
+    /// use millstream_core::{Conf, Context};
+    ///
+    /// let context = Context::with_executor(Conf::empty(), LocalExecutor::new(3)?)?;
+    /// assert_eq!(context.default_parallelism(), 3);
+    /// assert_eq!(context.parallelize([1, 2, 3], 3).count()?, 3);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn with_executor(conf: Conf, executor: impl Executor + 'static) -> Result<Self> {
         conf.validate()?;
         conf.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
@@ -152,41 +173,112 @@ impl Context {
     }
 
     /// Returns the settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{Conf, Context};
+    ///
+    /// let context = Context::new(Conf::empty().set_app_name("counts"))?;
+    /// assert_eq!(context.conf().app_name()?, "counts");
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn conf(&self) -> &Conf {
         &self.0.conf
     }
 
     /// Returns the file systems of the schemes that are registered, made with the settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::FsPath;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    ///
+    /// let here = FsPath::from_path(std::env::temp_dir())?;
+    /// assert!(context.file_systems().of(&here)?.exists(&here)?);
+    /// assert!(context.file_systems().of(&FsPath::parse("gopher://host/")?).is_err());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn file_systems(&self) -> FileSystems {
         self.0.files.clone()
     }
 
     /// Returns the memory that kept blocks and tasks share.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let used = context.memory().used();
+    /// let numbers = context.range(0, 100_000, 1, 2).persist();
+    /// numbers.count()?;
+    /// assert!(context.memory().used() >= used + 800_000);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn memory(&self) -> &Memory {
         &self.0.memory
     }
 
     /// Returns the scratch directory.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::StorageLevel;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    ///
+    /// assert!(context.disk().directories().is_empty(), "nothing was written yet");
+    /// let numbers = context.range(0, 1000, 1, 2).persist_with(StorageLevel::DISK_ONLY)?;
+    /// numbers.count()?;
+    /// assert_eq!(context.disk().directories().len(), 1);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn disk(&self) -> &Disk {
         &self.0.disk
     }
 
     /// Returns the number of reduce tasks unless one is given: `spark.default.parallelism`, else the worker threads.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{Conf, Context};
+    ///
+    /// let conf = Conf::empty().set_master("local[2]");
+    /// assert_eq!(Context::new(conf.clone())?.default_parallelism(), 2);
+    /// assert_eq!(Context::new(conf.set("spark.default.parallelism", "6"))?.default_parallelism(), 6);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn default_parallelism(&self) -> usize {
         self.0.default_parallelism
     }
 
     /// Cancels all jobs and refuses new ones; closes what its tasks have left in a [`WorkerPool`](crate::WorkerPool).
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Error;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let numbers = context.parallelize([1, 2], 2);
+    /// context.stop();
+    /// assert!(matches!(numbers.count(), Err(Error::Stopped)));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn stop(&self) {
         self.0.engine.stop();
         worker_pool::context_stopped(self.0.number);
     }
 
     /// Returns whether the context was stopped.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// assert!(!context.is_stopped());
+    /// context.clone().stop();
+    /// assert!(context.is_stopped());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.engine.is_stopped()

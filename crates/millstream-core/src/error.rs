@@ -127,11 +127,29 @@ impl fmt::Debug for Error {
 
 impl Error {
     /// Wraps an error of the operating system with what was being done.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::Error;
+    ///
+    /// let error = std::fs::read("/no/such/file").map_err(|error| Error::io("reading the list", error));
+    /// assert!(error.is_err_and(|error| error.to_string().starts_with("reading the list")));
+    /// ```
     pub fn io(what: impl Into<String>, source: std::io::Error) -> Self {
         Error::Io { what: what.into(), source: Arc::new(source) }
     }
 
     /// Wraps any error of a user's closure.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Error;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let lines = context.parallelize(["x".to_owned()], 1);
+    /// let result = lines.foreach(|line| line.parse::<i32>().map(drop).map_err(Error::user));
+    /// assert!(result.is_err_and(|error| error.to_string().contains("invalid digit")));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn user(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Error::User(Arc::from(cause.into()))
     }

@@ -97,24 +97,66 @@ impl TaskContext {
     }
 
     /// Returns the partition the task works on.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::TaskContext;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let of = context.parallelize(["a", "b"].map(String::from), 2).map(|_| TaskContext::get().map(|task| task.partition_id()));
+    /// assert_eq!(of.collect()?, [Some(0), Some(1)]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn partition_id(&self) -> usize {
         self.0.id.partition
     }
 
     /// Returns how often this partition has been tried before: 0 the first time.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{Conf, Context, TaskContext};
+    ///
+    /// let context = Context::new(Conf::empty().set_master("local[1,2]"))?;
+    /// let attempts = context.parallelize([1], 1).map(|_| match TaskContext::get().map(|task| task.attempt_number()) {
+    ///     Some(0) => panic!("the first attempt fails"),
+    ///     other => other,
+    /// });
+    /// assert_eq!(attempts.collect()?, [Some(1)]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn attempt_number(&self) -> u32 {
         self.0.id.attempt
     }
 
     /// Returns the stage the task belongs to.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::TaskContext;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let stage = || TaskContext::get().map(|task| task.stage_id());
+    /// let stages = context.parallelize([(1, 1)], 1).map_values(move |_| vec![stage()]).reduce_by_key(|a, b| [a, b].concat());
+    /// let both = stages.map_values(move |before| (before[0], stage())).values().collect()?;
+    /// assert_ne!(both[0].0, both[0].1); // the shuffle lies between
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn stage_id(&self) -> StageId {
         self.0.id.stage
     }
 
     /// Returns the job the task belongs to.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::TaskContext;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let jobs = context.parallelize([1], 1).map(|_| TaskContext::get().map(|task| task.job_id()));
+    /// assert_ne!(jobs.collect()?, jobs.collect()?);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn job_id(&self) -> JobId {
         self.0.id.job
@@ -126,6 +168,17 @@ impl TaskContext {
     }
 
     /// Returns the batch and the output operation, if the task belongs to a stream.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::{BatchId, TaskContext};
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let batches = context.parallelize([1], 1).map(|_| TaskContext::get().and_then(|task| task.batch()));
+    /// assert_eq!(batches.collect()?, [None]);
+    /// let batch = BatchId { time_ms: 1000, output: Some(0) };
+    /// assert_eq!(millstream_core::with_batch(batch, || batches.collect())?, [Some(batch)]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn batch(&self) -> Option<BatchId> {
         self.0.batch
@@ -151,6 +204,21 @@ impl TaskContext {
     ///
     /// # Errors
     /// [`Error::Cancelled`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::{Error, TaskContext};
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let endless = context.parallelize([0], 1).foreach_async(|_| {
+    ///     while let Some(task) = TaskContext::get() {
+    ///         task.check_cancelled()?;
+    ///     }
+    ///     Ok::<_, Error>(())
+    /// });
+    /// endless.cancel();
+    /// assert!(matches!(endless.wait(), Err(Error::Cancelled { .. })));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn check_cancelled(&self) -> Result<()> {
         if self.0.cancelled.load(Ordering::Relaxed) {
             return Err(Error::Cancelled { job: self.0.id.job, reason: "it is no longer needed".into() });

@@ -79,6 +79,15 @@ impl<K: Ord + Clone + Debug + Send, C: Send> WorkerPool<K, C> {
     /// Makes a pool: up to 8 per key, closed when idle for a minute, waited for up to a minute.
     ///
     /// `make` makes one for a key, on the thread of the task that needs it.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::WorkerPool;
+    ///
+    /// static BUFFERS: WorkerPool<usize, Vec<u8>> = WorkerPool::new(|capacity| Ok(Vec::with_capacity(*capacity)));
+    /// assert!(BUFFERS.with(&100, |buffer| Ok::<_, String>(buffer.capacity()))? >= 100);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[track_caller]
     #[must_use]
     pub const fn new(make: fn(&K) -> Made<C>) -> Self {
@@ -96,6 +105,16 @@ impl<K: Ord + Clone + Debug + Send, C: Send> WorkerPool<K, C> {
     }
 
     /// Sets how many there may be for a key in a process, in use and idle; at least 1.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::WorkerPool;
+    ///
+    /// static ONE: WorkerPool<(), u32> = WorkerPool::new(|()| Ok(0)).max(1).wait(Duration::ZERO);
+    /// let second = ONE.with(&(), |_| ONE.with(&(), |_| Ok::<_, String>(())));
+    /// assert!(second.is_err(), "the only one is in use");
+    /// ```
     #[must_use]
     pub const fn max(mut self, max: usize) -> Self {
         self.max = if max == 0 { 1 } else { max };
@@ -103,6 +122,17 @@ impl<K: Ord + Clone + Debug + Send, C: Send> WorkerPool<K, C> {
     }
 
     /// Sets after how long what no task uses is closed.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::WorkerPool;
+    ///
+    /// static NUMBERS: WorkerPool<(), Vec<u32>> = WorkerPool::new(|()| Ok(Vec::new())).idle(Duration::ZERO);
+    /// let push = |n| NUMBERS.with(&(), |numbers| { numbers.push(n); Ok::<_, String>(numbers.len()) });
+    /// assert_eq!((push(7)?, push(8)?), (1, 1)); // two vectors: the first was closed at once
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn idle(mut self, idle: Duration) -> Self {
         self.idle = idle;
@@ -110,6 +140,16 @@ impl<K: Ord + Clone + Debug + Send, C: Send> WorkerPool<K, C> {
     }
 
     /// Sets how long a task waits while all are in use.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::WorkerPool;
+    ///
+    /// static ONE: WorkerPool<(), u32> = WorkerPool::new(|()| Ok(0)).max(1).wait(Duration::from_millis(1));
+    /// let second = ONE.with(&(), |_| ONE.with(&(), |_| Ok::<_, String>(())));
+    /// assert!(second.is_err_and(|error| error.to_string().contains("stayed in use for 1ms")));
+    /// ```
     #[must_use]
     pub const fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
@@ -119,6 +159,18 @@ impl<K: Ord + Clone + Debug + Send, C: Send> WorkerPool<K, C> {
     /// Sets what is asked of one that lay idle before it is used again; one that is not alive is closed, and another is made.
     ///
     /// Without it, a connection that the other side has closed meanwhile fails the task that gets it.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::WorkerPool;
+    ///
+    /// static NUMBERS: WorkerPool<(), Vec<u32>> =
+    ///     WorkerPool::new(|()| Ok(Vec::new())).alive(|numbers| numbers.len() < 2);
+    /// let push = |n| NUMBERS.with(&(), |numbers| { numbers.push(n); Ok::<_, String>(numbers.len()) });
+    /// assert_eq!((push(7)?, push(8)?), (1, 2));
+    /// assert_eq!(push(9)?, 1); // one with two numbers counts as dead
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub const fn alive(mut self, alive: fn(&mut C) -> bool) -> Self {
         self.alive = alive;

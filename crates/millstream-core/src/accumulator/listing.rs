@@ -11,18 +11,44 @@ pub struct AccumulatorInfo(Arc<dyn AnyAccumulator>);
 
 impl AccumulatorInfo {
     /// Returns the number of the accumulator in its context.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let dropped = context.long_accumulator("dropped");
+    /// assert_eq!(context.accumulators()[0].id(), dropped.id());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn id(&self) -> u64 {
         self.0.id().number
     }
 
     /// Returns the name it was registered with.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let (_named, _unnamed) = (context.long_accumulator("dropped"), context.long_accumulator(None));
+    /// let names = context.accumulators();
+    /// assert_eq!((names[0].name(), names[1].name()), (Some("dropped"), None));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.0.name()
     }
 
     /// Returns the value as text.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let words = context.collection_accumulator("words");
+    /// words.add(7);
+    /// assert_eq!(context.accumulators()[0].value(), "[7]");
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn value(&self) -> String {
         self.0.text()

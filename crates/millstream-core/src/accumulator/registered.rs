@@ -68,6 +68,16 @@ impl Context {
 
 impl<A: Accumulator> Registered<A> {
     /// Adds a value; on the driver at once, in a task when its result is taken.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let total = context.long_accumulator("total");
+    /// total.add(1);
+    /// context.parallelize([2, 3], 2).foreach_env(total.clone(), |total, n| total.add(n))?;
+    /// assert_eq!(total.value(), 6);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn add(&self, value: A::Input) {
         let outside = updates::of_task(&self.0, self.0.id, || self.0.zero.clone(), value, A::add);
         if let Some(value) = outside {
@@ -76,12 +86,34 @@ impl<A: Accumulator> Registered<A> {
     }
 
     /// Returns what all that was counted amounts to; in a task, only what this attempt has added.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let total = context.long_accumulator("total");
+    /// let own = context.parallelize([2, 3], 2).map_env(total.clone(), |total, n| {
+    ///     total.add(n);
+    ///     total.value() // of this task alone
+    /// });
+    /// assert_eq!((own.collect()?, total.value()), (vec![2, 3], 5));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn value(&self) -> A::Output {
         self.look(A::value)
     }
 
     /// Returns whether nothing was added; in a task, by this attempt.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let total = context.long_accumulator("total");
+    /// assert!(total.is_zero());
+    /// total.add(0);
+    /// assert!(!total.is_zero(), "a number was added");
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn is_zero(&self) -> bool {
         self.look(A::is_zero)
@@ -108,12 +140,29 @@ impl<A: Accumulator> Registered<A> {
     }
 
     /// Returns the number of the accumulator in its context.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let (first, second) = (context.long_accumulator("a"), context.double_accumulator("b"));
+    /// assert_ne!(first.id(), second.id());
+    /// assert_eq!(first.id(), first.clone().id());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn id(&self) -> u64 {
         self.0.id.number
     }
 
     /// Returns the name it was registered with.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// assert_eq!(context.long_accumulator("dropped").name(), Some("dropped"));
+    /// assert_eq!(context.long_accumulator(None).name(), None);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.0.name.as_deref()

@@ -35,18 +35,49 @@ impl Summand for f64 {
 
 impl<N: Summand> Sum<N> {
     /// Returns the sum.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{Accumulator, LongSum};
+    ///
+    /// let mut lengths = LongSum::default();
+    /// lengths.add(2);
+    /// lengths.add(4);
+    /// assert_eq!(lengths.sum(), 6);
+    /// ```
     #[must_use]
     pub fn sum(&self) -> N {
         self.sum
     }
 
     /// Returns how many numbers were added.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{Accumulator, LongSum};
+    ///
+    /// let mut lengths = LongSum::default();
+    /// lengths.add(2);
+    /// lengths.add(4);
+    /// assert_eq!(lengths.count(), 2);
+    /// ```
     #[must_use]
     pub fn count(&self) -> i64 {
         self.count
     }
 
     /// Returns the average of the numbers, which is not a number if nothing was added.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{Accumulator, DoubleSum};
+    ///
+    /// let mut lengths = DoubleSum::default();
+    /// assert!(lengths.avg().is_nan());
+    /// lengths.add(2.0);
+    /// lengths.add(5.0);
+    /// assert_eq!(lengths.avg(), 3.5);
+    /// ```
     #[must_use]
     pub fn avg(&self) -> f64 {
         self.sum.to_f64() / self.count as f64
@@ -82,18 +113,45 @@ impl<N: Summand> Accumulator for Sum<N> {
 
 impl<N: Summand> Registered<Sum<N>> {
     /// Returns the sum, the same as [`value`](Registered::value).
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let lengths = context.long_accumulator("lengths");
+    /// context.parallelize([2, 4], 2).foreach_env(lengths.clone(), |lengths, n| lengths.add(n))?;
+    /// assert_eq!(lengths.sum(), 6);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn sum(&self) -> N {
         self.state().sum
     }
 
     /// Returns how many numbers were added.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let lengths = context.long_accumulator("lengths");
+    /// context.parallelize([2, 4], 2).foreach_env(lengths.clone(), |lengths, n| lengths.add(n))?;
+    /// assert_eq!(lengths.count(), 2);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn count(&self) -> i64 {
         self.state().count
     }
 
     /// Returns the average of the numbers, which is not a number if nothing was added.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let lengths = context.double_accumulator("lengths");
+    /// context.parallelize([2.0, 5.0], 2).foreach_env(lengths.clone(), |lengths, n| lengths.add(n))?;
+    /// assert_eq!(lengths.avg(), 3.5);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn avg(&self) -> f64 {
         self.state().avg()

@@ -90,6 +90,15 @@ impl<T: Data> Broadcast<T> {
     ///
     /// # Panics
     /// If it was destroyed. In a task that is a failure like any other; [`try_value`](Broadcast::try_value) does not panic.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let names = context.broadcast(["zero", "one"].map(String::from).to_vec());
+    /// let named = context.parallelize([1, 0], 2).map_env(names.clone(), |names, n| names.value()[n].clone());
+    /// assert_eq!(named.collect()?, ["one", "zero"]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[track_caller]
     #[allow(
         clippy::panic,
@@ -122,6 +131,15 @@ impl<T: Data> Broadcast<T> {
     }
 
     /// Returns the number of the broadcast in its context.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let (first, second) = (context.broadcast('a'), context.broadcast('a'));
+    /// assert_ne!(first.id(), second.id());
+    /// assert_eq!(first.id(), first.clone().id());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn id(&self) -> u64 {
         self.0.id.number

@@ -69,6 +69,15 @@ impl Conf {
     /// The environment variable `MILLSTREAM_CONF` holds `key=value` pairs with `;` or line ends between them. The
     /// properties file is `$SPARK_CONF_DIR/spark-defaults.conf` or, if `SPARK_CONF_DIR` is not set,
     /// `$SPARK_HOME/conf/spark-defaults.conf`; it need not exist.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::Conf;
+    ///
+    /// // What is set in code wins over what the surroundings say.
+    /// assert_eq!(Conf::new().set_app_name("counts").app_name()?, "counts");
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn new() -> Conf {
         let mut conf = Conf::empty();
         conf.load_environment(&surroundings::variable);
@@ -89,17 +98,43 @@ impl Conf {
     }
 
     /// Gives a setting. Blanks around the key do not count.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{Conf, settings};
+    ///
+    /// let conf = Conf::empty().set("spark.default.parallelism", "8");
+    /// assert_eq!(conf.get(settings::DEFAULT_PARALLELISM)?, Some(8));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn set(mut self, key: impl AsRef<str>, value: impl Into<String>) -> Conf {
         self.give(Place::Code, key.as_ref(), value.into(), "set in code");
         self
     }
 
     /// Says where the program runs, e.g. `local[2]`: the setting `spark.master`.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{Conf, Context};
+    ///
+    /// let context = Context::new(Conf::empty().set_master("local[3]"))?;
+    /// assert_eq!(context.default_parallelism(), 3);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn set_master(self, master: impl Into<String>) -> Conf {
         self.set(settings::MASTER.key(), master)
     }
 
     /// Names the program: the setting `spark.app.name`.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::Conf;
+    ///
+    /// let conf = Conf::empty().set_app_name("counts");
+    /// assert_eq!(conf.all(), [("spark.app.name".to_owned(), "counts".to_owned())]);
+    /// ```
     pub fn set_app_name(self, name: impl Into<String>) -> Conf {
         self.set(settings::APP_NAME.key(), name)
     }
@@ -119,6 +154,14 @@ impl Conf {
     }
 
     /// Gives several settings.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::Conf;
+    ///
+    /// let conf = Conf::empty().set_all([("spark.app.name", "counts"), ("spark.master", "local[2]")]);
+    /// assert_eq!(conf.all().len(), 2);
+    /// ```
     pub fn set_all<K: AsRef<str>, V: Into<String>>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Conf {
         pairs.into_iter().fold(self, |conf, (key, value)| conf.set(key, value))
     }
@@ -169,6 +212,14 @@ impl Conf {
     }
 
     /// Tells whether a value was given for a key.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::Conf;
+    ///
+    /// let conf = Conf::empty().set_app_name("counts");
+    /// assert!(conf.contains("spark.app.name") && !conf.contains("spark.master"));
+    /// ```
     pub fn contains(&self, key: impl AsRef<str>) -> bool {
         self.lookup(key.as_ref()).is_some()
     }
@@ -177,11 +228,29 @@ impl Conf {
     ///
     /// # Errors
     /// If the name that was given is empty.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::Conf;
+    ///
+    /// assert_eq!(Conf::empty().set_app_name("counts").app_name()?, "counts");
+    /// assert!(!Conf::empty().app_name()?.is_empty(), "the name of the program's file");
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn app_name(&self) -> Result<String> {
         Ok(self.get(settings::APP_NAME)?.unwrap_or_else(surroundings::program_name))
     }
 
     /// Returns all keys for which a value was given, with the value that holds, in order of the keys.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::Conf;
+    ///
+    /// let conf = Conf::empty().set_master("local[2]").set_app_name("counts");
+    /// let keys: Vec<_> = conf.all().into_iter().map(|(key, _)| key).collect();
+    /// assert_eq!(keys, ["spark.app.name", "spark.master"]);
+    /// ```
     pub fn all(&self) -> Vec<(String, String)> {
         let holding =
             |places: &BTreeMap<Place, Given>| places.values().next_back().map(|given| given.value.clone());

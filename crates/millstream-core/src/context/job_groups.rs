@@ -45,6 +45,15 @@ impl Context {
     }
 
     /// Takes the jobs that this thread starts from now on out of any group.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// context.set_job_group("nightly", "the nightly report", false);
+    /// context.clear_job_group();
+    /// assert_eq!(context.get_local_property("spark.jobGroup.id"), None);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn clear_job_group(&self) {
         for key in [JOB_GROUP, JOB_DESCRIPTION, INTERRUPT_ON_CANCEL] {
             self.set_local_property(key, None);
@@ -65,26 +74,98 @@ impl Context {
     }
 
     /// Ends the running jobs of a group: their actions return [`Error::Cancelled`](crate::Error::Cancelled).
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Error;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// context.set_job_group("nightly", "the nightly report", false);
+    /// let of_task = context.clone();
+    /// let numbers = context.parallelize([1], 1).map(move |n| {
+    ///     of_task.cancel_job_group("another"); // touches nothing
+    ///     of_task.cancel_job_group("nightly");
+    ///     n
+    /// });
+    /// assert!(matches!(numbers.collect(), Err(Error::Cancelled { .. })));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn cancel_job_group(&self, group: &str) {
         self.engine().cancel(Which::Group(group.to_owned()), None);
     }
 
     /// Ends the running jobs of a group and says why.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// context.set_job_group("nightly", "the nightly report", false);
+    /// let of_task = context.clone();
+    /// let numbers = context.parallelize([1], 1).map(move |n| {
+    ///     of_task.cancel_job_group_with("nightly", "it is morning");
+    ///     n
+    /// });
+    /// assert!(numbers.collect().is_err_and(|error| error.to_string().contains("it is morning")));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn cancel_job_group_with(&self, group: &str, reason: &str) {
         self.engine().cancel(Which::Group(group.to_owned()), Some(reason.to_owned()));
     }
 
     /// Ends all running jobs; those started later are not touched.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Error;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let of_task = context.clone();
+    /// let numbers = context.parallelize([1], 1).map(move |n| {
+    ///     of_task.cancel_all_jobs();
+    ///     n
+    /// });
+    /// assert!(matches!(numbers.collect(), Err(Error::Cancelled { .. })));
+    /// assert_eq!(context.parallelize([1], 1).collect()?, [1]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn cancel_all_jobs(&self) {
         self.engine().cancel(Which::All, None);
     }
 
     /// Ends a running job.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::{Error, TaskContext};
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let of_task = context.clone();
+    /// let numbers = context.parallelize([1], 1).map(move |n| {
+    ///     if let Some(task) = TaskContext::get() {
+    ///         of_task.cancel_job(task.job_id());
+    ///     }
+    ///     n
+    /// });
+    /// assert!(matches!(numbers.collect(), Err(Error::Cancelled { .. })));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn cancel_job(&self, job: JobId) {
         self.engine().cancel(Which::One(job), None);
     }
 
     /// Ends a running job and says why.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::TaskContext;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let of_task = context.clone();
+    /// let numbers = context.parallelize([1], 1).map(move |n| {
+    ///     if let Some(task) = TaskContext::get() {
+    ///         of_task.cancel_job_with(task.job_id(), "enough was found");
+    ///     }
+    ///     n
+    /// });
+    /// assert!(numbers.collect().is_err_and(|error| error.to_string().contains("enough was found")));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn cancel_job_with(&self, job: JobId, reason: &str) {
         self.engine().cancel(Which::One(job), Some(reason.to_owned()));
     }

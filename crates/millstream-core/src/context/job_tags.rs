@@ -37,6 +37,16 @@ impl Context {
     ///
     /// # Errors
     /// If the tag is empty or has a comma.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// context.add_job_tag("report")?;
+    /// context.add_job_tag("nightly")?;
+    /// context.remove_job_tag("report")?;
+    /// assert!(context.get_job_tags().iter().eq(["nightly"]));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn remove_job_tag(&self, tag: &str) -> Result<()> {
         check("remove_job_tag", tag)?;
         let mut tags = self.get_job_tags();
@@ -46,12 +56,31 @@ impl Context {
     }
 
     /// Returns the tags of the jobs that this thread starts.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// assert!(context.get_job_tags().is_empty());
+    /// context.add_job_tag("nightly")?;
+    /// assert!(context.get_job_tags().contains("nightly"));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn get_job_tags(&self) -> BTreeSet<String> {
         self.local_properties().tags().map(str::to_owned).collect()
     }
 
     /// Takes all tags from the jobs that this thread starts from now on.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// context.add_job_tag("report")?;
+    /// context.add_job_tag("nightly")?;
+    /// context.clear_job_tags();
+    /// assert!(context.get_job_tags().is_empty());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn clear_job_tags(&self) {
         self.set_local_property(JOB_TAGS, None);
     }
@@ -60,6 +89,18 @@ impl Context {
     ///
     /// # Errors
     /// If the tag is empty or has a comma.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::Error;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// context.add_job_tag("report")?;
+    /// context.add_job_tag("nightly")?;
+    /// let of_task = context.clone();
+    /// let numbers = context.parallelize([1], 1).map(move |n| of_task.cancel_jobs_with_tag("nightly").map_or(0, |()| n));
+    /// assert!(matches!(numbers.collect(), Err(Error::Cancelled { .. })));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn cancel_jobs_with_tag(&self, tag: &str) -> Result<()> {
         check("cancel_jobs_with_tag", tag)?;
         self.engine().cancel(Which::Tag(tag.to_owned()), None);

@@ -40,12 +40,29 @@ impl Context {
     }
 
     /// Returns a property that this thread has set.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// context.set_local_property("spark.scheduler.pool", "reports");
+    /// assert_eq!(context.get_local_property("spark.scheduler.pool").as_deref(), Some("reports"));
+    /// assert_eq!(context.get_local_property("spark.jobGroup.id"), None);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn get_local_property(&self, key: &str) -> Option<String> {
         self.local_properties().get(key).map(str::to_owned)
     }
 
     /// Returns all properties that this thread has set, to be used on another.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// context.set_local_property("spark.scheduler.pool", "reports");
+    /// assert_eq!(context.local_properties().get("spark.scheduler.pool"), Some("reports"));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn local_properties(&self) -> LocalProperties {
         PROPERTIES.with_borrow(|all| {

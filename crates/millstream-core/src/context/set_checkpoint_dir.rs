@@ -34,6 +34,17 @@ impl Context {
     }
 
     /// Returns the sub-directory that checkpoints are written to, if one was set.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// assert_eq!(context.get_checkpoint_dir(), None);
+    /// let directory = std::env::temp_dir().join(format!("get_checkpoint_dir-{}", std::process::id()));
+    /// context.set_checkpoint_dir(&directory)?;
+    /// assert!(context.get_checkpoint_dir().is_some_and(|own| std::path::Path::new(&own).is_dir()));
+    /// # std::fs::remove_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn get_checkpoint_dir(&self) -> Option<String> {
         self.checkpoint_dir().map(|path| path.to_string())

@@ -47,6 +47,16 @@ impl Codec {
     ///
     /// # Errors
     /// If the name ends like those of a compression that can not be read: `.snappy`, `.lzo`, `.deflate`.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::{Codec, FsPath};
+    ///
+    /// assert_eq!(Codec::of(&FsPath::parse("/logs/part-00000.bz2")?)?, Codec::Bzip2);
+    /// assert_eq!(Codec::of(&FsPath::parse("/logs/part-00000")?)?, Codec::None);
+    /// assert!(Codec::of(&FsPath::parse("/logs/part-00000.snappy")?).is_err());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn of(path: &FsPath) -> Result<Self> {
         Ok(match path.name().rsplit_once('.').map_or("", |(_, extension)| extension) {
             "gz" => Codec::Gzip,
@@ -65,6 +75,13 @@ impl Codec {
     }
 
     /// Returns what is put behind the name of such a file.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::Codec;
+    ///
+    /// assert_eq!([Codec::None, Codec::Gzip, Codec::Lz4].map(Codec::extension), ["", ".gz", ".lz4"]);
+    /// ```
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
@@ -80,6 +97,20 @@ impl Codec {
     ///
     /// # Errors
     /// If the beginning can not be read.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::{self, Cursor, Read, Write};
+    /// use millstream_core::fs::Codec;
+    ///
+    /// let mut writer = Codec::Gzip.writer(Vec::new())?;
+    /// writer.write_all(b"to be")?;
+    /// let bytes = writer.finish()?;
+    /// let mut text = String::new();
+    /// Codec::Gzip.reader(Box::new(Cursor::new(bytes)))?.read_to_string(&mut text)?;
+    /// assert_eq!(text, "to be");
+    /// # Ok::<(), io::Error>(())
+    /// ```
     pub fn reader(self, from: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         let mut from = BufReader::with_capacity(64 * 1024, from);
         Ok(match self {
@@ -99,6 +130,17 @@ impl Codec {
     ///
     /// # Errors
     /// If the beginning can not be written.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::io::{self, Write};
+    /// use millstream_core::fs::Codec;
+    ///
+    /// let mut writer = Codec::Zstd.writer(Vec::new())?;
+    /// writer.write_all(&[0; 10_000])?;
+    /// assert!(writer.finish()?.len() < 1000);
+    /// # Ok::<(), io::Error>(())
+    /// ```
     pub fn writer<'a, W: Write + 'a>(self, to: W) -> io::Result<Box<dyn CodecWriter<W> + 'a>> {
         Ok(match self {
             Codec::None => Box::new(Plain(to)),

@@ -40,6 +40,15 @@ impl<T: Data> ObjectBytes<T> {
     ///
     /// # Errors
     /// Those of the stream, and if a record can not be written as bytes.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{fs::ObjectBytes, stream};
+    ///
+    /// let bytes = ObjectBytes::of(stream::from_vec(vec![1_u8, 2, 3]))?;
+    /// assert_eq!(bytes.records(), 3);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn of(records: ChunkStream<T>) -> Result<Self> {
         let mut bytes = Vec::new();
         ObjectFormat::<T>::default().write(records, &mut bytes)?;
@@ -52,6 +61,16 @@ impl<T: Data> ObjectBytes<T> {
     ///
     /// # Errors
     /// If they hold records of another type, were cut off or changed, or more follows.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{fs::ObjectBytes, stream};
+    ///
+    /// let sent = ObjectBytes::of(stream::from_vec(vec!['a', 'b']))?.bytes().to_vec();
+    /// assert!(ObjectBytes::<char>::check(sent[..sent.len() - 1].to_vec()).is_err(), "cut off");
+    /// assert_eq!(ObjectBytes::<char>::check(sent)?.records(), 2);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn check(bytes: Vec<u8>) -> Result<Self> {
         let check = |mut from: &[u8]| {
             read_head::<T>(&mut from)?;
@@ -70,6 +89,17 @@ impl<T: Data> ObjectBytes<T> {
     ///
     /// # Errors
     /// The stream fails if the bytes are not of such records.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{fs::ObjectBytes, stream};
+    ///
+    /// let bytes = ObjectBytes::of(stream::from_vec(vec!['a', 'b']))?;
+    /// let mut records = Vec::new();
+    /// stream::drain(bytes.read()?, |chunk| Ok(records.extend(chunk.into_vec())))?;
+    /// assert_eq!(records, ['a', 'b']);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn read(&self) -> Result<ChunkStream<T>> {
         let mut from = Shared { bytes: Arc::clone(&self.bytes), at: 0 };
         let broken = |broken: Broken| broken.while_reading("a block of records");
@@ -86,12 +116,29 @@ impl<T: Data> ObjectBytes<T> {
     }
 
     /// Returns how many records there are.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{fs::ObjectBytes, stream};
+    ///
+    /// assert_eq!(ObjectBytes::of(stream::from_iter(0..5000_u64))?.records(), 5000);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn records(&self) -> u64 {
         self.records
     }
 
     /// Returns the bytes.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{fs::ObjectBytes, stream};
+    ///
+    /// let bytes = ObjectBytes::of(stream::from_vec(vec![0_u64; 5000]))?;
+    /// assert!(bytes.bytes().len() < 40_000, "compressed");
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -40,6 +40,16 @@ impl FsPath {
     ///
     /// # Errors
     /// If it is empty, or relative while the directory the program runs in is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::FsPath;
+    ///
+    /// assert_eq!(FsPath::parse("s3a://logs/2024/a.gz")?.scheme(), "s3a");
+    /// assert_eq!(FsPath::parse("/var/log")?.scheme(), "file");
+    /// assert!(FsPath::parse("").is_err());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn parse(text: &str) -> Result<Self> {
         if text.is_empty() {
             return Err(unusable(text, "is empty", "name a file or directory"));
@@ -73,6 +83,15 @@ impl FsPath {
     ///
     /// # Errors
     /// If it is empty or not UTF-8.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::path::Path;
+    /// use millstream_core::fs::FsPath;
+    ///
+    /// assert_eq!(FsPath::from_path(Path::new("/var/log"))?, FsPath::parse("/var/log")?);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(text_of(path.as_ref())?)
     }
@@ -90,36 +109,88 @@ impl FsPath {
     }
 
     /// Returns the scheme: `file`, `s3a`.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::FsPath;
+    ///
+    /// assert_eq!(FsPath::parse("s3a://logs/a.gz")?.scheme(), "s3a");
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
     /// Returns what follows the scheme's two slashes: a bucket, a host; nothing for this machine's files.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::FsPath;
+    ///
+    /// assert_eq!(FsPath::parse("s3a://logs/a.gz")?.authority(), "logs");
+    /// assert_eq!(FsPath::parse("/var/log")?.authority(), "");
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
     /// Returns the path proper, which begins with a slash.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::FsPath;
+    ///
+    /// assert_eq!(FsPath::parse("s3a://logs/2024/a.gz")?.path(), "/2024/a.gz");
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
     /// Returns the last part of the path; nothing for the root.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::FsPath;
+    ///
+    /// assert_eq!(FsPath::parse("s3a://logs/2024/a.gz")?.name(), "a.gz");
+    /// assert_eq!(FsPath::parse("/")?.name(), "");
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         self.path.rsplit_once('/').map_or("", |(_, name)| name)
     }
 
     /// Returns whether readers of a directory pass over the name: it begins with `_` or `.`.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::FsPath;
+    ///
+    /// assert!(FsPath::parse("/out/_SUCCESS")?.is_hidden() && FsPath::parse("/out/.part")?.is_hidden());
+    /// assert!(!FsPath::parse("/_out/part-00000")?.is_hidden());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         self.name().starts_with(['_', '.'])
     }
 
     /// Returns the directory the name lies in; nothing for the root.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::FsPath;
+    ///
+    /// assert_eq!(FsPath::parse("/var/log")?.parent(), Some(FsPath::parse("/var")?));
+    /// assert_eq!(FsPath::parse("/")?.parent(), None);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         let (parent, name) = self.path.rsplit_once('/')?;
@@ -128,12 +199,28 @@ impl FsPath {
     }
 
     /// Returns the name of something in this directory; `name` may hold slashes.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::FsPath;
+    ///
+    /// assert_eq!(FsPath::parse("/var")?.join("log/a"), FsPath::parse("/var/log/a")?);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn join(&self, name: &str) -> Self {
         Self::normal(&self.scheme, &self.authority, &format!("{}/{name}", self.path))
     }
 
     /// Returns the name with something put behind it: `out`, `-1000.txt`.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::FsPath;
+    ///
+    /// assert_eq!(FsPath::parse("/out")?.with_suffix("-1000.txt"), FsPath::parse("/out-1000.txt")?);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn with_suffix(&self, suffix: &str) -> Self {
         Self::normal(&self.scheme, &self.authority, &format!("{}{suffix}", self.path))
@@ -145,6 +232,16 @@ impl FsPath {
     }
 
     /// Returns the path of a file of this machine.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::path::PathBuf;
+    /// use millstream_core::fs::FsPath;
+    ///
+    /// assert_eq!(FsPath::parse("file:///var/log")?.as_local(), Some(PathBuf::from("/var/log")));
+    /// assert_eq!(FsPath::parse("s3a://logs/a.gz")?.as_local(), None);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn as_local(&self) -> Option<PathBuf> {
         (self.scheme == LOCAL).then(|| PathBuf::from(&self.path))

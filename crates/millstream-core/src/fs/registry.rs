@@ -50,6 +50,16 @@ struct Inner {
 
 impl FileSystems {
     /// Begins with this machine's file system; others are made when they are asked for.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::Conf;
+    /// use millstream_core::fs::{FileSystems, FsPath};
+    ///
+    /// let here = FsPath::from_path(std::env::temp_dir())?;
+    /// assert!(FileSystems::new(Conf::empty()).of(&here)?.exists(&here)?);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn new(conf: Conf) -> Self {
         FileSystems(Arc::new(Inner { conf, local: Arc::new(LocalFs), met: Mutex::default() }))
@@ -59,6 +69,17 @@ impl FileSystems {
     ///
     /// # Errors
     /// If nothing is registered for the path's scheme, or the file system can not be made.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::FsPath;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    ///
+    /// let files = context.file_systems();
+    /// assert!(!files.of(&FsPath::parse("/no/such/file")?)?.exists(&FsPath::parse("/no/such/file")?)?);
+    /// assert!(files.of(&FsPath::parse("gopher://host/a")?).is_err());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn of(&self, path: &FsPath) -> Result<Arc<dyn FileSystem>> {
         let schemes = SCHEMES.read().unwrap_or_else(PoisonError::into_inner);
         let make = schemes.iter().find(|(scheme, _)| scheme == path.scheme()).map(|(_, make)| *make);

@@ -18,6 +18,7 @@ mod group_by;
 mod hyper_log_log;
 mod in_place;
 mod intersection;
+mod itself;
 mod key_by;
 pub(crate) mod lineage;
 mod local_checkpoint;
@@ -288,6 +289,32 @@ impl<T: Data> Rdd<T> {
     /// Makes an RDD of one's own kind: `compute` says what its partitions are.
     ///
     /// The RDD is named after the method `name` called at the caller's place.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::rdd::{Compute, Dependency};
+    /// use millstream_core::stream::{self, ChunkStream};
+    /// use millstream_core::{Rdd, Result, TaskContext};
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    ///
+    /// /// Each partition holds its number.
+    /// struct Numbers(usize);
+    ///
+    /// impl Compute<usize> for Numbers {
+    ///     fn partitions(&self) -> usize {
+    ///         self.0
+    ///     }
+    ///     fn dependencies(&self) -> Vec<Dependency> {
+    ///         Vec::new()
+    ///     }
+    ///     fn compute(&self, partition: usize, _: &TaskContext) -> Result<ChunkStream<usize>> {
+    ///         Ok(stream::from_vec(vec![partition]))
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Rdd::from_compute(&context, "numbers", Numbers(3)).collect()?, [0, 1, 2]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[track_caller]
     pub fn from_compute(context: &Context, name: &'static str, compute: impl Compute<T>) -> Self {
         Self::checked(context, name, Location::caller(), Ok(Box::new(compute)), 0)
@@ -332,47 +359,41 @@ impl<T: Data> Rdd<T> {
         rdd
     }
 
-    /// Returns the context this RDD belongs to.
-    #[must_use]
-    pub fn context(&self) -> &Context {
-        &self.0.info.context
-    }
-
-    /// Returns the number of the RDD in its context.
-    #[must_use]
-    pub fn id(&self) -> RddId {
-        self.0.info.id
-    }
-
-    /// Returns the number of partitions; a task is run for each.
-    #[must_use]
-    pub fn num_partitions(&self) -> usize {
-        self.0.partitions
-    }
-
-    /// Returns the RDD with its record type forgotten.
-    #[must_use]
-    pub fn any(&self) -> AnyRdd {
-        Arc::clone(&self.0) as AnyRdd
-    }
-
-    /// Returns the RDD with its record type remembered.
-    ///
-    /// # Errors
-    /// If the records are of another type.
-    pub fn from_any(rdd: AnyRdd) -> Result<Self> {
-        rdd.into_any().downcast().map(Rdd).map_err(|_| Error::Codec {
-            what: format!("RDD of `{}`", std::any::type_name::<T>()),
-            problem: "the graph of this process has another record type here; driver and executors must be the same \
-                      program"
-                .into(),
-        })
-    }
-
     /// Reads one partition, from where it is kept if it is.
     ///
     /// # Errors
     /// If a source can not be read or a closure fails.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::rdd::{Compute, Dependency};
+    /// use millstream_core::stream::ChunkStream;
+    /// use millstream_core::{Rdd, Result, TaskContext};
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    ///
+    /// /// Some partitions of another RDD.
+    /// struct Pruned(Rdd<i32>, Vec<usize>);
+    ///
+    /// impl Compute<i32> for Pruned {
+    ///     fn partitions(&self) -> usize {
+    ///         self.1.len()
+    ///     }
+    ///     fn dependencies(&self) -> Vec<Dependency> {
+    ///         vec![Dependency::Narrow(self.0.any())]
+    ///     }
+    ///     fn reads(&self, partition: usize) -> Vec<(usize, Vec<usize>)> {
+    ///         vec![(0, vec![self.1[partition]])]
+    ///     }
+    ///     fn compute(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<i32>> {
+    ///         self.0.stream(self.1[partition], task)
+    ///     }
+    /// }
+    ///
+    /// let numbers = context.parallelize(0..6, 3);
+    /// let ends = Rdd::from_compute(&context, "ends", Pruned(numbers, vec![2, 0]));
+    /// assert_eq!(ends.collect()?, [4, 5, 0, 1]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn stream(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<T>> {
         // Taken before it is asked whether the partition is kept: a task that keeps the last one cuts the lineage.
         let compute = self.0.compute();
@@ -398,12 +419,6 @@ impl<T: Data> Rdd<T> {
 
     pub(crate) fn cache_of(&self) -> &Cache<T> {
         &self.0.cache
-    }
-
-    /// Returns how keys are spread over the partitions, if that is known.
-    #[must_use]
-    pub fn partitioned_by(&self) -> Option<PartitionedBy> {
-        self.0.partitioned_by.clone()
     }
 }
 

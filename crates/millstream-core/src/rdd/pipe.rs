@@ -106,6 +106,14 @@ pub struct PipeInput {
 
 impl PipeInput {
     /// Adds a line.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let lines = context.parallelize([1, 2], 1).pipe_env((), ["cat"], |_, _| (), |_, n, lines| lines.line(n));
+    /// assert_eq!(lines.collect()?, ["1", "2"]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn line(&mut self, line: impl Display) {
         self.failed |= writeln!(self.text, "{line}").is_err();
     }

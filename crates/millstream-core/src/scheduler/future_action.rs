@@ -100,6 +100,13 @@ impl<R> FutureAction<R> {
     ///
     /// # Errors
     /// What the action failed with; [`Error::Cancelled`] after [`cancel`](FutureAction::cancel).
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// assert_eq!(context.parallelize(1..=4, 2).collect_async().wait()?, [1, 2, 3, 4]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn wait(self) -> Result<R> {
         self.thread?
             .join()
@@ -107,11 +114,41 @@ impl<R> FutureAction<R> {
     }
 
     /// Ends the action: its running job is cancelled, and it starts no other.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::{Error, TaskContext};
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let endless = context.parallelize([0], 1).foreach_async(|_| {
+    ///     while let Some(task) = TaskContext::get() {
+    ///         task.check_cancelled()?;
+    ///     }
+    ///     Ok::<_, Error>(())
+    /// });
+    /// endless.cancel();
+    /// assert!(matches!(endless.wait(), Err(Error::Cancelled { .. })));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn cancel(&self) {
         self.cancel_with("its asynchronous action was cancelled");
     }
 
     /// Ends the action and says why.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::{Error, TaskContext};
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let endless = context.parallelize([0], 1).foreach_async(|_| {
+    ///     while let Some(task) = TaskContext::get() {
+    ///         task.check_cancelled()?;
+    ///     }
+    ///     Ok::<_, Error>(())
+    /// });
+    /// endless.cancel_with("enough was seen");
+    /// assert!(endless.wait().is_err_and(|error| error.to_string().contains("enough was seen")));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn cancel_with(&self, reason: &str) {
         let mut state = self.started.lock();
         state.cancelled.get_or_insert_with(|| reason.to_owned());
@@ -123,18 +160,50 @@ impl<R> FutureAction<R> {
     }
 
     /// Returns whether [`cancel`](FutureAction::cancel) was called.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let counting = context.parallelize(0..100, 4).count_async();
+    /// assert!(!counting.is_cancelled());
+    /// counting.cancel();
+    /// assert!(counting.is_cancelled());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.started.cancelled().is_some()
     }
 
     /// Returns whether the result is there.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let counting = context.parallelize(0..100, 4).count_async();
+    /// while !counting.is_completed() {
+    ///     std::thread::yield_now();
+    /// }
+    /// assert_eq!(counting.wait()?, 100);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn is_completed(&self) -> bool {
         self.thread.as_ref().is_ok_and(JoinHandle::is_finished) || self.thread.is_err()
     }
 
     /// Returns the jobs that the action has started so far.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let counting = context.parallelize(0..100, 4).count_async();
+    /// while !counting.is_completed() {
+    ///     std::thread::yield_now();
+    /// }
+    /// assert_eq!(counting.job_ids().len(), 1);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn job_ids(&self) -> Vec<JobId> {
         self.started.lock().jobs.clone()

@@ -34,6 +34,15 @@ impl LocalExecutor {
     ///
     /// # Errors
     /// If the operating system refuses a thread.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::scheduler::executor::Executor;
+    /// use millstream_core::scheduler::local::LocalExecutor;
+    ///
+    /// assert_eq!(LocalExecutor::new(3)?.slots(), 3);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn new(slots: usize) -> Result<Self> {
         let queue = Arc::new(Queue::default());
         let mut executor = LocalExecutor { queue: Arc::clone(&queue), threads: Vec::new() };

@@ -24,6 +24,16 @@ pub struct LocalProperties(Option<Arc<BTreeMap<String, String>>>);
 
 impl LocalProperties {
     /// Returns a property.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// context.set_job_description("counts words");
+    /// let properties = context.local_properties();
+    /// assert_eq!(properties.get("spark.job.description"), Some("counts words"));
+    /// assert_eq!(properties.get("spark.jobGroup.id"), None);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.as_ref()?.get(key).map(String::as_str)

@@ -88,6 +88,27 @@ impl<K: 'static> Partitioner<K> {
     /// Spreads keys by a rule of one's own.
     ///
     /// The rule stays in this process. Where tasks run in others write it with [`custom_env`](Partitioner::custom_env).
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{CustomPartitioner, Partitioner};
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    ///
+    /// struct OddAndEven;
+    ///
+    /// impl CustomPartitioner<u32> for OddAndEven {
+    ///     fn partitions(&self) -> usize {
+    ///         2
+    ///     }
+    ///     fn partition(&self, n: &u32) -> usize {
+    ///         (n % 2) as usize
+    ///     }
+    /// }
+    ///
+    /// let spread = context.parallelize([(1, 'a'), (2, 'b')], 1).partition_by(Partitioner::custom(OddAndEven));
+    /// assert_eq!(spread.keys().glom().collect()?, [[2], [1]]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn custom(rule: impl CustomPartitioner<K>) -> Self {
         let why = "`Partitioner::custom` can not travel to another process".to_owned();
         Self::own("CustomPartitioner", rule, Travel::Not(why))
@@ -165,6 +186,13 @@ impl<K: 'static> Partitioner<K> {
     }
 
     /// Returns the number of partitions.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::Partitioner;
+    ///
+    /// assert_eq!(Partitioner::<String>::from(4).partitions(), 4);
+    /// ```
     #[must_use]
     pub fn partitions(&self) -> usize {
         match &self.0 {
@@ -179,6 +207,16 @@ impl<K: 'static> Partitioner<K> {
     }
 
     /// Returns the partition of a key whose pinned hash is known.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::Partitioner;
+    ///
+    /// let by_size = Partitioner::custom_env(2, 100, |limit, n: &i32| usize::from(n >= limit));
+    /// assert_eq!((by_size.partition(&5, 0), by_size.partition(&100, 0)), (0, 1));
+    /// let by_hash = Partitioner::<i32>::from(8);
+    /// assert!(by_hash.partition(&5, millstream_core::shuffle::hash::pinned_hash(&5)) < 8);
+    /// ```
     #[must_use]
     #[inline]
     pub fn partition(&self, key: &K, hash: u64) -> usize {
@@ -190,6 +228,15 @@ impl<K: 'static> Partitioner<K> {
     }
 
     /// Returns what tells this rule from others.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::Partitioner;
+    ///
+    /// let four = Partitioner::<i32>::from(4).identity();
+    /// assert_eq!(four, Partitioner::<i32>::from(4).identity());
+    /// assert_ne!(four, Partitioner::<i32>::from(8).identity());
+    /// ```
     #[must_use]
     pub fn identity(&self) -> PartitionedBy {
         PartitionedBy(match &self.0 {
@@ -297,6 +344,14 @@ enum Identity {
 
 impl PartitionedBy {
     /// Returns the number of partitions.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let pairs = context.parallelize([(1, 'a'), (2, 'b')], 2).partition_by(5);
+    /// assert_eq!(pairs.partitioned_by().map(|spread| spread.partitions()), Some(5));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn partitions(&self) -> usize {
         match &self.0 {

@@ -42,6 +42,15 @@ impl<F> FileSink<F> {
     ///
     /// # Errors
     /// If the path can not be understood.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::TextFormat;
+    /// use millstream_core::sink::FileSink;
+    ///
+    /// assert!(FileSink::new("s3a://logs/out", TextFormat::default()).is_ok());
+    /// assert!(FileSink::new("", TextFormat::default()).is_err());
+    /// ```
     pub fn new(directory: impl AsRef<std::path::Path>, format: F) -> Result<Self> {
         Ok(FileSink { directory: FsPath::from_path(directory.as_ref())?, format })
     }

@@ -41,6 +41,15 @@ impl fmt::Display for BatchPartition {
 impl BatchPartition {
     /// Says that other partitions of the batch were stored when it had another number of them: its records were spread
     /// differently then, so that neither storing nor passing over this one would be right.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::sink::BatchPartition;
+    ///
+    /// let id = BatchPartition { output: "counts".into(), time_ms: 1000, partition: 0, partitions: 4 };
+    /// let error = id.spread_differently("the table `counts`", 3).to_string();
+    /// assert!(error.contains("when it had 3 partitions"), "{error}");
+    /// ```
     #[must_use]
     pub fn spread_differently(&self, sink: &str, before: usize) -> Error {
         Error::Argument {

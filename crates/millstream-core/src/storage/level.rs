@@ -123,36 +123,72 @@ impl StorageLevel {
     }
 
     /// Returns whether partitions may lie on disk.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StorageLevel;
+    /// assert!(StorageLevel::MEMORY_AND_DISK.use_disk() && !StorageLevel::MEMORY_ONLY.use_disk());
+    /// ```
     #[must_use]
     pub const fn use_disk(self) -> bool {
         self.use_disk
     }
 
     /// Returns whether partitions may lie in memory.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StorageLevel;
+    /// assert!(StorageLevel::MEMORY_ONLY.use_memory() && !StorageLevel::DISK_ONLY.use_memory());
+    /// ```
     #[must_use]
     pub const fn use_memory(self) -> bool {
         self.use_memory
     }
 
     /// Returns whether the memory should be outside of a Java heap.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StorageLevel;
+    /// assert!(StorageLevel::OFF_HEAP.use_off_heap() && !StorageLevel::MEMORY_ONLY.use_off_heap());
+    /// ```
     #[must_use]
     pub const fn use_off_heap(self) -> bool {
         self.use_off_heap
     }
 
     /// Returns whether records lie in memory as they are, not as bytes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StorageLevel;
+    /// assert!(StorageLevel::MEMORY_ONLY.deserialized() && !StorageLevel::MEMORY_ONLY_SER.deserialized());
+    /// ```
     #[must_use]
     pub const fn deserialized(self) -> bool {
         self.deserialized
     }
 
     /// Returns how many copies are asked for; one is kept.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StorageLevel;
+    /// assert_eq!(StorageLevel::MEMORY_ONLY_2.replication(), 2);
+    /// ```
     #[must_use]
     pub const fn replication(self) -> u8 {
         self.replication
     }
 
     /// Returns whether anything is kept.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StorageLevel;
+    /// assert!(StorageLevel::MEMORY_ONLY.is_valid() && !StorageLevel::NONE.is_valid());
+    /// ```
     #[must_use]
     pub const fn is_valid(self) -> bool {
         (self.use_memory || self.use_disk) && self.replication > 0
@@ -164,6 +200,12 @@ impl StorageLevel {
     }
 
     /// Returns the level in words, as Spark's web page and REST interface have it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StorageLevel;
+    /// assert_eq!(StorageLevel::MEMORY_ONLY_SER.description(), "Memory Serialized 1x Replicated");
+    /// ```
     #[must_use]
     pub fn description(self) -> String {
         let memory = if self.use_off_heap { "Memory (off heap) " } else { "Memory " };

@@ -113,6 +113,13 @@ impl Text {
     }
 
     /// Returns the characters.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::text::Text;
+    ///
+    /// assert_eq!(Text::from("to be").as_str(), "to be");
+    /// ```
     #[inline]
     pub fn as_str(&self) -> &str {
         if self.is_inline() {

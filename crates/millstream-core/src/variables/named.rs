@@ -296,6 +296,17 @@ impl Context {
     /// Gives the named variables that are made from now on the values that were saved.
     ///
     /// A variable that was made before keeps its value: call it before the program asks for its variables.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{Conf, Context};
+    ///
+    /// let (first, second) = (Context::new(Conf::empty())?, Context::new(Conf::empty())?);
+    /// first.long_accumulator_named("dropped")?.add(2);
+    /// second.restore_variables(first.saved_variables()?);
+    /// assert_eq!(second.long_accumulator_named("dropped")?.value(), 2);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn restore_variables(&self, saved: Vec<SavedVariable>) {
         let mut names = self.named_variables().lock();
         for variable in saved {

@@ -56,6 +56,16 @@ impl Default for StatCounter {
 
 impl StatCounter {
     /// Adds a number.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::StatCounter;
+    ///
+    /// let mut stats = StatCounter::default();
+    /// stats.add(1.0);
+    /// stats.add(4.0);
+    /// assert_eq!((stats.count(), stats.mean()), (2, 2.5));
+    /// ```
     pub fn add(&mut self, number: f64) {
         let before = number - self.mean;
         self.count += 1;
@@ -66,6 +76,15 @@ impl StatCounter {
     }
 
     /// Adds the numbers of another counter.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::StatCounter;
+    ///
+    /// let mut stats: StatCounter = [1.0, 2.0].into_iter().collect();
+    /// stats.merge(&[6.0].into_iter().collect());
+    /// assert_eq!((stats.count(), stats.mean()), (3, 3.0));
+    /// ```
     pub fn merge(&mut self, other: &StatCounter) {
         if other.count == 0 {
             return;
@@ -84,54 +103,108 @@ impl StatCounter {
     }
 
     /// Returns how many numbers there are.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StatCounter;
+    /// assert_eq!([1.0, 4.0].into_iter().collect::<StatCounter>().count(), 2);
+    /// ```
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
     /// Returns the mean; 0 without numbers.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StatCounter;
+    /// assert_eq!([1.0, 4.0].into_iter().collect::<StatCounter>().mean(), 2.5);
+    /// ```
     #[must_use]
     pub fn mean(&self) -> f64 {
         self.mean
     }
 
     /// Returns the sum.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StatCounter;
+    /// assert_eq!([1.0, 4.0].into_iter().collect::<StatCounter>().sum(), 5.0);
+    /// ```
     #[must_use]
     pub fn sum(&self) -> f64 {
         self.mean * self.count as f64
     }
 
     /// Returns the greatest number; minus infinity without numbers.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StatCounter;
+    /// assert_eq!([1.0, 4.0].into_iter().collect::<StatCounter>().max(), 4.0);
+    /// ```
     #[must_use]
     pub fn max(&self) -> f64 {
         self.max
     }
 
     /// Returns the least number; infinity without numbers.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StatCounter;
+    /// assert_eq!([1.0, 4.0].into_iter().collect::<StatCounter>().min(), 1.0);
+    /// ```
     #[must_use]
     pub fn min(&self) -> f64 {
         self.min
     }
 
     /// Returns the variance of these numbers; not a number without any.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StatCounter;
+    /// assert_eq!([1.0, 3.0].into_iter().collect::<StatCounter>().variance(), 1.0);
+    /// ```
     #[must_use]
     pub fn variance(&self) -> f64 {
         if self.count == 0 { f64::NAN } else { self.squares / self.count as f64 }
     }
 
     /// Returns the variance of what these numbers are a sample of (divided by n - 1); not a number for fewer than two.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StatCounter;
+    /// assert_eq!([1.0, 3.0].into_iter().collect::<StatCounter>().sample_variance(), 2.0);
+    /// ```
     #[must_use]
     pub fn sample_variance(&self) -> f64 {
         if self.count < 2 { f64::NAN } else { self.squares / (self.count - 1) as f64 }
     }
 
     /// Returns the standard deviation of these numbers.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StatCounter;
+    /// assert_eq!([1.0, 5.0].into_iter().collect::<StatCounter>().stdev(), 2.0);
+    /// ```
     #[must_use]
     pub fn stdev(&self) -> f64 {
         self.variance().sqrt()
     }
 
     /// Returns the standard deviation of what these numbers are a sample of.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::StatCounter;
+    /// assert_eq!([1.0, 1.0, 4.0].into_iter().collect::<StatCounter>().sample_stdev(), 3_f64.sqrt());
+    /// ```
     #[must_use]
     pub fn sample_stdev(&self) -> f64 {
         self.sample_variance().sqrt()

@@ -36,6 +36,20 @@ impl Context {
     }
 
     /// Does what [`Context::binary_files`] does, in about `min_partitions` partitions.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// # let directory = std::env::temp_dir().join(format!("binary_files_with-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// for name in ["a", "b"] {
+    ///     std::fs::write(directory.join(name), [1, 2, 3]).map_err(millstream_core::Error::user)?;
+    /// }
+    /// let files = context.binary_files_with(&directory, 2);
+    /// assert_eq!((files.num_partitions(), files.count()?), (2, 2));
+    /// # std::fs::remove_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[track_caller]
     pub fn binary_files_with(
         &self,

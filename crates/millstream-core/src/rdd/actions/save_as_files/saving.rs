@@ -49,6 +49,18 @@ impl From<Existing> for Saving {
 impl Saving {
     /// Leaves nothing where there are no records, neither files nor the directory. Costs nothing: the tasks that would
     /// write the files count.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::TextFormat;
+    /// use millstream_core::rdd::{Existing, Saving};
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let directory = std::env::temp_dir().join(format!("skip_empty-{}", std::process::id()));
+    /// let saving = Saving::from(Existing::Refuse).skip_empty(true);
+    /// context.empty_rdd::<u64>().save_as_files(&directory, TextFormat::default(), saving)?;
+    /// assert!(!directory.exists());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn skip_empty(self, skip_empty: bool) -> Self {
         Saving { skip_empty, ..self }
@@ -58,6 +70,19 @@ impl Saving {
     ///
     /// A file ends with the chunk of records (about a thousand) with which it reaches the length, so that it is longer by a part of
     /// a chunk; what a codec has not given out yet is not counted.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::TextFormat;
+    /// use millstream_core::rdd::{Existing, Saving};
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let directory = std::env::temp_dir().join(format!("max_bytes-{}", std::process::id()));
+    /// let saving = Saving::from(Existing::Refuse).max_bytes(1);
+    /// context.range(0, 3000, 1, 1).save_as_files(&directory, TextFormat::default(), saving)?;
+    /// assert!(directory.join("part-00000-c001").exists()); // after a chunk of records
+    /// # std::fs::remove_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn max_bytes(self, bytes: u64) -> Self {
         Saving { max_bytes: Some(bytes), ..self }
@@ -65,6 +90,22 @@ impl Saving {
 
     /// Saves one of several RDDs that share a directory: files are named `part-NAME-00000`, .., only those of the name are
     /// replaced, and `_SUCCESS` is made by the `last` one.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::TextFormat;
+    /// use millstream_core::rdd::{Existing, Saving};
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let directory = std::env::temp_dir().join(format!("share-{}", std::process::id()));
+    /// for (name, last) in [("north", false), ("south", true)] {
+    ///     let saving = Saving::from(Existing::Replace).share(name, last);
+    ///     context.range(0, 3, 1, 1).save_as_files(&directory, TextFormat::default(), saving)?;
+    /// }
+    /// assert!(directory.join("part-north-00000").exists() && directory.join("part-south-00000").exists());
+    /// assert!(directory.join("_SUCCESS").exists());
+    /// # std::fs::remove_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn share(self, name: impl Into<String>, last: bool) -> Self {
         Saving { share: Some(Share { name: name.into(), last }), ..self }
