@@ -68,6 +68,20 @@ impl StreamingContext {
     ///
     /// # Errors
     /// If the interval is no whole number of milliseconds, or a setting can not be used.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::{Conf, Context};
+    /// use millstream_streaming::StreamingContext;
+    ///
+    /// let context = Context::new(Conf::empty().set_master("local[2]"))?;
+    /// let seconds = StreamingContext::new(&context, Duration::from_secs(1))?;
+    /// let millis = StreamingContext::new(Conf::empty(), Duration::from_millis(1))?; // a context of its own
+    /// assert!(seconds.context().default_parallelism() == 2 && !millis.context().is_stopped());
+    /// assert!(StreamingContext::new(&context, Duration::from_micros(1500)).is_err());
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn new(on: impl IntoContext, batch_interval: Duration) -> Result<Self> {
         Self::with_clock(on, batch_interval, Arc::new(SystemClock))
     }
@@ -76,6 +90,24 @@ impl StreamingContext {
     ///
     /// # Errors
     /// If the interval is no whole number of milliseconds, or a setting can not be used.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_streaming::clock::ManualClock;
+    /// use millstream_streaming::{StreamingContext, Time};
+    ///
+    /// let clock = ManualClock::new(0);
+    /// let streaming = StreamingContext::with_clock(Conf::empty(), Duration::from_secs(1), Arc::new(clock.clone()))?;
+    /// let numbers = streaming.context().parallelize([1, 2], 2);
+    /// streaming.constant_stream(&numbers).foreach_rdd(|rdd| rdd.count().map(drop));
+    /// let running = streaming.start()?;
+    /// clock.advance(Duration::from_secs(1));
+    /// assert!(running.await_batch(Time::from_millis(1000), Duration::from_secs(60))?);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn with_clock(on: impl IntoContext, batch_interval: Duration, clock: Arc<dyn Clock>) -> Result<Self> {
         let whole = Duration::from_millis(u64::try_from(batch_interval.as_millis()).unwrap_or(u64::MAX));
         if whole.is_zero() || whole != batch_interval {
@@ -93,18 +125,61 @@ impl StreamingContext {
     }
 
     /// Returns the context that batches run on; RDDs can be made from it before and after the start.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let numbers = driver.streaming().context().parallelize([1, 2, 3], 2);
+    /// assert_eq!(numbers.count()?, 3);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.graph.context
     }
 
     /// Returns the state: a context that was not started is initialized.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use millstream_streaming::StreamingContextState;
+    ///
+    /// assert_eq!(driver.streaming().state(), StreamingContextState::Initialized);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn state(&self) -> StreamingContextState {
         StreamingContextState::Initialized
     }
 
     /// Keeps the RDDs of all streams at least this long, so that they can be looked at later than their batch.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use millstream_streaming::Time;
+    ///
+    /// driver.streaming().remember(Duration::from_secs(60));
+    /// let numbers = driver.input(batches![[1], [2], [3]]);
+    /// driver.collect(&numbers);
+    /// let steps = driver.start()?;
+    /// for _ in 0..3 {
+    ///     steps.step()?;
+    /// }
+    /// let first = numbers.slice(Time::from_millis(1000), Time::from_millis(1000))?;
+    /// assert_eq!(first[0].collect()?, [1]);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn remember(&self, duration: Duration) {
         self.graph.remember(duration);
     }
@@ -113,11 +188,53 @@ impl StreamingContext {
     ///
     /// # Errors
     /// If the thread for the listeners can not be started.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use millstream_streaming::listener::{BatchInfo, StreamingListener};
+    ///
+    /// #[derive(Default)]
+    /// struct Records(AtomicU64);
+    ///
+    /// impl StreamingListener for Records {
+    ///     fn on_batch_completed(&self, batch: &BatchInfo) {
+    ///         self.0.fetch_add(batch.num_records(), Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let records = Arc::new(Records::default());
+    /// driver.streaming().add_streaming_listener(records.clone())?;
+    /// driver.collect(&driver.input(batches![[1, 2], [3]]));
+    /// driver.run(2)?; // its stop waits until listeners have seen all
+    /// assert_eq!(records.0.load(Ordering::Relaxed), 3);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn add_streaming_listener(&self, listener: Arc<dyn StreamingListener>) -> Result<ListenerId> {
         self.graph.listeners.add(listener)
     }
 
     /// Removes a listener; returns whether it was there.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use std::sync::Arc;
+    /// use millstream_streaming::listener::StatsReportListener;
+    ///
+    /// let listener = driver.streaming().add_streaming_listener(Arc::new(StatsReportListener::default()))?;
+    /// assert!(driver.streaming().remove_streaming_listener(listener));
+    /// assert!(!driver.streaming().remove_streaming_listener(listener), "it is gone already");
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn remove_streaming_listener(&self, listener: ListenerId) -> bool {
         self.graph.listeners.remove(listener)
     }
@@ -128,6 +245,27 @@ impl StreamingContext {
     ///
     /// # Errors
     /// If there is no output operation, an operator was described wrongly, or threads can not be started.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::{Conf, Context};
+    /// use millstream_streaming::StreamingContext;
+    ///
+    /// let context = Context::new(Conf::empty().set_master("local[2]"))?;
+    /// let streaming = StreamingContext::new(&context, Duration::from_millis(10))?;
+    /// let (sender, counts) = std::sync::mpsc::channel();
+    /// streaming.constant_stream(&context.parallelize([1, 2, 3], 2)).foreach_rdd(move |rdd| {
+    ///     sender.send(rdd.count()?).map_err(millstream_core::Error::user)
+    /// });
+    /// let running = streaming.start()?;
+    /// assert_eq!(counts.iter().take(2).collect::<Vec<_>>(), [3, 3]);
+    /// running.stop(true, true)?;
+    ///
+    /// let without_output = StreamingContext::new(Conf::empty(), Duration::from_millis(10))?;
+    /// assert!(without_output.start().is_err());
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn start(mut self) -> Result<RunningContext> {
         self.graph.freeze()?;
         let running = RunningContext::start(Arc::clone(&self.graph))?;

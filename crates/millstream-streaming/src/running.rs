@@ -1,29 +1,23 @@
 //! `RunningContext`: streams that were started.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+mod stop_handle;
+
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use millstream_core::fs::FsPath;
 use millstream_core::{Context, settings};
 
-use crate::error::{Error, Result};
+pub use self::stop_handle::StopHandle;
+use crate::error::Result;
 use crate::executor;
 use crate::graph::Graph;
 use crate::listener::{ListenerId, StreamingListener, StreamingListenerEvent};
 use crate::recovery::{Checkpointer, Restart};
 use crate::recurring_timer::RecurringTimer;
-use crate::scheduler::{JobGenerator, JobScheduler, Termination, is_engine_thread};
+use crate::scheduler::{JobGenerator, JobScheduler, Termination};
 use crate::shutdown::{self, Registration};
 use crate::time::Time;
-
-/// How long a stop at once waits for the job that runs, as in Spark.
-const STOP_AT_ONCE: Duration = Duration::from_secs(2);
-
-/// How long a graceful stop waits for the jobs that are queued, as in Spark.
-const STOP_GRACEFULLY: Duration = Duration::from_secs(3600);
-
-/// How often a graceful stop looks whether all that was received has been given to a batch.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// Whether streams were started and stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +33,6 @@ pub enum StreamingContextState {
 /// Streams that were started; dropping it stops them at once.
 pub struct RunningContext {
     handle: StopHandle,
-}
-
-/// Stops running streams; cloning is shallow.
-#[derive(Clone)]
-pub struct StopHandle {
-    runtime: Arc<Runtime>,
 }
 
 struct Runtime {
@@ -108,12 +96,40 @@ impl RunningContext {
     }
 
     /// Returns the context that batches run on.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// driver.collect(&driver.input(batches![[1]]));
+    /// let running = driver.start()?.running;
+    /// assert_eq!(running.context().parallelize([1, 2], 2).count()?, 2);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.handle.runtime.graph.context
     }
 
     /// Returns whether the streams are active or stopped.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use millstream_streaming::StreamingContextState;
+    ///
+    /// driver.collect(&driver.input(batches![[1]]));
+    /// let running = driver.start()?.running;
+    /// assert_eq!(running.state(), StreamingContextState::Active);
+    /// running.stop(true, true)?;
+    /// assert_eq!(running.state(), StreamingContextState::Stopped);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn state(&self) -> StreamingContextState {
         self.handle.state()
@@ -129,6 +145,17 @@ impl RunningContext {
 
     /// Returns how many records were lost by a restart, because they were received without a log; each is also told in the log of
     /// messages.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// driver.collect(&driver.input(batches![[1]]));
+    /// assert_eq!(driver.start()?.running.lost_records(), 0); // nothing was recovered
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn lost_records(&self) -> u64 {
         self.handle.runtime.graph.recovery.lost()
@@ -138,6 +165,19 @@ impl RunningContext {
     ///
     /// # Errors
     /// The error of the first output or batch that failed; no batch after it is run.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// driver.input(batches![[1]]).foreach_rdd(|_| Err::<(), _>("the disk is full"));
+    /// let steps = driver.start()?;
+    /// assert!(steps.step().is_err());
+    /// assert!(steps.running.await_termination().is_err_and(|error| error.to_string().contains("the disk is full")));
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn await_termination(&self) -> Result<()> {
         self.handle.runtime.termination.wait_end(None).map(drop)
     }
@@ -146,6 +186,20 @@ impl RunningContext {
     ///
     /// # Errors
     /// The error of the first output or batch that failed; no batch after it is run.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// driver.collect(&driver.input(batches![[1]]));
+    /// let running = driver.start()?.running;
+    /// assert!(!running.await_termination_or_timeout(Duration::from_millis(1))?);
+    /// running.stop(true, false)?;
+    /// assert!(running.await_termination_or_timeout(Duration::from_secs(60))?);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn await_termination_or_timeout(&self, timeout: Duration) -> Result<bool> {
         self.handle.runtime.termination.wait_end(Some(timeout))
     }
@@ -154,6 +208,22 @@ impl RunningContext {
     ///
     /// # Errors
     /// The error of the first output or batch that failed.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use millstream_streaming::Time;
+    ///
+    /// let numbers = driver.collect(&driver.input(batches![[1], [2]]));
+    /// let steps = driver.start()?;
+    /// steps.clock.set_time(Time::from_millis(2000));
+    /// assert!(steps.running.await_batch(Time::from_millis(2000), Duration::from_secs(60))?);
+    /// assert_eq!(numbers.batches(), [[1], [2]]);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn await_batch(&self, batch: Time, timeout: Duration) -> Result<bool> {
         self.handle.runtime.termination.wait_completed(batch, timeout)
     }
@@ -162,16 +232,73 @@ impl RunningContext {
     ///
     /// # Errors
     /// If the thread for the listeners can not be started.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use std::sync::{Arc, mpsc};
+    /// use millstream_streaming::listener::{BatchInfo, StreamingListener};
+    ///
+    /// struct Completed(mpsc::Sender<u64>);
+    ///
+    /// impl StreamingListener for Completed {
+    ///     fn on_batch_completed(&self, batch: &BatchInfo) {
+    ///         let _ = self.0.send(batch.num_records());
+    ///     }
+    /// }
+    ///
+    /// driver.collect(&driver.input(batches![[1, 2]]));
+    /// let steps = driver.start()?;
+    /// let (tell, records) = mpsc::channel();
+    /// steps.running.add_streaming_listener(Arc::new(Completed(tell)))?;
+    /// steps.step()?;
+    /// assert_eq!(records.recv(), Ok(2));
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn add_streaming_listener(&self, listener: Arc<dyn StreamingListener>) -> Result<ListenerId> {
         self.handle.runtime.graph.listeners.add(listener)
     }
 
     /// Removes a listener; returns whether it was there.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use std::sync::Arc;
+    /// use millstream_streaming::listener::StatsReportListener;
+    ///
+    /// driver.collect(&driver.input(batches![[1]]));
+    /// let running = driver.start()?.running;
+    /// let listener = running.add_streaming_listener(Arc::new(StatsReportListener::default()))?;
+    /// assert!(running.remove_streaming_listener(listener));
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn remove_streaming_listener(&self, listener: ListenerId) -> bool {
         self.handle.runtime.graph.listeners.remove(listener)
     }
 
     /// Returns a handle with which other threads can stop the streams.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// driver.collect(&driver.input(batches![[1]]));
+    /// let running = driver.start()?.running;
+    /// let handle = running.stop_handle();
+    /// std::thread::spawn(move || handle.stop(true, false));
+    /// running.await_termination()?;
+    /// assert!(running.context().is_stopped());
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         self.handle.clone()
@@ -185,6 +312,20 @@ impl RunningContext {
     ///
     /// # Errors
     /// If it is called by a listener, whose thread the stop would wait for.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// driver.collect(&driver.input(batches![[1]]));
+    /// let running = driver.start()?.running;
+    /// let context = running.context().clone();
+    /// running.stop(false, true)?; // gracefully; the context goes on
+    /// assert_eq!(context.parallelize([1, 2], 2).count()?, 2);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn stop(&self, stop_context: bool, graceful: bool) -> Result<()> {
         self.handle.stop(stop_context, graceful)
     }
@@ -193,6 +334,19 @@ impl RunningContext {
     ///
     /// # Errors
     /// If it is called by a listener, whose thread the stop would wait for.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// driver.collect(&driver.input(batches![[1]]));
+    /// let running = driver.start()?.running;
+    /// running.stop_now()?;
+    /// assert!(running.context().is_stopped());
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn stop_now(&self) -> Result<()> {
         self.handle.stop_now()
     }
@@ -207,101 +361,5 @@ impl Drop for RunningContext {
         if let Err(error) = self.handle.stop_now() {
             tracing::error!("{error}");
         }
-    }
-}
-
-impl StopHandle {
-    /// Returns whether the streams are active or stopped.
-    #[must_use]
-    pub fn state(&self) -> StreamingContextState {
-        *self.runtime.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Stops the streams, as [`RunningContext::stop`] does.
-    ///
-    /// Called by an output, a transformation or a task of the streams, which the stop would wait for, it begins the stop and
-    /// returns at once.
-    ///
-    /// # Errors
-    /// If it is called by a listener, whose thread the stop would wait for.
-    pub fn stop(&self, stop_context: bool, graceful: bool) -> Result<()> {
-        if self.runtime.graph.listeners.is_bus_thread() {
-            return Err(Error::StopFromWithin { place: "a streaming listener" });
-        }
-        if is_engine_thread() {
-            let runtime = Arc::clone(&self.runtime);
-            let name = "streaming-stop";
-            let stop = move || runtime.stop(stop_context, graceful);
-            let stopping = std::thread::Builder::new().name(name.into()).spawn(stop);
-            return stopping.map(drop).map_err(|error| Error::thread(name, error));
-        }
-        self.runtime.stop(stop_context, graceful);
-        Ok(())
-    }
-
-    fn stop_now(&self) -> Result<()> {
-        let conf = self.runtime.graph.context.conf();
-        self.stop(conf.get(settings::STOP_CONTEXT_BY_DEFAULT)?, false)
-    }
-}
-
-impl Runtime {
-    fn stop(&self, stop_context: bool, graceful: bool) {
-        if !graceful {
-            // Before the lock: a graceful stop that is under way is cut short.
-            self.termination.stop_at_once();
-            self.scheduler.halt();
-        }
-        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*stopped {
-            *stopped = true;
-            if graceful {
-                self.finish();
-            }
-            self.end();
-            *self.state.lock().unwrap_or_else(PoisonError::into_inner) = StreamingContextState::Stopped;
-        }
-        if stop_context {
-            self.graph.context.stop();
-        }
-        self.termination.stopped();
-    }
-
-    /// Completes the batches of all that was received.
-    fn finish(&self) {
-        // Checked when the context was made.
-        let timeout = self.graph.graceful_timeout().unwrap_or_default();
-        self.graph.receivers.stop(timeout);
-        let start = Instant::now();
-        while self.graph.receivers.has_unallocated_received_blocks()
-            && !self.termination.has_failed()
-            && !self.termination.stops_at_once()
-            && start.elapsed() < timeout
-        {
-            std::thread::sleep(LOOK);
-        }
-        // All that was received has been given to a batch whose time has come: no further one is needed.
-        if let Some(last) = self.generator.stop_timer(true) {
-            // An error was noted and is reported to whoever waits for the end.
-            let _ = self.termination.wait_completed(last, STOP_GRACEFULLY);
-        }
-    }
-
-    /// Ends all threads, in the order in which what they need ends.
-    fn end(&self) {
-        let at_once = self.termination.stops_at_once();
-        let timeout = if at_once { STOP_AT_ONCE } else { STOP_GRACEFULLY };
-        self.generator.stop_timer(true);
-        if at_once {
-            self.graph.receivers.stop(timeout);
-        }
-        if !self.generator.stop(timeout) {
-            tracing::warn!("a batch is still being described {timeout:?} after the stop; it is left alone");
-        }
-        if !self.scheduler.stop(timeout) {
-            tracing::warn!("a job still runs {timeout:?} after the stop; it is left alone");
-        }
-        self.graph.listeners.stop();
-        self.graph.clear();
     }
 }

@@ -35,30 +35,71 @@ fn millis(duration: Duration) -> i64 {
 
 impl Time {
     /// Makes an instant of milliseconds since the epoch.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::Time;
+    ///
+    /// assert_eq!(Time::from_millis(1000).to_string(), "1000 ms");
+    /// ```
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Time(millis)
     }
 
     /// Returns the milliseconds since the epoch.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    ///
+    /// assert_eq!((Time::from_millis(1000) + Duration::from_secs(2)).as_millis(), 3000);
+    /// ```
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
     /// Returns whether the instant is a multiple of `step` since the epoch.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    ///
+    /// assert!(Time::from_millis(4000).is_multiple_of(Duration::from_secs(2)));
+    /// assert!(!Time::from_millis(5000).is_multiple_of(Duration::from_secs(2)));
+    /// ```
     #[must_use]
     pub fn is_multiple_of(self, step: Duration) -> bool {
         self.0 % step_millis(step) == 0
     }
 
     /// Returns the last multiple of `step` since the epoch that is not later than this instant.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    ///
+    /// assert_eq!(Time::from_millis(1350).floor(Duration::from_millis(200)), Time::from_millis(1200));
+    /// ```
     #[must_use]
     pub fn floor(self, step: Duration) -> Self {
         self.floor_from(step, Time(0))
     }
 
     /// Returns the last multiple of `step` since `zero` that is not later than this instant.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    ///
+    /// let zero = Time::from_millis(50);
+    /// assert_eq!(Time::from_millis(1350).floor_from(Duration::from_millis(200), zero), Time::from_millis(1250));
+    /// ```
     #[must_use]
     pub fn floor_from(self, step: Duration, zero: Time) -> Self {
         let since = self.0.saturating_sub(zero.0);
@@ -66,12 +107,30 @@ impl Time {
     }
 
     /// Iterates from this instant by `step`s as long as they are earlier than `end`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    ///
+    /// let times = Time::from_millis(1000).until(Time::from_millis(3000), Duration::from_secs(1));
+    /// assert!(times.map(Time::as_millis).eq([1000, 2000]));
+    /// ```
     pub fn until(self, end: Time, step: Duration) -> impl Iterator<Item = Time> + Clone {
         let step = usize::try_from(step_millis(step)).unwrap_or(usize::MAX);
         (self.0..end.0).step_by(step).map(Time)
     }
 
     /// Iterates from this instant by `step`s as long as they are not later than `end`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    ///
+    /// let times = Time::from_millis(1000).to(Time::from_millis(3000), Duration::from_secs(1));
+    /// assert!(times.map(Time::as_millis).eq([1000, 2000, 3000]));
+    /// ```
     pub fn to(self, end: Time, step: Duration) -> impl Iterator<Item = Time> + Clone {
         self.until(Time(end.0.saturating_add(1)), step)
     }
@@ -119,12 +178,29 @@ pub struct Interval {
 
 impl Interval {
     /// Makes the interval from `begin` to `end`.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::{Interval, Time};
+    ///
+    /// let interval = Interval::new(Time::from_millis(1000), Time::from_millis(3000));
+    /// assert_eq!(interval.to_string(), "[1000 ms, 3000 ms]");
+    /// ```
     #[must_use]
     pub const fn new(begin: Time, end: Time) -> Self {
         Interval { begin, end }
     }
 
     /// Returns how long the interval is.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::{Interval, Time};
+    ///
+    /// let interval = Interval::new(Time::from_millis(1000), Time::from_millis(3000));
+    /// assert_eq!(interval.duration(), Duration::from_secs(2));
+    /// ```
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.end - self.begin

@@ -51,6 +51,14 @@ struct Waiter {
 
 impl ManualClock {
     /// Makes a clock that shows `millis` milliseconds since the epoch.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::Time;
+    /// use millstream_streaming::clock::{Clock, ManualClock};
+    ///
+    /// assert_eq!(ManualClock::new(1000).now(), Time::from_millis(1000));
+    /// ```
     #[must_use]
     pub fn new(millis: i64) -> Self {
         let clock = ManualClock::default();
@@ -59,11 +67,32 @@ impl ManualClock {
     }
 
     /// Moves the time on and wakes those who wait for a time that has come; returns the new time.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    /// use millstream_streaming::clock::{Clock, ManualClock};
+    ///
+    /// let clock = ManualClock::new(1000);
+    /// assert_eq!(clock.advance(Duration::from_millis(50)), Time::from_millis(1050));
+    /// assert_eq!(clock.now(), Time::from_millis(1050));
+    /// ```
     pub fn advance(&self, duration: Duration) -> Time {
         self.change(|now| now + duration)
     }
 
     /// Sets the time, be it earlier or later, and wakes those who wait for a time that has come.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::Time;
+    /// use millstream_streaming::clock::{Clock, ManualClock};
+    ///
+    /// let clock = ManualClock::new(1000);
+    /// clock.set_time(Time::from_millis(70));
+    /// assert_eq!(clock.now(), Time::from_millis(70));
+    /// ```
     pub fn set_time(&self, time: Time) {
         self.change(|_| time);
     }
@@ -73,6 +102,20 @@ impl ManualClock {
     ///
     /// After [`advance`](Self::advance) this means: so many threads have seen the new time, did what was due, and wait
     /// for what comes next.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    /// use millstream_streaming::clock::{Clock, ManualClock, StopSignal, Waited};
+    ///
+    /// let clock = ManualClock::new(0);
+    /// let waiter = clock.clone();
+    /// let waiting = std::thread::spawn(move || waiter.wait_till(Time::from_millis(10), &StopSignal::new()));
+    /// assert!(clock.wait_for_waiters(1, Duration::from_secs(60)));
+    /// clock.advance(Duration::from_millis(10));
+    /// assert!(waiting.join().is_ok_and(|waited| waited == Waited::Reached));
+    /// ```
     #[must_use]
     pub fn wait_for_waiters(&self, waiters: usize, timeout: Duration) -> bool {
         let start = Instant::now();
@@ -88,6 +131,22 @@ impl ManualClock {
     }
 
     /// Returns the earliest time for which a thread waits.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    /// use millstream_streaming::clock::{Clock, ManualClock, StopSignal};
+    ///
+    /// let (clock, stop) = (ManualClock::new(0), StopSignal::new());
+    /// assert_eq!(clock.next_awaited(), None);
+    /// let (waiter, signal) = (clock.clone(), stop.clone());
+    /// let waiting = std::thread::spawn(move || waiter.wait_till(Time::from_millis(10), &signal));
+    /// assert!(clock.wait_for_waiters(1, Duration::from_secs(60)));
+    /// assert_eq!(clock.next_awaited(), Some(Time::from_millis(10)));
+    /// stop.stop();
+    /// assert!(waiting.join().is_ok());
+    /// ```
     #[must_use]
     pub fn next_awaited(&self) -> Option<Time> {
         self.state().waiters.iter().map(|waiter| waiter.time).min()

@@ -20,24 +20,63 @@ struct Inner {
 
 impl StopSignal {
     /// Makes a signal that is not raised.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::clock::StopSignal;
+    ///
+    /// assert!(!StopSignal::new().is_stopped());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Raises the signal and wakes all waiters.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::clock::StopSignal;
+    ///
+    /// let signal = StopSignal::new();
+    /// let waiter = signal.clone();
+    /// let waiting = std::thread::spawn(move || waiter.wait_timeout(Duration::from_secs(3600)));
+    /// signal.stop();
+    /// assert!(waiting.join().is_ok_and(|stopped| stopped));
+    /// ```
     pub fn stop(&self) {
         self.0.raised.store(true, Ordering::SeqCst);
         self.wake();
     }
 
     /// Returns whether the signal was raised.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::clock::StopSignal;
+    ///
+    /// let signal = StopSignal::new();
+    /// signal.clone().stop();
+    /// assert!(signal.is_stopped());
+    /// ```
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.raised.load(Ordering::SeqCst)
     }
 
     /// Waits for `timeout`, or until the signal is raised; returns whether it is.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::clock::StopSignal;
+    ///
+    /// let signal = StopSignal::new();
+    /// assert!(!signal.wait_timeout(Duration::from_millis(1)), "the time is over");
+    /// signal.stop();
+    /// assert!(signal.wait_timeout(Duration::from_secs(3600)));
+    /// ```
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
         let start = Instant::now();
         let mut guard = self.asleep();

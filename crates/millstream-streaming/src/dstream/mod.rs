@@ -122,12 +122,39 @@ impl<T: Data> DStream<T> {
     }
 
     /// Returns the context the batches are run on.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let lists = driver.input(batches![[1, 2], [2]]);
+    /// let known = lists.context().parallelize([2], 1);
+    /// let unknown = driver.collect(&lists.transform(move |numbers| numbers.subtract(&known)));
+    /// driver.run(2)?;
+    /// assert_eq!(unknown.batches(), [vec![1], vec![]]);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.0.graph.context
     }
 
     /// Returns the time between two batches of this stream: the batch interval, or the slide of its window.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let numbers = driver.input(batches![[1]]);
+    /// let windows = numbers.window(Duration::from_secs(6), Duration::from_secs(2));
+    /// assert_eq!(numbers.slide_duration(), Duration::from_secs(1));
+    /// assert_eq!(windows.slide_duration(), Duration::from_secs(2));
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn slide_duration(&self) -> Duration {
         self.0.slide

@@ -28,24 +28,75 @@ pub struct BatchInfo {
 
 impl BatchInfo {
     /// Returns how long the batch waited in the queue, once it started.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    /// use millstream_streaming::listener::BatchInfo;
+    ///
+    /// let mut batch = BatchInfo::default();
+    /// assert_eq!(batch.scheduling_delay(), None);
+    /// batch.submission_time = Time::from_millis(1000);
+    /// batch.processing_start_time = Some(Time::from_millis(1100));
+    /// assert_eq!(batch.scheduling_delay(), Some(Duration::from_millis(100)));
+    /// ```
     #[must_use]
     pub fn scheduling_delay(&self) -> Option<Duration> {
         Some(self.processing_start_time? - self.submission_time)
     }
 
     /// Returns how long its jobs ran, once they ended.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    /// use millstream_streaming::listener::BatchInfo;
+    ///
+    /// let mut batch = BatchInfo::default();
+    /// batch.processing_start_time = Some(Time::from_millis(1100));
+    /// assert_eq!(batch.processing_delay(), None);
+    /// batch.processing_end_time = Some(Time::from_millis(1130));
+    /// assert_eq!(batch.processing_delay(), Some(Duration::from_millis(30)));
+    /// ```
     #[must_use]
     pub fn processing_delay(&self) -> Option<Duration> {
         Some(self.processing_end_time? - self.processing_start_time?)
     }
 
     /// Returns how long the batch waited and ran, once it ended.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    /// use millstream_streaming::listener::BatchInfo;
+    ///
+    /// let mut batch = BatchInfo::default();
+    /// batch.submission_time = Time::from_millis(1000);
+    /// batch.processing_start_time = Some(Time::from_millis(1100));
+    /// batch.processing_end_time = Some(Time::from_millis(1130));
+    /// assert_eq!(batch.total_delay(), Some(Duration::from_millis(130)));
+    /// ```
     #[must_use]
     pub fn total_delay(&self) -> Option<Duration> {
         Some(self.scheduling_delay()? + self.processing_delay()?)
     }
 
     /// Returns how many records its input streams gave to it.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::StreamId;
+    /// use millstream_streaming::listener::{BatchInfo, StreamInputInfo};
+    ///
+    /// let mut batch = BatchInfo::default();
+    /// for (id, records) in [(0, 300), (1, 11)] {
+    ///     batch.stream_id_to_input_info.insert(StreamId(id), StreamInputInfo::new(StreamId(id), records));
+    /// }
+    /// assert_eq!(batch.num_records(), 311);
+    /// ```
     #[must_use]
     pub fn num_records(&self) -> u64 {
         self.stream_id_to_input_info.values().map(|input| input.num_records).sum()
@@ -78,6 +129,19 @@ pub struct OutputOperationInfo {
 
 impl OutputOperationInfo {
     /// Returns how long the operation ran, once it ended.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::Time;
+    /// use millstream_streaming::listener::OutputOperationInfo;
+    ///
+    /// let mut output = OutputOperationInfo::default();
+    /// output.start_time = Some(Time::from_millis(1110));
+    /// assert_eq!(output.duration(), None);
+    /// output.end_time = Some(Time::from_millis(1125));
+    /// assert_eq!(output.duration(), Some(Duration::from_millis(15)));
+    /// ```
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
         Some(self.end_time? - self.start_time?)
@@ -123,12 +187,31 @@ impl StreamInputInfo {
     pub const DESCRIPTION: &str = "Description";
 
     /// Makes the report of `num_records` records.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::StreamId;
+    /// use millstream_streaming::listener::StreamInputInfo;
+    ///
+    /// let input = StreamInputInfo::new(StreamId(0), 300);
+    /// assert_eq!((input.num_records, input.metadata_description()), (300, None));
+    /// ```
     #[must_use]
     pub fn new(input_stream_id: StreamId, num_records: u64) -> Self {
         StreamInputInfo { input_stream_id, num_records, metadata: BTreeMap::new() }
     }
 
     /// Returns the metadata that is shown to people.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::StreamId;
+    /// use millstream_streaming::listener::StreamInputInfo;
+    ///
+    /// let mut input = StreamInputInfo::new(StreamId(0), 300);
+    /// input.metadata.insert(StreamInputInfo::DESCRIPTION.into(), "/logs/a.txt".into());
+    /// assert_eq!(input.metadata_description(), Some("/logs/a.txt"));
+    /// ```
     #[must_use]
     pub fn metadata_description(&self) -> Option<&str> {
         self.metadata.get(Self::DESCRIPTION).map(String::as_str)

@@ -23,6 +23,22 @@ impl Default for StatsReportListener {
 
 impl StatsReportListener {
     /// Makes a listener that looks at the last `num_batch_infos` batches, at least one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use std::sync::Arc;
+    /// use millstream_streaming::listener::StatsReportListener;
+    ///
+    /// let listener = driver.streaming().add_streaming_listener(Arc::new(StatsReportListener::new(100)))?;
+    /// driver.collect(&driver.input(batches![[1]]));
+    /// driver.run(1)?; // a line for people after each batch
+    /// # let _ = listener;
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn new(num_batch_infos: usize) -> Self {
         StatsReportListener { num_batch_infos: num_batch_infos.max(1), delays: Mutex::default() }

@@ -76,6 +76,26 @@ impl<T: Data> OutputHandle<T> {
     ///
     /// # Panics
     /// If the context has been started.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// # let directory = std::env::temp_dir().join(format!("dead_letter_as_text-{}", std::process::id()));
+    /// let output = driver.input(batches![[1, 2], [3]]).foreach_rdd(|rdd| match rdd.count() {
+    ///     Ok(2) => Err("too many"),
+    ///     _ => Ok(()),
+    /// });
+    /// output.dead_letter_as_text(&directory);
+    /// driver.run(2)?;
+    /// let dead = directory.join("foreach_rdd-0-1000");
+    /// let context = millstream_core::Context::new(Conf::empty())?;
+    /// assert_eq!(context.text_file(dead.join("part-*")).collect()?, ["1", "2"]);
+    /// # std::fs::remove_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[track_caller]
     pub fn dead_letter_as_text(self, directory: impl Into<PathBuf>) -> Self
     where

@@ -33,6 +33,14 @@ pub struct RawBlockWriter<T, W> {
 
 impl<T: Data, W: Write> RawBlockWriter<T, W> {
     /// Makes a writer of blocks to a connection or file.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::receiver::RawBlockWriter;
+    ///
+    /// let blocks: RawBlockWriter<u64, Vec<u8>> = RawBlockWriter::new(Vec::new());
+    /// assert!(blocks.into_inner().is_empty());
+    /// ```
     pub fn new(to: W) -> Self {
         RawBlockWriter { to, of: PhantomData }
     }
@@ -41,6 +49,19 @@ impl<T: Data, W: Write> RawBlockWriter<T, W> {
     ///
     /// # Errors
     /// If a record can not be written as bytes, the block is longer than 4 GiB, or the other side is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::receiver::RawBlockWriter;
+    ///
+    /// let mut blocks = RawBlockWriter::new(Vec::new());
+    /// blocks.write(vec![1_u64, 2])?;
+    /// let first = blocks.into_inner();
+    /// let mut blocks = RawBlockWriter::new(first.clone());
+    /// blocks.write(vec![1_u64, 2])?;
+    /// assert_eq!(blocks.into_inner(), first.repeat(2));
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn write(&mut self, records: Vec<T>) -> Result<()> {
         let block = ObjectBytes::of(stream::from_vec(records))?;
         let bytes = block.bytes();
@@ -52,6 +73,16 @@ impl<T: Data, W: Write> RawBlockWriter<T, W> {
     }
 
     /// Gives back what was written to.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::receiver::RawBlockWriter;
+    ///
+    /// let mut blocks = RawBlockWriter::new(Vec::new());
+    /// blocks.write(vec!['a'])?;
+    /// assert!(!blocks.into_inner().is_empty());
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn into_inner(self) -> W {
         self.to
     }

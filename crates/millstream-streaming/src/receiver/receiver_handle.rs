@@ -1,5 +1,7 @@
 //! What a receiver stores through, and how it tells how it is.
 
+mod store;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,15 +11,11 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use millstream_core::Data;
-use millstream_core::fs::ObjectBytes;
-use millstream_core::storage::size_estimate::{estimate, estimate_all};
 
 use super::StreamId;
 use super::block_generator::BlockGenerator;
-use super::block_store::Content;
 use super::supervisor::{Command, ReceiverEvents};
 use crate::clock::StopSignal;
-use crate::error::{Error, Result};
 
 /// What a receiver stores through, and how it tells how it is.
 ///
@@ -98,95 +96,43 @@ pub(super) fn with_causes(error: &dyn StdError) -> String {
 }
 
 impl<T: Data> ReceiverHandle<T> {
-    /// Stores one record in the current block.
-    ///
-    /// Waits while the receiver is held back: by `spark.streaming.receiver.maxRate`, by `millstream.receiver.maxBacklog`
-    /// or by a full queue of blocks. A stop ends the wait, and the record is kept.
-    ///
-    /// # Errors
-    /// [`Error::ReceiverStopped`] if the receiver is stopped; the record is not stored.
-    pub fn store(&self, record: T) -> Result<()> {
-        self.check_accepts()?;
-        let bytes = estimate(&record);
-        self.generator.add(record, bytes, &self.run.stop)
-    }
-
-    /// Stores records in the current block, as [`store`](Self::store) does with each; the vector is moved, and no record is
-    /// copied.
-    ///
-    /// The larger the vectors, the less a record costs: some thousand records at once are as good as free.
-    ///
-    /// # Errors
-    /// [`Error::ReceiverStopped`] if the receiver is stopped; the records are not stored.
-    pub fn store_each(&self, records: Vec<T>) -> Result<()> {
-        let bytes = estimate_all(&records);
-        self.store_each_with(records, bytes)
-    }
-
-    /// Stores records as [`store_each`](Self::store_each) does; they take about `bytes` bytes of memory together.
-    ///
-    /// # Errors
-    /// [`Error::ReceiverStopped`] if the receiver is stopped; the records are not stored.
-    pub fn store_each_with(&self, records: Vec<T>, bytes: usize) -> Result<()> {
-        self.check_accepts()?;
-        self.generator.add_many(records, bytes, &self.run.stop)
-    }
-
-    /// Stores records as a block of their own, and returns when it is stored: a reliable receiver can then acknowledge them.
-    ///
-    /// A block is a partition of its batch, so that few records at a time make many small tasks. Waits as
-    /// [`store`](Self::store) does.
-    ///
-    /// # Errors
-    /// [`Error::ReceiverStopped`] if the receiver is stopped, or why the block was not stored:
-    /// [`Error::BlockNotStored`] after `spark.streaming.receiver.blockStoreTimeout` (30 s).
-    pub fn store_many(&self, records: impl IntoIterator<Item = T>) -> Result<()> {
-        self.store_records(records.into_iter().collect(), None)
-    }
-
-    /// Stores a block as [`store_many`](Self::store_many) does, with what listeners and the web page are to be told of it.
-    ///
-    /// # Errors
-    /// Those of [`store_many`](Self::store_many).
-    pub fn store_many_with(
-        &self,
-        records: impl IntoIterator<Item = T>,
-        metadata: impl Into<String>,
-    ) -> Result<()> {
-        self.store_records(records.into_iter().collect(), Some(metadata.into()))
-    }
-
-    /// Stores bytes that a [`RawBlockWriter`](super::RawBlockWriter) wrote as a block of their own, and returns when it is
-    /// stored. They are looked at and not decoded before a task reads them.
-    ///
-    /// # Errors
-    /// If they are no block of such records, and those of [`store_many`](Self::store_many).
-    pub fn store_bytes(&self, bytes: Vec<u8>) -> Result<()> {
-        self.store_encoded(bytes, None)
-    }
-
-    /// Stores bytes as [`store_bytes`](Self::store_bytes) does, with what listeners and the web page are to be told of them.
-    ///
-    /// # Errors
-    /// Those of [`store_bytes`](Self::store_bytes).
-    pub fn store_bytes_with(&self, bytes: Vec<u8>, metadata: impl Into<String>) -> Result<()> {
-        self.store_encoded(bytes, Some(metadata.into()))
-    }
-
-    fn store_records(&self, records: Vec<T>, metadata: Option<String>) -> Result<()> {
-        self.check_accepts()?;
-        let bytes = estimate_all(&records);
-        self.generator.store_block(Content::Records(vec![records]), bytes, metadata, &self.run.stop)
-    }
-
-    fn store_encoded(&self, bytes: Vec<u8>, metadata: Option<String>) -> Result<()> {
-        self.check_accepts()?;
-        let bytes = ObjectBytes::check(bytes)?;
-        let len = bytes.bytes().len();
-        self.generator.store_block(Content::Bytes(bytes), len, metadata, &self.run.stop)
-    }
-
     /// Reports an error to the log and the listeners; the receiving goes on.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// # use std::sync::{Arc, mpsc};
+    /// # use millstream_streaming::{Receiver, ReceiverHandle};
+    /// use millstream_streaming::listener::{ReceiverInfo, StreamingListener};
+    /// # struct Source;
+    /// impl Receiver<u64> for Source {
+    ///     fn on_start(&self, handle: &ReceiverHandle<u64>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///         let unreadable = "x".parse::<u64>().map(|n| handle.store(n));
+    ///         if let Err(error) = unreadable {
+    ///             handle.report_error("a line is no number", &error);
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// struct Told(mpsc::Sender<String>);
+    ///
+    /// impl StreamingListener for Told {
+    ///     fn on_receiver_error(&self, receiver: &ReceiverInfo) {
+    ///         let _ = self.0.send(format!("{}: {}", receiver.last_error_message, receiver.last_error));
+    ///     }
+    /// }
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// driver.streaming().add_streaming_listener(Arc::new(Told(tell)))?;
+    /// driver.collect(&driver.streaming().receiver_stream(Source));
+    /// let _steps = driver.start()?;
+    /// assert_eq!(told.recv().as_deref(), Ok("a line is no number: invalid digit found in string"));
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn report_error(&self, message: &str, error: &dyn StdError) {
         self.run.events.receiver_error(self.run.stream, message, &with_causes(error));
     }
@@ -194,45 +140,210 @@ impl<T: Data> ReceiverHandle<T> {
     /// Restarts the receiver after `spark.streaming.receiverRestartDelay` (default 2 s).
     ///
     /// Returns at once: the receiver is stopped and started from another thread.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_streaming::testing::received;
+    /// # use millstream_streaming::{Receiver, ReceiverHandle};
+    /// # use std::sync::atomic::{AtomicU64, Ordering};
+    /// # #[derive(Default)] struct Source(AtomicU64);
+    /// impl Receiver<u64> for Source {
+    ///     fn on_start(&self, handle: &ReceiverHandle<u64>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///         let start = self.0.fetch_add(1, Ordering::Relaxed);
+    ///         if start == 0 {
+    ///             handle.restart("the server asked for it");
+    ///             return Ok(());
+    ///         }
+    ///         Ok(handle.store(start)?)
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(received(Source::default(), 1)?, [1]); // of the second start
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn restart(&self, message: &str) {
         self.run.restart(message, String::new(), None);
     }
 
     /// Restarts the receiver after `delay`, because of `error` if there is one; `None` is the delay of the setting.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_streaming::testing::received;
+    /// # use millstream_streaming::{Receiver, ReceiverHandle};
+    /// # use std::sync::atomic::{AtomicU64, Ordering};
+    /// use std::time::Duration;
+    /// # #[derive(Default)] struct Source(AtomicU64);
+    /// impl Receiver<u64> for Source {
+    ///     fn on_start(&self, handle: &ReceiverHandle<u64>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///         let start = self.0.fetch_add(1, Ordering::Relaxed);
+    ///         match "x".parse::<u64>() {
+    ///             Err(error) if start == 0 => handle.restart_with("no number came", Some(&error), Some(Duration::ZERO)),
+    ///             _ => handle.store(start)?,
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(received(Source::default(), 1)?, [1]); // of the second start
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn restart_with(&self, message: &str, error: Option<&dyn StdError>, delay: Option<Duration>) {
         self.run.restart(message, error.map(with_causes).unwrap_or_default(), delay);
     }
 
     /// Stops the receiver for good; the stream goes on without records.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// # use std::sync::{Arc, mpsc};
+    /// # use millstream_streaming::{Receiver, ReceiverHandle};
+    /// use millstream_streaming::listener::{ReceiverInfo, StreamingListener};
+    /// # struct Source;
+    /// impl Receiver<u64> for Source {
+    ///     fn on_start(&self, handle: &ReceiverHandle<u64>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///         handle.store(1)?;
+    ///         handle.stop("all was sent");
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// struct Told(mpsc::Sender<String>);
+    ///
+    /// impl StreamingListener for Told {
+    ///     fn on_receiver_stopped(&self, receiver: &ReceiverInfo) {
+    ///         let _ = self.0.send(receiver.last_error_message.clone());
+    ///     }
+    /// }
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// driver.streaming().add_streaming_listener(Arc::new(Told(tell)))?;
+    /// driver.collect(&driver.streaming().receiver_stream(Source));
+    /// let _steps = driver.start()?;
+    /// assert_eq!(told.recv().as_deref(), Ok("all was sent"));
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn stop(&self, message: &str) {
         self.run.stop_for_good(message, String::new());
     }
 
     /// Stops the receiver for good because of `error`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// # use std::sync::{Arc, mpsc};
+    /// # use millstream_streaming::{Receiver, ReceiverHandle};
+    /// use millstream_streaming::listener::{ReceiverInfo, StreamingListener};
+    /// # struct Source;
+    /// impl Receiver<u64> for Source {
+    ///     fn on_start(&self, handle: &ReceiverHandle<u64>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///         let port = "x".parse::<u16>();
+    ///         if let Err(error) = port {
+    ///             handle.stop_with("the port is no number", &error);
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// struct Told(mpsc::Sender<String>);
+    ///
+    /// impl StreamingListener for Told {
+    ///     fn on_receiver_stopped(&self, receiver: &ReceiverInfo) {
+    ///         let _ = self.0.send(format!("{}: {}", receiver.last_error_message, receiver.last_error));
+    ///     }
+    /// }
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// driver.streaming().add_streaming_listener(Arc::new(Told(tell)))?;
+    /// driver.collect(&driver.streaming().receiver_stream(Source));
+    /// let _steps = driver.start()?;
+    /// assert_eq!(told.recv().as_deref(), Ok("the port is no number: invalid digit found in string"));
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn stop_with(&self, message: &str, error: &dyn StdError) {
         self.run.stop_for_good(message, with_causes(error));
     }
 
     /// Returns whether the receiver receives: it was started and is not to end.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_streaming::testing::received;
+    /// # use millstream_streaming::{Receiver, ReceiverHandle};
+    /// # struct Source;
+    /// impl Receiver<bool> for Source {
+    ///     fn on_start(&self, handle: &ReceiverHandle<bool>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///         handle.store(handle.is_started())?;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(received(Source, 1)?, [true]);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn is_started(&self) -> bool {
         !self.is_stopped()
     }
 
     /// Returns whether the receiver is to end, for good or to be restarted.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_streaming::testing::received;
+    /// # use millstream_streaming::{Receiver, ReceiverHandle};
+    /// # use std::sync::mpsc;
+    /// # use std::time::Duration;
+    /// # struct Source(mpsc::Sender<&'static str>);
+    /// impl Receiver<u64> for Source {
+    ///     fn on_start(&self, handle: &ReceiverHandle<u64>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///         handle.store(1)?;
+    ///         while !handle.is_stopped() {
+    ///             std::thread::sleep(Duration::from_millis(1)); // or wait for more to receive
+    ///         }
+    ///         self.0.send("ended").map_err(Into::into)
+    ///     }
+    /// }
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// assert_eq!(received(Source(tell), 1)?, [1]);
+    /// assert_eq!(told.recv(), Ok("ended"));
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.run.stop.is_stopped()
     }
 
     /// Returns the stream that the receiver receives for.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_streaming::testing::received;
+    /// # use millstream_streaming::{Receiver, ReceiverHandle};
+    /// use millstream_streaming::StreamId;
+    /// # struct Source;
+    /// impl Receiver<StreamId> for Source {
+    ///     fn on_start(&self, handle: &ReceiverHandle<StreamId>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///         handle.store(handle.stream_id())?;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(received(Source, 1)?, [StreamId(0)]);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn stream_id(&self) -> StreamId {
         self.run.stream
-    }
-
-    fn check_accepts(&self) -> Result<()> {
-        if self.run.accepts() { Ok(()) } else { Err(Error::ReceiverStopped { stream: self.run.stream }) }
     }
 }
 

@@ -32,23 +32,78 @@ impl<T: Data> Default for RddQueue<T> {
 
 impl<T: Data> RddQueue<T> {
     /// Makes an empty queue.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::RddQueue;
+    ///
+    /// assert!(RddQueue::<u64>::new().is_empty());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Puts an RDD at the end of the queue.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use millstream_streaming::RddQueue;
+    ///
+    /// let queue = RddQueue::new();
+    /// let numbers = driver.collect(&driver.streaming().queue_stream(&queue));
+    /// let context = driver.context().clone();
+    /// let steps = driver.start()?;
+    /// queue.push(context.parallelize([1, 2], 2));
+    /// steps.step()?;
+    /// assert_eq!(numbers.batches(), [[1, 2]]);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     pub fn push(&self, rdd: Rdd<T>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(rdd);
     }
 
     /// Returns how many RDDs no batch has taken.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let queue = millstream_streaming::RddQueue::new();
+    /// queue.push(driver.context().parallelize([1, 2], 2));
+    /// queue.push(driver.context().parallelize([3], 1));
+    /// driver.collect(&driver.streaming().queue_stream(&queue));
+    /// driver.run(1)?;
+    /// assert_eq!(queue.len(), 1);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Returns whether all RDDs have been taken.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let queue = millstream_streaming::RddQueue::new();
+    /// queue.push(driver.context().parallelize([1, 2], 2));
+    /// driver.collect(&driver.streaming().queue_stream(&queue));
+    /// assert!(!queue.is_empty());
+    /// driver.run(1)?;
+    /// assert!(queue.is_empty());
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

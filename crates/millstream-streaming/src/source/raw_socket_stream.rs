@@ -53,12 +53,31 @@ impl StreamingContext {
     /// Makes a stream as [`raw_socket_stream`](Self::raw_socket_stream) does, whose blocks lie where the level says.
     ///
     /// # Examples
-    /// ```no_run
-    /// # fn run(streaming: &millstream_streaming::StreamingContext) {
-    /// use millstream_core::StorageLevel;
-    /// let lines = streaming.raw_socket_stream_with::<String>("localhost", 9999, StorageLevel::MEMORY_ONLY_SER);
-    /// lines.filter(|line| line.contains("the")).count().print();
-    /// # }
+    /// ```
+    /// use std::net::TcpListener;
+    /// use std::time::Duration;
+    /// use millstream_core::{Conf, StorageLevel};
+    /// use millstream_streaming::StreamingContext;
+    /// use millstream_streaming::receiver::RawBlockWriter;
+    ///
+    /// let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let port = server.local_addr().unwrap().port();
+    /// let serve = std::thread::spawn(move || {
+    ///     let mut blocks = RawBlockWriter::new(server.accept().unwrap().0);
+    ///     blocks.write(vec!["to be".to_owned(), "or not".to_owned()])
+    /// });
+    ///
+    /// let streaming = StreamingContext::new(Conf::empty().set_master("local[1]"), Duration::from_millis(20))?;
+    /// let lines = streaming.raw_socket_stream_with::<String>("127.0.0.1", port, StorageLevel::MEMORY_ONLY_SER);
+    /// let (sender, received) = std::sync::mpsc::channel();
+    /// lines.foreach_rdd(move |rdd| {
+    ///     rdd.collect()?.into_iter().try_for_each(|line| sender.send(line)).map_err(millstream_core::Error::user)
+    /// });
+    /// let running = streaming.start()?;
+    /// assert_eq!(received.iter().take(2).collect::<Vec<_>>(), ["to be", "or not"]);
+    /// running.stop(true, false)?;
+    /// # serve.join().unwrap()?;
+    /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
     pub fn raw_socket_stream_with<T: Data>(&self, host: &str, port: u16, level: StorageLevel) -> DStream<T> {

@@ -23,8 +23,11 @@ impl StreamingContext {
     /// `spark.streaming.blockInterval` (or batch interval, if that is shorter); each block is a partition of its batch.
     ///
     /// # Examples
-    /// ```no_run
-    /// use millstream_streaming::{Receiver, ReceiverHandle, StreamingContext};
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_core::Conf;
+    /// use millstream_streaming::testing::Driver;
+    /// use millstream_streaming::{Receiver, ReceiverHandle};
     ///
     /// struct Ticks;
     ///
@@ -37,9 +40,14 @@ impl StreamingContext {
     ///     }
     /// }
     ///
-    /// # fn run(streaming: &StreamingContext) {
-    /// streaming.receiver_stream(Ticks).print();
-    /// # }
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// let ticks = driver.collect(&driver.streaming().receiver_stream(Ticks).filter(|n| *n < 3));
+    /// let steps = driver.start()?;
+    /// while ticks.batches().concat().len() < 3 {
+    ///     steps.step()?;
+    /// }
+    /// assert_eq!(ticks.batches().concat(), [0, 1, 2]);
+    /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
     pub fn receiver_stream<T: Data>(&self, receiver: impl Receiver<T>) -> DStream<T> {

@@ -69,13 +69,28 @@ impl StreamingContext {
     /// Makes a stream as [`socket_stream`](Self::socket_stream) does, whose blocks lie where the level says.
     ///
     /// # Examples
-    /// ```no_run
-    /// # fn run(streaming: &millstream_streaming::StreamingContext) {
-    /// use std::io::BufRead;
-    /// use millstream_core::StorageLevel;
-    /// let lines = streaming.socket_stream_with("localhost", 9999, |from| from.lines(), StorageLevel::MEMORY_ONLY);
-    /// lines.count().print();
-    /// # }
+    /// ```
+    /// use std::io::{BufRead, Write};
+    /// use std::net::TcpListener;
+    /// use std::time::Duration;
+    /// use millstream_core::{Conf, StorageLevel};
+    /// use millstream_streaming::StreamingContext;
+    ///
+    /// let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let port = server.local_addr().unwrap().port();
+    /// let serve = std::thread::spawn(move || server.accept().unwrap().0.write_all(b"to be\nor not\n"));
+    ///
+    /// let streaming = StreamingContext::new(Conf::empty().set_master("local[1]"), Duration::from_millis(20))?;
+    /// let lines = streaming.socket_stream_with("127.0.0.1", port, |from| from.lines(), StorageLevel::MEMORY_ONLY);
+    /// let (sender, received) = std::sync::mpsc::channel();
+    /// lines.foreach_rdd(move |rdd| {
+    ///     rdd.collect()?.into_iter().try_for_each(|line| sender.send(line)).map_err(millstream_core::Error::user)
+    /// });
+    /// let running = streaming.start()?;
+    /// assert_eq!(received.iter().take(2).collect::<Vec<_>>(), ["to be", "or not"]);
+    /// running.stop(true, false)?;
+    /// # serve.join().unwrap().unwrap();
+    /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
     pub fn socket_stream_with<T: Data, I>(

@@ -97,6 +97,24 @@ impl<K: Key, S: Data, U: Data> MapWithStateDStream<K, S, U> {
     }
 
     /// Returns the stream of what records are mapped to.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::StateSpec;
+    /// use millstream_streaming::testing::{batches, check};
+    /// check(
+    ///     batches![[('a', 1)], [('a', 5)]],
+    ///     |pairs| {
+    ///         let mapped = pairs.map_with_state(StateSpec::function(|key, n, state| {
+    ///             let before = state.get_option().copied();
+    ///             state.update(n.unwrap_or(0));
+    ///             (*key, before)
+    ///         }));
+    ///         mapped.stream()
+    ///     },
+    ///     batches![[('a', None)], [('a', Some(1))]],
+    /// );
+    /// ```
     #[must_use]
     pub fn stream(&self) -> DStream<U> {
         self.mapped.clone()
@@ -106,6 +124,22 @@ impl<K: Key, S: Data, U: Data> MapWithStateDStream<K, S, U> {
     ///
     /// # Panics
     /// If the context has been started.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use millstream_streaming::StateSpec;
+    ///
+    /// let pairs = driver.input(batches![[('a', 1)]]);
+    /// let spec = StateSpec::function(|_, n, state| state.update(n.unwrap_or(0)));
+    /// let kept = driver.collect(&pairs.map_with_state(spec).uid("clicks").state_snapshots());
+    /// driver.run(1)?;
+    /// assert_eq!(kept.batches(), [[('a', 1)]]);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[track_caller]
     pub fn uid(self, name: impl Into<std::sync::Arc<str>>) -> Self {
         self.mapped.uid(name);

@@ -32,12 +32,47 @@ impl<K: Key, S: Data> Default for UpdateOptions<K, S> {
 
 impl<K: Key, S: Data> UpdateOptions<K, S> {
     /// Spreads the states by a partitioner or over a number of partitions.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use millstream_streaming::UpdateOptions;
+    ///
+    /// let sum = |_, _: &char, new: Vec<i32>, sum: Option<i32>| Some(new.iter().sum::<i32>() + sum.unwrap_or(0));
+    /// let sums = driver
+    ///     .input(batches![[('a', 1), ('a', 2)]])
+    ///     .update_state_by_key_with(sum, UpdateOptions::default().partitioner(3));
+    /// let partitions = driver.collect(&sums.glom());
+    /// driver.run(1)?;
+    /// assert_eq!(partitions.batches()[0].len(), 3);
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn partitioner(self, partitioner: impl Into<Partitioner<K>>) -> Self {
         UpdateOptions { partitioner: Some(partitioner.into()), ..self }
     }
 
     /// Begins with these states.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::UpdateOptions;
+    /// use millstream_streaming::testing::{batches, check};
+    /// check(
+    ///     batches![[('a', 2)]],
+    ///     |pairs| {
+    ///         let known = pairs.context().parallelize([('a', 40)], 1);
+    ///         pairs.update_state_by_key_with(
+    ///             |_, _, new, sum| Some(new.iter().sum::<i32>() + sum.unwrap_or(0)),
+    ///             UpdateOptions::default().initial_state(known),
+    ///         )
+    ///     },
+    ///     batches![[('a', 42)]],
+    /// );
+    /// ```
     #[must_use]
     pub fn initial_state(self, initial_state: Rdd<(K, S)>) -> Self {
         UpdateOptions { initial_state: Some(initial_state), ..self }

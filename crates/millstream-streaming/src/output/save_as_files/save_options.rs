@@ -24,12 +24,50 @@ pub struct SaveOptions {
 
 impl SaveOptions {
     /// Compresses text.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use millstream_core::fs::Codec;
+    /// use millstream_streaming::SaveOptions;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("save_options_codec-{}", std::process::id()));
+    /// # let prefix = directory.join("words").display().to_string();
+    /// let numbers = driver.input(batches![[1]]);
+    /// numbers.save_as_text_files_with(&prefix, "", SaveOptions::default().codec(Codec::Gzip));
+    /// driver.run(1)?;
+    /// assert!(std::path::Path::new(&format!("{prefix}-1000/part-00000.gz")).exists());
+    /// # std::fs::remove_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn codec(self, codec: Codec) -> Self {
         SaveOptions { codec, ..self }
     }
 
     /// Leaves no directory for a batch without records. The tasks that would write it count; nothing is read twice.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use millstream_streaming::SaveOptions;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("save_options_skip-{}", std::process::id()));
+    /// # let prefix = directory.join("words").display().to_string();
+    /// let numbers = driver.input(batches![[1], []]);
+    /// numbers.save_as_text_files_with(&prefix, "", SaveOptions::default().skip_empty(true));
+    /// driver.run(2)?;
+    /// let exists = |batch| std::path::Path::new(&format!("{prefix}-{batch}")).exists();
+    /// assert!(exists(1000) && !exists(2000));
+    /// # std::fs::remove_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn skip_empty(self, skip_empty: bool) -> Self {
         SaveOptions { skip_empty, ..self }
@@ -38,6 +76,24 @@ impl SaveOptions {
     /// Begins a further file of a partition when one has reached `bytes`: `part-00000-c000`, `part-00000-c001`, ..
     ///
     /// A file ends with the chunk of records (about a thousand) with which it reaches the length.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use millstream_streaming::SaveOptions;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("save_options_size-{}", std::process::id()));
+    /// # let prefix = directory.join("numbers").display().to_string();
+    /// let numbers = driver.input(vec![(0..5000).collect()]);
+    /// numbers.save_as_text_files_with(&prefix, "", SaveOptions::default().roll_size(1));
+    /// driver.run(1)?;
+    /// assert!(std::path::Path::new(&format!("{prefix}-1000/part-00000-c001")).exists()); // after a chunk of records
+    /// # std::fs::remove_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn roll_size(self, bytes: u64) -> Self {
         SaveOptions { roll_size: Some(bytes), ..self }
@@ -50,6 +106,25 @@ impl SaveOptions {
     /// become visible when all are written, and a batch that is repeated replaces its own; `_SUCCESS` comes with the last
     /// batch of the span, so that a directory without it still grows, or the program was stopped within the span. A
     /// time that is no longer than the interval of the stream changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use millstream_streaming::SaveOptions;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("save_options_time-{}", std::process::id()));
+    /// # let prefix = directory.join("numbers").display().to_string();
+    /// let numbers = driver.input(batches![[1], [2]]);
+    /// numbers.save_as_text_files_with(&prefix, "", SaveOptions::default().roll_time(Duration::from_secs(2)));
+    /// driver.run(2)?;
+    /// let exists = |file: &str| std::path::Path::new(&format!("{prefix}-1000/{file}")).exists();
+    /// assert!(exists("part-1000-00000") && exists("part-2000-00000") && exists("_SUCCESS"));
+    /// # std::fs::remove_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn roll_time(self, time: Duration) -> Self {
         SaveOptions { roll_time: Some(time), ..self }

@@ -56,6 +56,27 @@ pub struct FileChoices(Arc<Mutex<Vec<(FsPath, FileChoice)>>>);
 
 impl FileChoices {
     /// Returns each file that the latest batch saw, sorted by path, and what the batch did with it; at most 10,000 files.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use millstream_streaming::{FileChoice, FileChoices, FileStreamOptions};
+    /// use millstream_core::fs::TextFormat;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("file_choices-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// std::fs::write(directory.join("_a.txt"), "to be\n").map_err(millstream_core::Error::user)?;
+    /// let choices = FileChoices::default();
+    /// let options = FileStreamOptions::default().explain(&choices);
+    /// driver.collect(&driver.streaming().file_stream_with(&directory, TextFormat::default(), options));
+    /// driver.run(1)?;
+    /// assert_eq!(choices.latest()[0].1, FileChoice::Hidden);
+    /// # std::fs::remove_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn latest(&self) -> Vec<(FsPath, FileChoice)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -57,30 +57,105 @@ impl Default for FileStreamOptions {
 
 impl FileStreamOptions {
     /// Takes the files for which `filter` holds.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::FsPath;
+    /// use millstream_streaming::FileStreamOptions;
+    ///
+    /// let options = FileStreamOptions::default().filter(|path| path.name().ends_with(".log"));
+    /// assert!((options.filter)(&FsPath::parse("/in/a.log")?) && !(options.filter)(&FsPath::parse("/in/a.txt")?));
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn filter(self, filter: impl Fn(&FsPath) -> bool + Send + Sync + 'static) -> Self {
         FileStreamOptions { filter: Arc::new(filter), ..self }
     }
 
     /// Takes also files that were changed shortly before the stream was made, unless told `true`.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::FileStreamOptions;
+    ///
+    /// assert!(FileStreamOptions::default().new_files_only);
+    /// assert!(!FileStreamOptions::default().new_files_only(false).new_files_only);
+    /// ```
     #[must_use]
     pub fn new_files_only(self, new_files_only: bool) -> Self {
         FileStreamOptions { new_files_only, ..self }
     }
 
     /// Takes all files that are there in the first batch.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use std::time::UNIX_EPOCH;
+    /// use millstream_core::fs::TextFormat;
+    /// use millstream_streaming::FileStreamOptions;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("existing_files-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// std::fs::write(directory.join("a.txt"), "to be\n").map_err(millstream_core::Error::user)?;
+    /// # let file = std::fs::File::open(directory.join("a.txt")).map_err(millstream_core::Error::user)?;
+    /// # file.set_modified(UNIX_EPOCH).map_err(millstream_core::Error::user)?; // it is complete
+    /// let options = FileStreamOptions::default().existing(true);
+    /// let lines = driver.streaming().file_stream_with(&directory, TextFormat::default(), options);
+    /// let lines = driver.collect(&lines);
+    /// driver.run(1)?;
+    /// assert_eq!(lines.batches(), [["to be"]]);
+    /// # std::fs::remove_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn existing(self, existing: bool) -> Self {
         FileStreamOptions { existing, ..self }
     }
 
     /// Looks into directories in the directory.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream_core::Conf;
+    /// # use millstream_streaming::testing::{Driver, batches};
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?;
+    /// use std::time::UNIX_EPOCH;
+    /// use millstream_core::fs::TextFormat;
+    /// use millstream_streaming::FileStreamOptions;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("recursive_files-{}", std::process::id()));
+    /// # std::fs::create_dir_all(directory.join("day")).map_err(millstream_core::Error::user)?;
+    /// std::fs::write(directory.join("day/a.txt"), "to be\n").map_err(millstream_core::Error::user)?;
+    /// # let file = std::fs::File::open(directory.join("day/a.txt")).map_err(millstream_core::Error::user)?;
+    /// # file.set_modified(UNIX_EPOCH).map_err(millstream_core::Error::user)?; // it is complete
+    /// let options = FileStreamOptions::default().existing(true).recursive(true);
+    /// let lines = driver.streaming().file_stream_with(&directory, TextFormat::default(), options);
+    /// let lines = driver.collect(&lines);
+    /// driver.run(1)?;
+    /// assert_eq!(lines.batches(), [["to be"]]);
+    /// # std::fs::remove_dir_all(&directory).map_err(millstream_core::Error::user)?;
+    /// # Ok::<(), millstream_streaming::Error>(())
+    /// ```
     #[must_use]
     pub fn recursive(self, recursive: bool) -> Self {
         FileStreamOptions { recursive, ..self }
     }
 
     /// Notes the fate of each file.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::{FileChoices, FileStreamOptions};
+    ///
+    /// let choices = FileChoices::default();
+    /// let _options = FileStreamOptions::default().explain(&choices);
+    /// assert!(choices.latest().is_empty(), "no batch has looked yet");
+    /// ```
     #[must_use]
     pub fn explain(self, choices: &FileChoices) -> Self {
         FileStreamOptions { choices: choices.clone(), ..self }
@@ -153,12 +228,26 @@ impl StreamingContext {
     /// Files are chosen as for [`text_file_stream`](StreamingContext::text_file_stream).
     ///
     /// # Examples
-    /// ```no_run
-    /// # fn run(streaming: &millstream_streaming::StreamingContext) {
-    /// use millstream_core::fs::ObjectFormat;
-    /// let orders = streaming.file_stream("/data/orders", ObjectFormat::<(u64, f64)>::default());
-    /// orders.map(|(_, price)| price).reduce(|a, b| a + b).print();
-    /// # }
+    /// ```
+    /// use std::fs::File;
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use millstream_core::Conf;
+    /// use millstream_core::fs::{ObjectFormat, OutputFormat};
+    /// use millstream_core::stream;
+    /// use millstream_streaming::testing::Driver;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("file_stream-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory).unwrap();
+    /// let driver = Driver::new(Conf::empty(), Duration::from_secs(1))?; // its clock begins at 0
+    /// let orders = driver.streaming().file_stream(&directory, ObjectFormat::<(u64, f64)>::default());
+    /// let total = driver.collect(&orders.map(|(_, price)| price).reduce(|a, b| a + b));
+    /// let mut file = File::create(directory.join("orders")).unwrap();
+    /// ObjectFormat::default().write(stream::from_vec(vec![(1_u64, 2.5), (2, 4.0)]), &mut file)?;
+    /// file.set_modified(UNIX_EPOCH + Duration::from_millis(500)).unwrap();
+    /// driver.run(1)?;
+    /// assert_eq!(total.batches(), [[6.5]]);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
     pub fn file_stream<F: InputFormat>(&self, directory: impl AsRef<Path>, format: F) -> DStream<F::Record> {

@@ -39,6 +39,18 @@ impl<'a, S> State<'a, S> {
     }
 
     /// Returns whether the key has a state.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::StateSpec;
+    /// use millstream_streaming::testing::{batches, check};
+    /// let spec = StateSpec::function(|_: &char, n: Option<i32>, state| {
+    ///     let known = state.exists();
+    ///     state.update(n);
+    ///     known
+    /// });
+    /// check(batches![[('a', 1)], [('a', 2)]], |pairs| pairs.map_with_state(spec).stream(), batches![[false], [true]]);
+    /// ```
     #[must_use]
     pub fn exists(&self) -> bool {
         self.get_option().is_some()
@@ -49,6 +61,18 @@ impl<'a, S> State<'a, S> {
     /// # Panics
     /// If it has none: the task fails with the operator's name. Ask [`exists`](State::exists) first, or use
     /// [`get_option`](State::get_option).
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::StateSpec;
+    /// use millstream_streaming::testing::{batches, check};
+    /// let spec = StateSpec::function(|_: &char, n: Option<i32>, state| {
+    ///     let before = if state.exists() { *state.get() } else { 0 };
+    ///     state.update(before + n.unwrap_or(0));
+    ///     before
+    /// });
+    /// check(batches![[('a', 1)], [('a', 2)]], |pairs| pairs.map_with_state(spec).stream(), batches![[0], [1]]);
+    /// ```
     #[track_caller]
     #[must_use]
     pub fn get(&self) -> &S {
@@ -58,6 +82,18 @@ impl<'a, S> State<'a, S> {
     }
 
     /// Returns the state of the key, if it has one.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::StateSpec;
+    /// use millstream_streaming::testing::{batches, check};
+    /// let spec = StateSpec::function(|_: &char, n: Option<i32>, state| {
+    ///     let sum = state.get_option().unwrap_or(&0) + n.unwrap_or(0);
+    ///     state.update(sum);
+    ///     sum
+    /// });
+    /// check(batches![[('a', 1)], [('a', 2)]], |pairs| pairs.map_with_state(spec).stream(), batches![[1], [3]]);
+    /// ```
     #[must_use]
     pub fn get_option(&self) -> Option<&S> {
         match &self.now {
@@ -72,6 +108,17 @@ impl<'a, S> State<'a, S> {
     /// # Panics
     /// If the state is [timing out](State::is_timing_out) or was removed in this call: the task fails with the operator's
     /// name.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::StateSpec;
+    /// use millstream_streaming::testing::{batches, check};
+    /// let spec = StateSpec::function(|_: &char, n: Option<i32>, state| {
+    ///     state.update(n.unwrap_or(0));
+    ///     *state.get()
+    /// });
+    /// check(batches![[('a', 1)], [('a', 2)]], |pairs| pairs.map_with_state(spec).stream(), batches![[1], [2]]);
+    /// ```
     #[track_caller]
     pub fn update(&mut self, state: S) {
         self.refuse("update");
@@ -83,6 +130,21 @@ impl<'a, S> State<'a, S> {
     /// # Panics
     /// If the state is [timing out](State::is_timing_out), after which it is removed anyway, or was removed in this call: the
     /// task fails with the operator's name.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_streaming::StateSpec;
+    /// use millstream_streaming::testing::{batches, check};
+    /// let spec = StateSpec::function(|_: &char, n: Option<i32>, state| match n {
+    ///     Some(-1) => state.remove(),
+    ///     n => state.update(n.unwrap_or(0)),
+    /// });
+    /// check(
+    ///     batches![[('a', 1)], [('a', -1)]],
+    ///     |pairs| pairs.map_with_state(spec).state_snapshots(),
+    ///     batches![[('a', 1)], []],
+    /// );
+    /// ```
     #[track_caller]
     pub fn remove(&mut self) {
         self.refuse("remove");
@@ -91,6 +153,24 @@ impl<'a, S> State<'a, S> {
 
     /// Returns whether this call is the last for the state: the key had no record for as long as the timeout says, and the
     /// state will be removed.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream_streaming::StateSpec;
+    /// use millstream_streaming::testing::{batches, check};
+    /// let spec = StateSpec::function(|_: &char, n: Option<i32>, state| {
+    ///     if let Some(n) = n {
+    ///         state.update(n);
+    ///     }
+    ///     (*state.get(), state.is_timing_out())
+    /// });
+    /// check(
+    ///     batches![[('a', 7)]],
+    ///     |pairs| pairs.map_with_state(spec.timeout(Duration::from_secs(2))).stream(),
+    ///     batches![[(7, false)], [], [(7, true)], []],
+    /// );
+    /// ```
     #[must_use]
     pub fn is_timing_out(&self) -> bool {
         self.timing_out
