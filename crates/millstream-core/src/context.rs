@@ -285,7 +285,16 @@ impl Context {
     }
 
     /// Returns whether both are handles of one context.
-    pub(crate) fn is(&self, other: &Context) -> bool {
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::{Conf, Context};
+    /// let context = Context::new(Conf::empty())?;
+    /// assert!(context.is_same(&context.clone()) && !context.is_same(&Context::new(Conf::empty())?));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_same(&self, other: &Context) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 

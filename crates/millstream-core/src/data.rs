@@ -23,7 +23,8 @@ impl<T: Clone + Send + Sync + Serialize + DeserializeOwned + 'static> Data for T
 /// Implemented for every type that qualifies.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can not be a key",
-    note = "a key is a record that also has `Eq` and `Hash`: add `#[derive(PartialEq, Eq, Hash)]`"
+    note = "a key is a record that also has `Eq` and `Hash`: add `#[derive(PartialEq, Eq, Hash)]`; floating-point numbers are \
+            keys as `OrderedFloat`"
 )]
 pub trait Key: Data + Eq + Hash {}
 

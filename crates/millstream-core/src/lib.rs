@@ -71,6 +71,21 @@ pub use conf::Conf;
 pub use context::{Context, LocalProperties, with_batch};
 pub use data::{Data, Key};
 pub use error::{Error, JobFailure, Result};
+/// A floating-point number as a key or in an order: `map(OrderedFloat)`, `sort_by(|n| OrderedFloat(*n))`.
+///
+/// `NaN` is equal to itself and greater than all others, as in Spark; `-0.0` is `0.0`, where Spark tells them apart.
+///
+/// # Examples
+/// ```
+/// use millstream_core::{Conf, Context, OrderedFloat};
+///
+/// let context = Context::new(Conf::empty())?;
+/// let scores = context.parallelize([2.5, 0.5, 2.5], 2);
+/// assert_eq!(scores.sort_by(|n| OrderedFloat(*n)).collect()?, [0.5, 2.5, 2.5]);
+/// assert_eq!(scores.map(OrderedFloat).distinct().count()?, 2);
+/// # Ok::<(), millstream_core::Error>(())
+/// ```
+pub use ordered_float::OrderedFloat;
 pub use rdd::actions::{Number, Outcome, StatCounter};
 pub use rdd::{Rdd, ReadCounts, StoredPartition};
 pub use scheduler::future_action::FutureAction;

@@ -4,7 +4,7 @@ pub use std::time::Duration;
 
 pub use millstream_core::text::{Text, java_split, words};
 pub use millstream_core::{
-    Conf, Context, Data, Key, Partitioner, Rdd, Show, StorageLevel, TaskContext, WorkerPool,
+    Conf, Context, Data, Key, OrderedFloat, Partitioner, Rdd, Show, StorageLevel, TaskContext, WorkerPool,
 };
 pub use millstream_streaming::listener::StreamingListener;
 pub use millstream_streaming::{

@@ -445,7 +445,7 @@ fn fit_parents<T: Data>(context: &Context, operator: &Operator, compute: &dyn Co
             Dependency::Narrow(parent) => parent,
             Dependency::Shuffle(shuffle) => shuffle.parent(),
         };
-        if !parent.info().context.is(context) {
+        if !parent.info().context.is_same(context) {
             return Err(Error::Argument {
                 operator: operator.to_string(),
                 problem: "the RDDs belong to different contexts".into(),

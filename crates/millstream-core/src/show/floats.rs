@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use ordered_float::OrderedFloat;
+
 use super::Show;
 
 macro_rules! show_float {
@@ -32,6 +34,12 @@ macro_rules! show_float {
 
 show_float!(f64);
 show_float!(f32);
+
+impl<T: Show> Show for OrderedFloat<T> {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.show(f)
+    }
+}
 
 #[cfg(test)]
 mod tests {

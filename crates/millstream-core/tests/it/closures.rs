@@ -151,6 +151,11 @@ fn actions_that_capture_are_refused_with_what_to_write() {
     let reduce = "reduce_env(values, |values, first, second| ..)";
     refused("reduce", reduce, m.reduce(move |a, b| a + b + n));
     refused("reduce_env", reduce, m.reduce_env(1, move |_, a, b| a + b + n));
+    let before = |name: &str| format!("map_env(values, |values, record| ..).{name}(..)");
+    refused("max_by", &before("max_by"), m.max_by(move |a, b| (a % n).cmp(b)));
+    refused("min_by", &before("min_by"), m.min_by(move |a, b| (a % n).cmp(b)));
+    refused("top_by", &before("top_by"), m.top_by(2, move |a, b| (a % n).cmp(b)));
+    refused("take_ordered_by", &before("take_ordered_by"), m.take_ordered_by(2, move |a, b| (a % n).cmp(b)));
     let fold = "fold_env(values, zero, |values, first, second| ..)";
     refused("fold", fold, m.fold(0, move |a, b| a + b + n));
     refused("fold_env", fold, m.fold_env(1, 0, move |_, a, b| a + b + n));

@@ -247,6 +247,11 @@ fn of_pairs() {
             pairs(c).fold_by_key_env(env, 1, |env, a, b| (a + of_all(env, b)) % 1000).collect()
         });
         fold_by_key_with => pairs(c).fold_by_key_with(0, |a, b| a + b, 2).glom().collect();
+        preserving_partitioning_of => {
+            let spread = pairs(c).partition_by(Partitioner::custom_env(3, 2, |n, key: &i64| (key % n) as usize));
+            let same = spread.map(|(key, n)| (key, n + 1)).preserving_partitioning_of(&spread);
+            ok((same.join(&spread).glom().collect()?, same.reduce_by_key(i64::max).collect()?))
+        };
         partition_by => ok((
             pairs(c).partition_by(3).glom().collect()?,
             pairs(c).partition_by(Partitioner::range(&pairs(c), 2, true)?).glom().collect()?,
@@ -298,6 +303,10 @@ fn actions() {
         count_approx_distinct_with => numbers(c).count_approx_distinct_with(0.001);
         first => numbers(c).first();
         take => numbers(c).take(9);
+        top_by => numbers(c).map(|n| n * 7 % 20).top_by(4, |a, b| (a % 5).cmp(&(b % 5)).then(a.cmp(b)));
+        take_ordered_by => numbers(c).map(|n| n as f64 / 3.0).take_ordered_by(4, f64::total_cmp);
+        max_by => numbers(c).map(|n| n as f64 / 3.0).max_by(f64::total_cmp);
+        min_by => numbers(c).map(|n| 1.0 - n as f64 / 3.0).min_by(f64::total_cmp);
         top => numbers(c).map(|n| n * 7 % 20).top(4);
         take_ordered => numbers(c).map(|n| n * 7 % 20).take_ordered(4);
         take_sample => ok((numbers(c).take_sample(false, 5, 5)?, numbers(c).take_sample(true, 5, 5)?));

@@ -21,6 +21,7 @@ mod persist;
 mod reduce;
 mod repartition;
 mod slice;
+pub(crate) mod streams;
 pub(crate) mod transform;
 mod transform_with;
 mod uid;
@@ -39,6 +40,7 @@ use serde_json::Value;
 
 pub use self::join_side::JoinSide;
 pub(crate) use self::node::{AnyDStream, ErasedStream, Node};
+pub use self::streams::Streams;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::time::Time;
@@ -183,6 +185,7 @@ impl<T: Data> DStream<T> {
         }
         let Some(inputs) = self.0.node.inputs(self, batch)? else { return Ok(None) };
         let rdd = self.0.make(inputs, batch)?;
+        self.0.must_be_here(&rdd)?;
         let level = self.0.persisted().level().filter(|level| level.is_valid() && !rdd.is_persisted());
         let kept = level.is_some();
         if let Some(level) = level {
@@ -248,6 +251,21 @@ impl<T: Data> Stream<T> {
             let operator = operator.to_string();
             millstream_core::Error::user(Failed { operator, source }).into()
         })
+    }
+
+    /// Refuses an RDD of another context, whose jobs would run there unnoticed.
+    fn must_be_here(&self, rdd: &Rdd<T>) -> Result<()> {
+        if rdd.context().is_same(&self.graph.context) {
+            return Ok(());
+        }
+        Err(millstream_core::Error::Argument {
+            operator: self.operator().to_string(),
+            problem: "an RDD of another context is given as its batch".into(),
+            remedy:
+                "make it with the context of the streams, or `collect` it there and `parallelize` it here"
+                    .into(),
+        }
+        .into())
     }
 
     /// Makes the RDD of a batch; of a source that was restarted, of what it was made of before.
@@ -341,8 +359,12 @@ impl<T: Data> ErasedStream for Stream<T> {
         }
     }
 
-    fn describe(self: Arc<Self>, batch: Time) -> Result<()> {
-        DStream(self).rdd(batch).map(drop)
+    fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    fn any_rdd(self: Arc<Self>, batch: Time) -> Result<Option<AnyRdd>> {
+        Ok(DStream(self).rdd(batch)?.map(|rdd| rdd.any()))
     }
 
     fn saved_inputs(&self) -> BTreeMap<Time, Value> {

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::DStream;
 use crate::error::Result;
+use crate::graph::Graph;
 use crate::time::Time;
 
 /// A stream operator: its parents, its slide, and the RDD of a batch.
@@ -81,8 +82,10 @@ pub(crate) trait ErasedStream: Send + Sync {
     fn settle(&self, batch: Time) -> Result<()>;
     /// Forgets the batches that no batch after the completed `batch` needs.
     fn clear_metadata(&self, batch: Time);
-    /// Describes the RDD of a batch, which no output asks for.
-    fn describe(self: Arc<Self>, batch: Time) -> Result<()>;
+    /// Returns the graph it was put on.
+    fn graph(&self) -> &Arc<Graph>;
+    /// Returns the RDD of a batch, described now if that has not been done yet; nothing if none is due.
+    fn any_rdd(self: Arc<Self>, batch: Time) -> Result<Option<AnyRdd>>;
     /// Returns of what the batches of a source were made, as far as that can not be found out again.
     fn saved_inputs(&self) -> BTreeMap<Time, Value>;
     /// Forgets of what the batches before `threshold` were made.

@@ -9,7 +9,7 @@ use millstream_core::{Data, Rdd};
 
 use super::DStream;
 use super::join_side::{JoinSide, Side};
-use super::node::{AnyDStream, Node, only};
+use super::node::{AnyDStream, ErasedStream, Node, only};
 use crate::error::Result;
 use crate::time::Time;
 
@@ -37,18 +37,18 @@ impl<T: Data> DStream<T> {
         let node = PerBatchWith { left: self.clone(), right: right.clone(), make: Box::new(make) };
         let stream = DStream::new(self.graph(), name, node);
         if let Side::Stream(other) = right {
-            self.must_fit(&other, stream.any().operator());
+            self.must_fit(&*other.any(), stream.any().operator());
         }
         stream
     }
 
     /// Notes what keeps an operator from reading this stream and `other` batch by batch, to be reported by `start`.
-    pub(crate) fn must_fit<U: Data>(&self, other: &DStream<U>, operator: &Operator) {
+    pub(crate) fn must_fit(&self, other: &dyn ErasedStream, operator: &Operator) {
         if !Arc::ptr_eq(self.graph(), other.graph()) {
             let problem = "the streams belong to different streaming contexts; put them on one";
             self.graph().problem(operator, problem);
         }
-        let (slide, others) = (self.slide_duration(), other.slide_duration());
+        let (slide, others) = (self.slide_duration(), other.slide());
         if slide != others {
             let problem = format!(
                 "the streams have different slides, {slide:?} and {others:?}; use windows with the same slide on them"

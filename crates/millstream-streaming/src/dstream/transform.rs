@@ -5,6 +5,8 @@ use millstream_core::{Data, Rdd};
 
 use super::DStream;
 use super::per_batch_of_all::per_batch_of_all;
+use super::streams::Streams;
+use super::streams::sealed::Sealed;
 use crate::context::StreamingContext;
 use crate::error::Result;
 use crate::time::Time;
@@ -73,8 +75,9 @@ impl<T: Data> DStream<T> {
 impl StreamingContext {
     /// Makes an RDD of the RDDs of several streams and the time, batch by batch.
     ///
-    /// The closure runs on the driver once per batch, also for an empty one, with the RDDs in the order of the streams; it may
-    /// run actions, and may return a result. All streams must have the same slide.
+    /// The closure runs on the driver once per batch, also for an empty one, with the RDDs in the order of the streams: those of
+    /// a vector or an array as a vector, those of a tuple as a tuple. It may run actions, and may return a result. All streams
+    /// must have the same slide.
     ///
     /// # Examples
     /// ```
@@ -91,12 +94,12 @@ impl StreamingContext {
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
-    pub fn transform<T: Data, U: Data, R: IntoRdd<U>>(
+    pub fn transform<S: Streams, U: Data, R: IntoRdd<U>>(
         &self,
-        streams: impl IntoIterator<Item = DStream<T>>,
-        f: impl Fn(Vec<Rdd<T>>, Time) -> R + Send + Sync + 'static,
+        streams: S,
+        f: impl Fn(<S as Sealed>::Rdds, Time) -> R + Send + Sync + 'static,
     ) -> DStream<U> {
-        per_batch_of_all(self.graph(), "transform", streams.into_iter().collect(), move |rdds, time| {
+        per_batch_of_all(self.graph(), "transform", &streams, move |rdds, time| {
             user_code(|| f(rdds, time)).into_rdd()
         })
     }

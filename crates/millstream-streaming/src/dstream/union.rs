@@ -48,5 +48,5 @@ impl StreamingContext {
 #[track_caller]
 fn union<T: Data>(graph: &Arc<Graph>, streams: Vec<DStream<T>>) -> DStream<T> {
     let context = graph.context.clone();
-    per_batch_of_all(graph, "union", streams, move |rdds, _| Ok(context.union(rdds)))
+    per_batch_of_all(graph, "union", &streams, move |rdds, _| Ok(context.union(rdds)))
 }

@@ -51,6 +51,8 @@ pub(crate) struct Graph {
     may_lose_state: AtomicBool,
     /// The first batch time less the interval.
     zero: OnceLock<Time>,
+    /// Set when the program was told that there is one copy of each block.
+    noticed_copies: AtomicBool,
 }
 
 #[derive(Default)]
@@ -86,6 +88,7 @@ impl Graph {
             frozen: AtomicBool::new(false),
             may_lose_state: AtomicBool::new(false),
             zero: OnceLock::new(),
+            noticed_copies: AtomicBool::new(false),
         })
     }
 
@@ -233,6 +236,11 @@ impl Graph {
         }
         self.frozen.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Returns, the first time only, that the program is to be told that there is one copy of each block.
+    pub(crate) fn notices_copies(&self) -> bool {
+        !self.noticed_copies.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn set_zero(&self, zero: Time) {

@@ -275,7 +275,7 @@ impl Work {
         for operator in &recovered.manifest.operators {
             let is_older = operator.version.is_none_or(|version| version < time);
             if let Some(stream) = self.graph.stream(&operator.id).filter(|_| is_older) {
-                stream.describe(time)?;
+                stream.any_rdd(time)?;
             }
         }
         self.graph.settle(time)?;

@@ -29,7 +29,12 @@ impl StreamingContext {
     #[track_caller]
     pub fn constant_stream<T: Data>(&self, rdd: &Rdd<T>) -> DStream<T> {
         let id = self.graph().next_source();
-        stream(self.graph(), "constant_stream", Location::caller(), id, Constant(rdd.clone()))
+        let constant = stream(self.graph(), "constant_stream", Location::caller(), id, Constant(rdd.clone()));
+        if !rdd.context().is_same(self.context()) {
+            let problem = "the RDD belongs to another context; make it with the context of the streams";
+            self.graph().problem(constant.any().operator(), problem);
+        }
+        constant
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where streams begin: what Spark puts on its `StreamingContext`, one file each.
 
 mod constant_stream;
+mod direct_stream;
 mod file_stream;
 mod generator_stream;
 mod queue_stream;
@@ -18,6 +19,7 @@ use millstream_core::rdd::AnyRdd;
 use millstream_core::{Data, Rdd};
 use serde_json::Value;
 
+pub use self::direct_stream::DirectSource;
 pub use self::file_stream::{FileChoice, FileChoices, FileStreamOptions};
 pub use self::queue_stream::RddQueue;
 use crate::dstream::node::NodeOfSource;

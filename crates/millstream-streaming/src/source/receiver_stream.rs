@@ -86,8 +86,11 @@ fn config(graph: &Graph, storage: Storage) -> Result<ReceiverConfig> {
         }
         .into());
     }
-    if level.replication() > 1 && level != StorageLevel::MEMORY_AND_DISK_SER_2 {
-        tracing::info!("a receiver asks for {level}: in one process one copy is kept");
+    // Nobody has asked for the default.
+    if level.replication() > 1 && level != StorageLevel::MEMORY_AND_DISK_SER_2 && graph.notices_copies() {
+        tracing::warn!(
+            "the program runs in one process: of a receiver's blocks at {level} there is one copy"
+        );
     }
     let conf = graph.context.conf();
     let blocks = BlockGeneratorConfig {

@@ -82,6 +82,11 @@ operators! { n, p;
     key_by_env => n.key_by_env(4, |k, n| n % k);
     group_by => n.group_by(|n| n % 4);
     group_by_env => n.group_by_env(4, |k, n| n % k);
+    sort_by_with => n.sort_by_with(|n| n % 4, false, 2);
+    group_by_with => n.group_by_with(|n| n % 4, 3);
+    pipe_env => n.pipe_env(5, ["cat"], |k, lines| lines.line(k), |k, n, lines| lines.line(n + k));
+    generate => n.context().generate(2, |at| [at, at + 1]);
+    checkpointed => { let cut = n.map(|n| n + 1); cut.local_checkpoint(); cut.map(|n| n * 3) };
     persist => n.map(|n| n + 1).persist().map(|n| n * 3);
     map_values => p.map_values(|n| n + 1);
     map_values_env => p.map_values_env(8, |k, n| n + k);
@@ -94,6 +99,20 @@ operators! { n, p;
     combine_by_key => p.combine_by_key(|n| vec![n], |all, n| [all, vec![n]].concat(), |a, b| [a, b].concat());
     aggregate_by_key => p.aggregate_by_key((2, 0), |(k, sum), n| (k, sum + k * n), |a, b| (a.0, a.1 + b.1));
     fold_by_key => p.fold_by_key(0, i64::max);
+    reduce_by_key_with => p.reduce_by_key_with(|a, b| a + b, 3);
+    combine_by_key_with => p.combine_by_key_with(|n| vec![n], |all, n| [all, vec![n]].concat(), |a, b| [a, b].concat(), 3);
+    aggregate_by_key_with => p.aggregate_by_key_with(0, |sum, n| sum + n, |a, b| a + b, 3);
+    fold_by_key_with => p.fold_by_key_with(0, i64::max, 3);
+    reduce_by_key_env => p.reduce_by_key_env(5, |most, a, b| (a + b).min(*most));
+    combine_by_key_env => p.combine_by_key_env(2, |k, n| n * k, |k, sum, n| sum + n * k, |_, a, b| a + b);
+    aggregate_by_key_env => p.aggregate_by_key_env(2, 0, |k, sum, n| sum + n * k, |_, a, b| a + b);
+    fold_by_key_env => p.fold_by_key_env(5, 0, |most, a, b| (a + b).min(*most));
+    count_approx_distinct_by_key => p.count_approx_distinct_by_key();
+    sample_by_key => p.sample_by_key(false, BTreeMap::from([(0, 0.9), (1, 0.9), (2, 0.9)]), 7);
+    preserving_partitioning_of => {
+        let spread = p.partition_by(2);
+        spread.map_partitions(|all| all.map(|(key, n)| (key, n + 1))).preserving_partitioning_of(&spread).join(&spread)
+    };
     partition_by => p.partition_by(Partitioner::custom_env(2, 1, |k, key: &i64| usize::from(key > k)));
     sort_by_key => p.sort_by_key();
     repartition_and_sort_within_partitions => p.repartition_and_sort_within_partitions(2);
@@ -123,7 +142,7 @@ fn operators_within_transform() {
     });
     let operators = batches[0].iter().filter_map(|row| row.split(' ').next());
     let operators: std::collections::BTreeSet<&str> = operators.collect();
-    assert!(operators.len() >= 60, "operators without a record: only {operators:?} have some");
+    assert!(operators.len() >= 76, "operators without a record: only {operators:?} have some");
 }
 
 /// The actions, each as a word and what it gives.
@@ -146,6 +165,18 @@ fn actions(n: &Rdd<i64>) -> Result<Vec<String>> {
         reduce => n.reduce(|a, b| a + b)?;
         fold => n.fold(0, |a, b| a + b)?;
         aggregate => n.aggregate((3, 0), |(k, sum), n| (k, sum + k * n), |a, b| (a.0, a.1 + b.1))?;
+        reduce_env => n.reduce_env(9, |most, a, b| (a + b).min(*most))?;
+        fold_env => n.fold_env(9, 0, |most, a, b| (a + b).min(*most))?;
+        aggregate_env => n.aggregate_env(3, 0, |k, sum, n| sum + k * n, |_, a, b| a + b)?;
+        tree_aggregate_with => n.repartition(9).tree_aggregate_with(0, |sum, n| sum + n, |a, b| a + b, 3)?;
+        tree_reduce_with => n.repartition(9).tree_reduce_with(i64::max, 3)?;
+        max_by => n.max_by(|a, b| (a % 5).cmp(&(b % 5)).then(a.cmp(b)))?;
+        min_by => n.min_by(|a, b| (a % 5).cmp(&(b % 5)).then(a.cmp(b)))?;
+        top_by => n.top_by(3, |a, b| (a % 5).cmp(&(b % 5)).then(a.cmp(b)))?;
+        take_ordered_by => n.take_ordered_by(3, |a, b| b.cmp(a))?;
+        count_approx_distinct => n.count_approx_distinct()?;
+        mean => n.mean()?;
+        stdev => n.stdev()?;
         tree_aggregate => n.repartition(9).tree_aggregate(0, |sum, n| sum + n, |a, b| a + b)?;
         tree_reduce => n.repartition(9).tree_reduce(i64::max)?;
         max => n.max()?;

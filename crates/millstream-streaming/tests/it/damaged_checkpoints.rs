@@ -11,6 +11,7 @@ use millstream_streaming::{DStream, Result, State, StateSpec, checkpoints};
 
 use crate::fed::fed_stream;
 use crate::recovery::{Directory, SECOND, at, conf, put};
+use crate::saved_streams::{SmallDisk, may_mount};
 
 /// What was put out, by the batch: what windows hold, states, what a named accumulator has counted.
 type Seen = BTreeMap<i64, (Vec<String>, i64)>;
@@ -213,6 +214,36 @@ fn what_takes_the_place_of_files_that_are_not_whole_is_said_and_without_any_the_
 }
 
 #[test]
+fn a_disk_that_may_not_be_written_any_more_stops_the_streams_and_nothing_is_lost() {
+    if !may_mount() {
+        return;
+    }
+    let disk = SmallDisk::new();
+    let directory = Directory::new();
+    let checkpoints = disk.path().join("checkpoints");
+    run(&checkpoints, &directory.0, 0, &[1, 20], 2).unwrap();
+    disk.set_writable(false);
+    for refused in [checkpoints.clone(), disk.path().join("new")] {
+        let error = run(&refused, &directory.0, 2100, &[300], 1).unwrap_err().to_string();
+        assert!(error.contains(&*refused.to_string_lossy()), "{error}");
+    }
+    disk.set_writable(true);
+    let seen = run(&checkpoints, &directory.0, 2100, &[300], 1).unwrap();
+    each_once(&seen, &["n1", "n20", "n300"]);
+}
+
+/// Checks that each of some words was counted once in the end, and none more often.
+#[track_caller]
+fn each_once(seen: &Seen, words: &[&str]) {
+    let (rows, _) = seen.values().next_back().unwrap();
+    let counts: Vec<&str> = rows.iter().filter_map(|row| row.strip_prefix("count ")).collect();
+    assert!(counts.iter().all(|count| count.ends_with(" 1")), "{counts:?}");
+    for word in words {
+        assert!(counts.contains(&&*format!("{word} 1")), "{word}: {counts:?}");
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn a_directory_that_may_not_be_written_is_refused_at_the_start() {
     use std::os::unix::fs::PermissionsExt;
@@ -254,11 +285,39 @@ fn a_full_disk_stops_the_streams_and_room_lets_them_go_on() {
             assert!(error.to_string().contains("make room there"), "{error}");
         }
         // What was accepted is not lost; what was not is stored again by whoever was told so.
-        let seen = run(&small, &input, 4100, &[], 1).unwrap();
-        let (rows, _) = seen.values().next_back().unwrap();
-        let counts: Vec<&str> = rows.iter().filter_map(|row| row.strip_prefix("count ")).collect();
-        assert!(counts.contains(&"n1 1") && counts.contains(&"n20 1"), "{counts:?}");
-        assert!(counts.iter().all(|count| count.ends_with(" 1")), "{counts:?}");
+        each_once(&run(&small, &input, 4100, &[], 1).unwrap(), &["n1", "n20"]);
+    }
+    assert!(stopped >= 4, "{stopped} were stopped");
+}
+
+/// As above with a disk that really is full, where a segment of the log grows instead of being closed after each write.
+#[test]
+fn a_disk_that_really_is_full_stops_the_streams_and_room_lets_them_go_on() {
+    if !may_mount() {
+        return;
+    }
+    let disk = SmallDisk::new();
+    let directory = Directory::new();
+    let (checkpoints, input) = (disk.path().join("checkpoints"), directory.0.join("in"));
+    fs::create_dir_all(&input).unwrap();
+    run(&checkpoints, &input, 0, &[1, 20], 2).unwrap();
+    let whole = directory.0.join("whole");
+    copy(&checkpoints, &whole);
+    let mut stopped = 0;
+    for pages in [0, 1, 2, 3, 5, 8, 12] {
+        fs::remove_dir_all(&checkpoints).unwrap();
+        copy(&whole, &checkpoints);
+        let filler = disk.fill_but_for(pages);
+        if let Err(error) = run(&checkpoints, &input, 2100, &[300, 4000], 2) {
+            stopped += 1;
+            assert!(error.to_string().contains("make room there"), "{pages} pages: {error}");
+        }
+        fs::remove_file(filler).unwrap();
+        each_once(&run(&checkpoints, &input, 4100, &[], 1).unwrap(), &["n1", "n20"]);
+        // They come anew the next time, and a file that is replaced by another is none that a batch has taken.
+        for late in ["late-300", "late-4000"] {
+            let _ = fs::remove_file(input.join(late));
+        }
     }
     assert!(stopped >= 4, "{stopped} were stopped");
 }

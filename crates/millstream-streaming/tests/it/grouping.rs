@@ -170,3 +170,18 @@ fn an_rdd_of_another_context_is_refused() {
     let error = driver.run(1).unwrap_err().to_string();
     assert!(error.contains("join at ") && error.contains("belong to different contexts"), "{error}");
 }
+
+#[test]
+fn a_batch_that_is_an_rdd_of_another_context_is_refused() {
+    let other = Context::new(Conf::empty()).unwrap().parallelize([7], 1);
+    let driver = Driver::new(Conf::empty(), Duration::from_secs(1)).unwrap();
+    let theirs = other.clone();
+    driver.collect(&driver.input(batches![[1]]).transform(move |_| theirs.clone()));
+    let error = driver.run(1).unwrap_err().to_string();
+    assert!(error.contains("transform at ") && error.contains("RDD of another context"), "{error}");
+
+    let driver = Driver::new(Conf::empty(), Duration::from_secs(1)).unwrap();
+    driver.collect(&driver.streaming().constant_stream(&other));
+    let error = driver.run(1).unwrap_err().to_string();
+    assert!(error.contains("constant_stream at ") && error.contains("another context"), "{error}");
+}

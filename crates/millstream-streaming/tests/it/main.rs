@@ -15,6 +15,7 @@ mod child_process_states;
 mod contexts;
 mod damaged_checkpoints;
 mod decoders;
+mod direct_streams;
 mod failures;
 mod fed;
 mod file_streams;

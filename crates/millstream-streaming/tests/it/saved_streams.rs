@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -221,6 +222,22 @@ impl SmallDisk {
 
     pub(crate) fn path(&self) -> &Path {
         &self.0.0
+    }
+
+    /// Takes its room but for some pages, until the file that is returned is removed.
+    pub(crate) fn fill_but_for(&self, pages: u64) -> PathBuf {
+        let path = self.path().join("filler");
+        let mut filler = fs::File::create(&path).unwrap();
+        while filler.write_all(&[0; 4096]).is_ok() {}
+        let length = filler.metadata().unwrap().len();
+        filler.set_len(length.saturating_sub(pages * 4096)).unwrap();
+        path
+    }
+
+    /// Lets it be written, or not.
+    pub(crate) fn set_writable(&self, writable: bool) {
+        let options = if writable { "remount,rw" } else { "remount,ro" };
+        assert!(Command::new("mount").args(["-o", options]).arg(self.path()).status().unwrap().success());
     }
 }
 

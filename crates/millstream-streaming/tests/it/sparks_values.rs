@@ -159,6 +159,26 @@ fn unions_and_transforms_of_n_streams() {
 }
 
 #[test]
+fn a_transform_of_streams_of_different_records() {
+    let driver = Driver::new(Conf::empty(), SECOND).unwrap();
+    let numbers = driver.input(vec![vec![1, 2], vec![], vec![3]]);
+    let texts = driver.input(owned(vec![vec!["a"], vec!["b"], vec![]]));
+    let flags = driver.input(vec![vec![true], vec![false, true], vec![]]);
+    let all = driver.streaming().transform((numbers, texts, flags), |(numbers, texts, flags), time| {
+        let numbers = numbers.map(|n| n.to_string()).union(&texts).union(&flags.map(|flag| flag.to_string()));
+        numbers.map_env(time.as_millis(), |time, text| format!("{time} {text}"))
+    });
+    let collected = driver.collect(&all);
+    driver.run(3).unwrap();
+    let expected = vec![
+        vec!["1000 1", "1000 2", "1000 a", "1000 true"],
+        vec!["2000 b", "2000 false", "2000 true"],
+        vec!["3000 3"],
+    ];
+    assert_eq!(collected.batches(), owned(expected));
+}
+
+#[test]
 fn operations_on_pairs() {
     let words = || owned(vec![vec!["a", "a", "b"], vec!["", ""], vec![]]);
     check_unordered(

@@ -175,7 +175,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
             &partitioner,
             build,
             env,
-            Box::new(move |input, task| combine(input, &*by, &spread, task)),
+            Box::new(move |input, task| combine(input, &by, &spread, task)),
             Box::new(move |input| {
                 let task = input.task().clone();
                 let merge = Arc::clone(&merge);

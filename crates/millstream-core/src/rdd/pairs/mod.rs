@@ -18,6 +18,7 @@ mod left_outer_join;
 mod map_values;
 mod partition_by;
 mod partitioner;
+mod preserving_partitioning_of;
 mod reduce_by_key;
 mod repartition_and_sort_within_partitions;
 mod right_outer_join;
