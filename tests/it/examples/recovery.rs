@@ -1,9 +1,10 @@
 //! The examples that go on after a crash.
 
-use super::{Server, example, reaches};
-use crate::programs::{Program, ScratchFolder};
+use super::{LIMIT, Server, example, reaches};
+use crate::programs::{Program, ScratchFolder, release_program};
 use std::io::Write;
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 #[test]
 fn words_are_counted_on_after_a_kill() {
@@ -45,4 +46,64 @@ fn words_are_counted_on_after_a_kill() {
     for word in ["[(hello,2)]", "[(world,1)]"] {
         assert_eq!(counts.matches(word).count(), 1, "{counts}");
     }
+}
+
+/// Waits until a state is saved of a batch after the one with which it was last asked.
+fn state_is_saved(checkpoints: &str, after: u64) -> u64 {
+    let began = Instant::now();
+    loop {
+        let mut explain = Command::new(release_program("millstream", "millstream"));
+        let output = explain.args(["checkpoint", "explain", checkpoints]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let version = text.split("state of batch ").nth(1).and_then(|rest| rest.split(' ').next());
+        match version.map(|version| version.parse().unwrap()) {
+            Some(version) if version > after => return version,
+            _ => assert!(began.elapsed() < LIMIT, "no state is saved: {text}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_second_version_goes_on_from_the_checkpoint_of_the_first() {
+    let folder = ScratchFolder::new();
+    let checkpoints = folder.path().join("checkpoints").display().to_string();
+    let server = Server::new();
+    let arguments = ["127.0.0.1", &server.port(), &checkpoints, "--interval", "100ms"];
+    let start =
+        |version: &str| Program::start(&mut example(&format!("recoverable_totals_{version}"), &arguments));
+
+    let mut program = start("v1");
+    let mut client = server.accept();
+    writeln!(client, "to be or not to be").unwrap();
+    reaches(&mut program, "(be,2)\n");
+    // Whatever batch that was, one that is saved after those that are saved now has it.
+    let before = state_is_saved(&checkpoints, 0);
+    state_is_saved(&checkpoints, before + 200);
+    drop(client);
+    drop(program); // killed
+
+    // The second one also goes on from its own.
+    let mut known = "(not,(1,None))\n";
+    for (line, to, be) in
+        [("To TO", "(to,(4,Some(", "(be,(2,None))\n"), ("be To", "(to,(5,Some(", "(be,(3,Some(")]
+    {
+        let mut program = start("v2");
+        reaches(&mut program, known);
+        let mut client = server.accept();
+        writeln!(client, "{line}").unwrap();
+        reaches(&mut program, to);
+        reaches(&mut program, be);
+        reaches(&mut program, "(or,(1,None))\n");
+        let before = state_is_saved(&checkpoints, 0);
+        state_is_saved(&checkpoints, before + 200);
+        known = "(to,(4,Some(";
+    }
+
+    // And the first one is told that the states are not its own any more.
+    let mut first = example("recoverable_totals_v1", &arguments);
+    let output = first.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("its saved state is of another type"), "{stderr}");
 }

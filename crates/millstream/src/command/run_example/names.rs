@@ -32,6 +32,16 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "streaming.RecoverableNetworkWordCount",
         "counts the words a server sends, and goes on after a crash",
     ),
+    (
+        "recoverable_totals_v1",
+        "streaming.RecoverableTotalsV1",
+        "counts words from the start on, and goes on after a restart",
+    ),
+    (
+        "recoverable_totals_v2",
+        "streaming.RecoverableTotalsV2",
+        "goes on from the checkpoint of its first version, with another operator and another state",
+    ),
     ("save_to_files", "streaming.SaveToFiles", "saves the counts of each batch as text"),
     (
         "sort_in_foreach_rdd",

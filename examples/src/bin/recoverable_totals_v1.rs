@@ -1,0 +1,57 @@
+//! Counts the words of a server from the start on, in its first version: `recoverable_totals_v2` goes on from its checkpoint.
+//!
+//! `millstream nc 9999` to type words, then
+//! `millstream run-example streaming.RecoverableTotalsV1 localhost 9999 /tmp/checkpoint`. End it, and start the second version on the
+//! same directory: it knows the words that the first has counted.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use millstream::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Counts the words of a server from the start on.
+#[derive(Parser)]
+struct Arguments {
+    /// The server's host, e.g. localhost.
+    host: String,
+    /// The server's port, e.g. 9999.
+    port: u16,
+    /// Where checkpoints are written, and found after a restart.
+    checkpoint_directory: PathBuf,
+    /// The time between two batches.
+    #[arg(long, default_value = "1s", value_parser = millstream::parse_duration)]
+    interval: Duration,
+}
+
+/// What is known of a word.
+#[derive(Clone, Serialize, Deserialize)]
+struct Total {
+    count: u64,
+}
+
+fn main() -> ExitCode {
+    millstream_examples::run(recoverable_totals)
+}
+
+fn recoverable_totals(conf: Conf, arguments: Arguments) -> Result<()> {
+    let directory = arguments.checkpoint_directory.clone();
+    StreamingContext::get_or_create(directory, || describe(conf, arguments))?.start()?.await_termination()
+}
+
+fn describe(conf: Conf, arguments: Arguments) -> Result<StreamingContext> {
+    let conf = conf.set_if_missing("spark.app.name", "RecoverableTotals");
+    let streaming = StreamingContext::new(conf, arguments.interval)?;
+
+    let lines = streaming.socket_text_stream(&arguments.host, arguments.port);
+    let words = lines.flat_map_into(|line, out| out.extend(words(line)));
+    let totals = words.map(|word| (word, 1)).update_state_by_key(|ones: Vec<u64>, total: Option<Total>| {
+        let before = total.map_or(0, |total| total.count);
+        Some(Total { count: before + ones.iter().sum::<u64>() })
+    });
+    // Saved after each batch. The name outlives whatever the next version puts in front of it.
+    let totals = totals.uid("totals").checkpoint(arguments.interval);
+    totals.map_values(|total| total.count).print();
+    Ok(streaming)
+}
