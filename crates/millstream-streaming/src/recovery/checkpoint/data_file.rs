@@ -22,10 +22,15 @@ const CHANGED: &str = "the file is not as it was written: its length or checksum
 /// How many bytes are written at once.
 const PIECE: usize = 64 << 10;
 
+/// How many bytes are compressed at once: left to itself the encoder gathers 128 KiB, whose work would delay a batch.
+const COMPRESSED: usize = 16 << 10;
+
 /// A data file whose content comes in pieces; it is compressed as it comes.
 pub(crate) struct DataFile {
     encoder: zstd::Encoder<'static, Vec<u8>>,
     length: u64,
+    /// What the encoder has gathered.
+    waiting: usize,
 }
 
 impl DataFile {
@@ -36,7 +41,7 @@ impl DataFile {
     pub(crate) fn new() -> Result<Self> {
         let mut head = Vec::from(MAGIC);
         head.resize(HEAD, 0);
-        Ok(DataFile { encoder: zstd::Encoder::new(head, LEVEL).map_err(uncompressed)?, length: 0 })
+        Ok(DataFile { encoder: zstd::Encoder::new(head, LEVEL).map_err(uncompressed)?, length: 0, waiting: 0 })
     }
 
     /// Adds to the content.
@@ -46,6 +51,11 @@ impl DataFile {
     pub(crate) fn push(&mut self, content: &[u8]) -> Result<()> {
         self.encoder.write_all(content).map_err(uncompressed)?;
         self.length += content.len() as u64;
+        self.waiting += content.len();
+        if self.waiting >= COMPRESSED {
+            self.waiting = 0;
+            self.encoder.flush().map_err(uncompressed)?;
+        }
         Ok(())
     }
 
