@@ -4,8 +4,13 @@
 //! owned, so that operators may move its records on, or a view of shared records (cached, queued, read by two
 //! consumers), so that nothing is copied that need not be.
 
+mod columns;
+
 use std::ops::Range;
 use std::sync::Arc;
+
+pub use self::columns::Columns;
+use self::columns::Copied;
 
 /// How many records a chunk holds as a rule: large enough to pay for the dynamic call, small enough for the cache.
 pub const CHUNK: usize = 1024;
@@ -20,6 +25,8 @@ enum Repr<T> {
     Shared(Arc<Vec<T>>, Range<usize>),
     /// What a filter keeps of shared records: positions instead of copies.
     Selected(Arc<Vec<T>>, Vec<u32>),
+    /// Records that are copied when they are read: a few at a time where they are only looked at.
+    Copied(Copied<T>),
 }
 
 impl<T> From<Vec<T>> for Chunk<T> {
@@ -48,6 +55,13 @@ impl<T: Clone> Chunk<T> {
         Chunk(Repr::Shared(records, range))
     }
 
+    /// Views records that lie in another form; what is only counted or looked at is not copied as a whole.
+    #[must_use]
+    pub fn columns(columns: Arc<dyn Columns<T>>) -> Self {
+        let len = columns.len();
+        Chunk(Repr::Copied(Copied::new(columns, len)))
+    }
+
     /// Returns how many records there are.
     ///
     /// # Examples
@@ -60,6 +74,7 @@ impl<T: Clone> Chunk<T> {
             Repr::Owned(records) => records.len(),
             Repr::Shared(_, range) => range.len(),
             Repr::Selected(_, picked) => picked.len(),
+            Repr::Copied(copied) => copied.len(),
         }
     }
 
@@ -87,6 +102,7 @@ impl<T: Clone> Chunk<T> {
             Repr::Owned(records) => records.get(at),
             Repr::Shared(records, range) => records[range.clone()].get(at),
             Repr::Selected(records, picked) => records.get(*picked.get(at)? as usize),
+            Repr::Copied(copied) => copied.all().get(at),
         }
     }
 
@@ -106,6 +122,7 @@ impl<T: Clone> Chunk<T> {
             Repr::Owned(records) => Some(records),
             Repr::Shared(records, range) => Some(&records[range.clone()]),
             Repr::Selected(..) => None,
+            Repr::Copied(copied) => Some(copied.all()),
         }
     }
 
@@ -123,6 +140,13 @@ impl<T: Clone> Chunk<T> {
             Repr::Owned(records) => records.iter().for_each(f),
             Repr::Shared(records, range) => records[range.clone()].iter().for_each(f),
             Repr::Selected(records, picked) => picked.iter().for_each(|&at| f(&records[at as usize])),
+            Repr::Copied(copied) => {
+                let (mut block, mut at) = (Vec::new(), 0);
+                while at < copied.len() {
+                    at = copied.block(at, &mut block);
+                    block.iter().for_each(&mut f);
+                }
+            }
         }
     }
 
@@ -142,6 +166,7 @@ impl<T: Clone> Chunk<T> {
             Repr::Selected(records, picked) => {
                 picked.iter().map(|&at| f(records[at as usize].clone())).collect()
             }
+            Repr::Copied(copied) => copied.into_vec().into_iter().map(f).collect(),
         }))
     }
 
@@ -170,18 +195,27 @@ impl<T: Clone> Chunk<T> {
     /// ```
     #[must_use]
     pub fn filter(self, mut keep: impl FnMut(&T) -> bool) -> Self {
-        let (records, among) = match &self.0 {
-            Repr::Owned(records) => (records.as_slice(), None),
-            Repr::Shared(records, range) => (&records[range.clone()], None),
-            Repr::Selected(records, picked) => (records.as_slice(), Some(picked.as_slice())),
-        };
         let mut picked: Vec<u32> = Vec::new();
-        // One loop for all, so that a large closure is inlined into it: called from two places it would stay a call.
-        for n in 0..self.len() {
-            let at = among.map_or(n, |among| among[n] as usize);
-            if keep(&records[at]) {
-                picked.push(at as u32);
+        let (mut block, mut start) = (Vec::new(), 0);
+        while start < self.len() {
+            let mut end = self.len();
+            let (records, among) = match &self.0 {
+                Repr::Owned(records) => (records.as_slice(), None),
+                Repr::Shared(records, range) => (&records[range.clone()], None),
+                Repr::Selected(records, picked) => (records.as_slice(), Some(picked.as_slice())),
+                Repr::Copied(copied) => {
+                    end = copied.block(start, &mut block);
+                    (block.as_slice(), None)
+                }
+            };
+            // One loop for all, so that a large closure is inlined into it: called from two places it would stay a call.
+            for n in 0..end - start {
+                let at = among.map_or(n, |among| among[n] as usize);
+                if keep(&records[at]) {
+                    picked.push((start + at) as u32);
+                }
             }
+            start = end;
         }
         self.pick(picked)
     }
@@ -212,6 +246,7 @@ impl<T: Clone> Chunk<T> {
                     .into(),
             },
             Repr::Selected(records, _) => Chunk(Repr::Selected(records, picked)),
+            Repr::Copied(copied) => copied.pick(&picked).into(),
         }
     }
 
@@ -233,6 +268,7 @@ impl<T: Clone> Chunk<T> {
             Repr::Selected(records, picked) => {
                 picked.iter().map(|&at| records[at as usize].clone()).collect()
             }
+            Repr::Copied(copied) => copied.into_vec(),
         }
     }
 
@@ -253,7 +289,7 @@ impl<T: Clone> Chunk<T> {
                 Chunk(Repr::Shared(Arc::new(records), range))
             }
             // Few picked out of many would keep all of them in memory.
-            Repr::Selected(..) => Chunk::from(self.into_vec()).into_shared(),
+            Repr::Selected(..) | Repr::Copied(..) => Chunk::from(self.into_vec()).into_shared(),
             shared @ Repr::Shared(..) => Chunk(shared),
         }
     }
@@ -294,6 +330,7 @@ impl<T: Clone> Chunk<T> {
             Repr::Owned(records) => records.truncate(n),
             Repr::Shared(_, range) => range.end = range.end.min(range.start.saturating_add(n)),
             Repr::Selected(_, picked) => picked.truncate(n),
+            Repr::Copied(copied) => *copied = copied.first(n),
         }
     }
 }
@@ -304,6 +341,7 @@ impl<T: Clone> Clone for Chunk<T> {
             Repr::Owned(records) => Repr::Owned(records.clone()),
             Repr::Shared(records, range) => Repr::Shared(Arc::clone(records), range.clone()),
             Repr::Selected(records, picked) => Repr::Selected(Arc::clone(records), picked.clone()),
+            Repr::Copied(copied) => Repr::Copied(copied.first(copied.len())),
         })
     }
 }
@@ -325,6 +363,7 @@ impl<T: Clone> From<Chunk<T>> for Cursor<T> {
             Repr::Owned(records) => CursorRepr::Owned(records.into_iter()),
             Repr::Shared(records, range) => CursorRepr::Shared(records, range),
             Repr::Selected(records, picked) => CursorRepr::Selected(records, picked.into_iter()),
+            Repr::Copied(copied) => CursorRepr::Owned(copied.into_vec().into_iter()),
         };
         Cursor { repr }
     }
@@ -365,17 +404,33 @@ impl<T: Clone> Iterator for Cursor<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::columns::BLOCK;
     use super::*;
 
-    fn both(records: Vec<i32>) -> [Chunk<i32>; 2] {
+    /// Lends its records as if they lay elsewhere.
+    struct Lent<T>(Vec<T>);
+
+    impl<T: Clone + Send + Sync> Columns<T> for Lent<T> {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+
+        fn copy(&self, range: Range<usize>, buffer: &mut Vec<T>) {
+            buffer.clear();
+            buffer.extend_from_slice(&self.0[range]);
+        }
+    }
+
+    fn all_forms(records: Vec<i32>) -> [Chunk<i32>; 3] {
         let padded = [vec![-1], records.clone(), vec![-2]].concat();
         let end = padded.len() - 1;
-        [records.into(), Chunk::shared(Arc::new(padded), 1..end)]
+        let columns = Chunk::columns(Arc::new(Lent(records.clone())));
+        [records.into(), Chunk::shared(Arc::new(padded), 1..end), columns]
     }
 
     #[test]
-    fn owned_and_shared_chunks_answer_alike() {
-        for chunk in both(vec![1, 2, 3, 4]) {
+    fn all_forms_of_chunks_answer_alike() {
+        for chunk in all_forms(vec![1, 2, 3, 4]) {
             assert_eq!(chunk.len(), 4);
             assert_eq!(chunk.clone().into_vec(), [1, 2, 3, 4]);
             assert_eq!((chunk.get(0), chunk.get(3), chunk.get(4)), (Some(&1), Some(&4), None));
@@ -386,13 +441,25 @@ mod tests {
             assert_eq!(even.clone().into_vec(), [2, 4]);
             assert_eq!(even.clone().filter(|n| *n > 2).into_shared().into_vec(), [4]);
             assert_eq!(even.map(|n| n).into_vec(), [2, 4]);
+            assert_eq!(chunk.clone().into_shared().as_slice(), Some(&[1, 2, 3, 4][..]));
+            assert_eq!(chunk.as_slice(), Some(&[1, 2, 3, 4][..]));
             let mut cut = chunk.clone();
             cut.truncate(3);
+            assert_eq!((cut.get(2), cut.get(3)), (Some(&3), None));
             assert_eq!(Cursor::from(cut).collect::<Vec<_>>(), [1, 2, 3]);
             let mut cursor = Cursor::from(chunk.filter(|n| *n != 1));
             assert_eq!(cursor.next_ref(|n| *n), Some(2));
             assert_eq!(cursor.next(), Some(3));
         }
+    }
+
+    #[test]
+    fn columns_are_read_in_blocks_in_order() {
+        let records: Vec<i32> = (0..3 * BLOCK as i32 + 5).collect();
+        let chunk = Chunk::columns(Arc::new(Lent(records.clone())));
+        assert_eq!(chunk.map_ref(|n| *n).into_vec(), records);
+        let kept: Vec<i32> = records.iter().copied().filter(|n| n % 7 == 0).collect();
+        assert_eq!(chunk.filter(|n| n % 7 == 0).into_vec(), kept);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The keys of a shelf, or their states: in memory or on disk.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use millstream_core::storage::disk::SpillFile;
@@ -9,9 +8,9 @@ use millstream_core::{Data, Result, stream};
 
 use super::room::Room;
 
-/// Records that lie in memory, on disk, or in both places as long as nothing changes them.
+/// Records that lie in memory, on disk, or in both places as long as nothing changes them. Readers share them.
 pub(super) struct Column<T> {
-    memory: Option<Vec<T>>,
+    memory: Option<Arc<Vec<T>>>,
     disk: Option<Arc<SpillFile>>,
     /// What those in memory take, about.
     bytes: usize,
@@ -20,13 +19,13 @@ pub(super) struct Column<T> {
 impl<T: Data> Column<T> {
     pub(super) fn new(records: Vec<T>) -> Self {
         let bytes = estimate_all(&records);
-        Column { memory: Some(records), disk: None, bytes }
+        Column { memory: Some(Arc::new(records)), disk: None, bytes }
     }
 
     /// Returns the records, if they lie in memory.
     #[inline(always)]
     pub(super) fn in_memory(&self) -> Option<&[T]> {
-        self.memory.as_deref()
+        self.memory.as_ref().map(|records| records.as_slice())
     }
 
     /// Returns how many bytes of memory it takes, about.
@@ -36,9 +35,9 @@ impl<T: Data> Column<T> {
     }
 
     /// Reads the records from where they lie.
-    pub(super) fn read(&self) -> Result<Cow<'_, [T]>> {
+    pub(super) fn read(&self) -> Result<Arc<Vec<T>>> {
         if let Some(records) = &self.memory {
-            return Ok(Cow::Borrowed(records));
+            return Ok(Arc::clone(records));
         }
         let mut records = Vec::new();
         if let Some(file) = &self.disk {
@@ -47,13 +46,13 @@ impl<T: Data> Column<T> {
                 Ok(())
             })?;
         }
-        Ok(Cow::Owned(records))
+        Ok(Arc::new(records))
     }
 
     /// Brings the records into memory.
     pub(super) fn load(&mut self) -> Result<()> {
         if self.memory.is_none() {
-            let records = self.read()?.into_owned();
+            let records = self.read()?;
             self.bytes = estimate_all(&records);
             self.memory = Some(records);
         }
@@ -61,11 +60,12 @@ impl<T: Data> Column<T> {
     }
 
     /// Puts a record, where records lie in memory, in the place of one of them or behind the last; returns what lay there.
+    /// Readers keep what they have.
     #[inline]
     pub(super) fn put(&mut self, place: usize, record: T) -> Option<T> {
         self.disk = None;
         let more = estimate(&record);
-        let records = self.memory.get_or_insert_default();
+        let records = Arc::make_mut(self.memory.get_or_insert_default());
         let left = match records.get_mut(place) {
             Some(there) => Some(std::mem::replace(there, record)),
             None => {
@@ -82,7 +82,7 @@ impl<T: Data> Column<T> {
     pub(super) fn fill_up(&mut self, longer: &Self) {
         let (Some(records), Some(longer)) = (&mut self.memory, &longer.memory) else { return };
         if let Some(more) = longer.get(records.len()..).filter(|more| !more.is_empty()) {
-            records.extend_from_slice(more);
+            Arc::make_mut(records).extend_from_slice(more);
             self.bytes += estimate_all(more);
             self.disk = None;
         }
@@ -94,8 +94,11 @@ impl<T: Data> Column<T> {
         Some(Column { memory: None, disk, bytes: 0 })
     }
 
-    /// Leaves memory for the disk; returns how many bytes that frees.
+    /// Leaves memory for the disk, unless somebody reads there; returns how many bytes that frees.
     pub(super) fn leave(&mut self, room: &Room) -> Result<usize> {
+        if self.memory.as_ref().is_some_and(|records| Arc::strong_count(records) > 1) {
+            return Ok(0);
+        }
         if let Some(records) = self.memory.as_ref().filter(|_| self.disk.is_none()) {
             self.disk = Some(room.write(records)?);
         }
@@ -103,9 +106,9 @@ impl<T: Data> Column<T> {
         Ok(std::mem::take(&mut self.bytes))
     }
 
-    /// Returns the memory of the records, to be used again.
+    /// Returns the memory of records that nobody reads, to be used again.
     pub(super) fn into_memory(self) -> Option<Vec<T>> {
-        let mut records = self.memory?;
+        let mut records = Arc::into_inner(self.memory?)?;
         records.clear();
         Some(records)
     }

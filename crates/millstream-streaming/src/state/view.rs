@@ -1,8 +1,9 @@
 //! A shelf of a table as it was after a batch.
 
-use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
 
-use millstream_core::chunk::Chunk;
+use millstream_core::chunk::{Chunk, Columns};
 use millstream_core::{Data, Key, Result};
 
 use super::bits::{Bits, SHELF};
@@ -10,15 +11,15 @@ use super::log::{Change, Log, Past, Touched, Was};
 use super::shelf::Shelf;
 
 /// The keys of a shelf with their states in a version.
-pub(super) struct View<'a, K: Clone, S: Clone> {
+pub(super) struct View<'a, K, S> {
     /// The number of its first key.
     first: usize,
     /// What batches since have overwritten key by key, the oldest first.
     touched: Vec<&'a Touched<S>>,
     /// What lay there before the first batch since that has overwritten everything, or lies there now.
     there: &'a Bits,
-    keys: Cow<'a, [K]>,
-    states: Cow<'a, [S]>,
+    keys: Arc<Vec<K>>,
+    states: Arc<Vec<S>>,
 }
 
 impl<'a, K: Key, S: Data> View<'a, K, S> {
@@ -77,14 +78,32 @@ impl<'a, K: Key, S: Data> View<'a, K, S> {
             .filter_map(|at| self.get(at).map(|(key, state)| (at, key, state)))
     }
 
-    /// Returns the keys that have a state, with it.
+    /// Returns the keys that have a state, with it: shared with the table if all lie there so.
     pub(super) fn chunk(&self) -> Chunk<(K, S)> {
-        let as_they_lie = self.touched.is_empty() && self.there.count() == self.keys.len();
-        let pairs: Vec<(K, S)> = if as_they_lie {
-            self.keys.iter().cloned().zip(self.states.iter().cloned()).collect()
-        } else {
-            self.iter().map(|(_, key, state)| (key.clone(), state.clone())).collect()
-        };
-        pairs.into()
+        if self.touched.is_empty() && self.there.count() == self.keys.len() {
+            return Chunk::columns(Arc::new(Pairs(Arc::clone(&self.keys), Arc::clone(&self.states))));
+        }
+        let copies = self.iter().map(|(_, key, state)| (key.clone(), state.clone()));
+        copies.collect::<Vec<_>>().into()
+    }
+}
+
+/// Keys, and the state of each.
+struct Pairs<K, S>(Arc<Vec<K>>, Arc<Vec<S>>);
+
+impl<K: Key, S: Data> Columns<(K, S)> for Pairs<K, S> {
+    fn len(&self) -> usize {
+        self.1.len()
+    }
+
+    fn copy(&self, range: Range<usize>, buffer: &mut Vec<(K, S)>) {
+        let (keys, states) = (&self.0[range.clone()], &self.1[range]);
+        buffer.truncate(keys.len());
+        let again = buffer.len();
+        for ((key, state), (of, its)) in buffer.iter_mut().zip(keys.iter().zip(states)) {
+            key.clone_from(of);
+            state.clone_from(its);
+        }
+        buffer.extend(keys[again..].iter().cloned().zip(states[again..].iter().cloned()));
     }
 }

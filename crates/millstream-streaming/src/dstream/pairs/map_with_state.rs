@@ -79,7 +79,7 @@ pub struct MapWithStateDStream<K: Key, S: Data, U: Data> {
 impl<K: Key, S: Data, U: Data> MapWithStateDStream<K, S, U> {
     /// Returns all keys that have a state, with it, after each batch.
     ///
-    /// A reader costs all of them, and a copy of each.
+    /// A reader costs all of them; a function that looks at them sees copies, which are made a few at a time.
     ///
     /// # Examples
     /// ```

@@ -41,7 +41,11 @@ impl DataFile {
     pub(crate) fn new() -> Result<Self> {
         let mut head = Vec::from(MAGIC);
         head.resize(HEAD, 0);
-        Ok(DataFile { encoder: zstd::Encoder::new(head, LEVEL).map_err(uncompressed)?, length: 0, waiting: 0 })
+        Ok(DataFile {
+            encoder: zstd::Encoder::new(head, LEVEL).map_err(uncompressed)?,
+            length: 0,
+            waiting: 0,
+        })
     }
 
     /// Adds to the content.

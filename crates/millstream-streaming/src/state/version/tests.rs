@@ -100,13 +100,16 @@ fn leave<S: Data>(version: &Version<String, S>) {
     version.lock().make_way(usize::MAX);
 }
 
-/// What is kept as sums must be the sums.
+/// What is kept as sums must be the sums, and a state must lie beside each key.
 fn check_sums<S: Data>(version: &Version<String, S>) {
     version.look(|table, _| {
         let shelves: usize = table.shelves.iter().map(Shelf::bytes).sum();
         let logs: usize = table.logs.iter().map(|log| log.change.bytes()).sum();
         assert_eq!(table.bytes, shelves + logs);
         assert_eq!(table.keys, table.shelves.iter().map(|shelf| shelf.there.count()).sum::<usize>());
+        for (keys, states) in table.shelves.iter().filter_map(Shelf::in_memory) {
+            assert_eq!(keys.len(), states.len());
+        }
     });
 }
 
