@@ -9,6 +9,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::listener::{ListenerId, StreamingListener};
+use crate::receiver::Server;
 use crate::running::{RunningContext, StreamingContextState};
 
 /// What a streaming context runs on: settings, from which a context is made, or a context that exists.
@@ -280,6 +281,12 @@ impl StreamingContext {
     /// Returns the setting; it was checked when the context was made.
     pub(crate) fn max_block_bytes(&self) -> usize {
         self.context().conf().get(settings::SOCKET_MAX_BLOCK_BYTES).unwrap_or(usize::MAX)
+    }
+
+    /// Names a server from which is received; the setting was checked when the context was made.
+    pub(crate) fn server(&self, host: &str, port: u16) -> Server {
+        let keep_alive = self.context().conf().get(settings::SOCKET_KEEP_ALIVE);
+        Server::new(host, port, keep_alive.unwrap_or(Duration::from_secs(60)))
     }
 
     /// Returns the setting; it was checked when the context was made.

@@ -135,6 +135,11 @@ settings! {
     /// Sets how long a block of a raw socket stream may be; a longer one ends the connection, and is reported.
     SOCKET_MAX_BLOCK_BYTES: usize = "millstream.streaming.socket.maxBlockBytes",
         size(Bytes).must_be("at least 1 byte", |bytes: &usize| *bytes >= 1).default("64m");
+    /// Sets how long the server of a socket stream may be silent before it is asked whether it is still there; a sixth of
+    /// that after each of six questions without an answer the connection counts as broken, and is made anew.
+    SOCKET_KEEP_ALIVE: Duration = "millstream.streaming.socket.keepAlive",
+        duration(Seconds).must_be("from 1 s to 32767 s", |time: &Duration| (1..=32_767).contains(&time.as_secs()))
+            .default("60s");
     /// Sets how many records a second a receiver may take in; 0 or less is no limit.
     RECEIVER_MAX_RATE: Option<i64> = "spark.streaming.receiver.maxRate", integer().unset("no limit");
     /// Sets how long a reliable receiver waits until a block is stored, in the log and in memory or on disk.

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::StreamId;
 use super::backlog::{Backlog, Charge};
 use super::block_store::{read, write};
-use super::logged_records::{Encoded, InLog};
+use super::logged_records::{Encoded, FromLog, InLog};
+use super::text_lines::TextLines;
 use crate::recovery::block_log::LoggedBlock;
 
 /// Names a received block; prints `input-<stream>-<number>`.
@@ -81,6 +82,8 @@ pub(crate) enum Place<T> {
     /// As it was stored, so that no record is copied.
     Records(Vec<Arc<Vec<T>>>, Claim),
     Bytes(ObjectBytes<T>, Claim),
+    /// Of which a reader makes its records.
+    Lines(Arc<TextLines>, Claim),
     /// Read from the log.
     Encoded(Encoded<T>, Claim),
     Disk(Arc<SpillFile>),
@@ -91,7 +94,10 @@ pub(crate) enum Place<T> {
 impl<T> Place<T> {
     fn claim(&self) -> Option<&Claim> {
         match self {
-            Place::Records(_, claim) | Place::Bytes(_, claim) | Place::Encoded(_, claim) => Some(claim),
+            Place::Records(_, claim)
+            | Place::Bytes(_, claim)
+            | Place::Lines(_, claim)
+            | Place::Encoded(_, claim) => Some(claim),
             Place::Disk(_) | Place::Log => None,
         }
     }
@@ -164,6 +170,7 @@ impl<T: Data> StoredPartition<T> for ReceivedBlock<T> {
         match &*self.place() {
             Place::Records(chunks, _) => return Ok(read(chunks)),
             Place::Bytes(bytes, _) => return bytes.read(),
+            Place::Lines(lines, _) => return Ok(lines.stream()),
             Place::Encoded(encoded, _) => return encoded.stream(),
             Place::Disk(file) => return file.read(),
             Place::Log => {}
@@ -177,15 +184,19 @@ impl<T: Data> ReceivedBlock<T> {
     fn read_log(&self) -> millstream_core::Result<ChunkStream<T>> {
         let Outside::Log(in_log) = &self.outside else { return Ok(read(&[])) };
         // Without the lock: others may have to leave memory for it.
-        let (encoded, claim) = in_log.read::<T>()?;
+        let (read, claim) = in_log.read::<T>()?;
+        let records = read.stream()?;
         if let Some(claim) = claim {
             let mut place = self.place();
             if matches!(*place, Place::Log) {
                 self.may_leave(&claim);
-                *place = Place::Encoded(encoded.clone(), claim);
+                *place = match read {
+                    FromLog::Lines(lines) => Place::Lines(lines, claim),
+                    FromLog::Encoded(encoded) => Place::Encoded(encoded, claim),
+                };
             }
         }
-        encoded.stream()
+        Ok(records)
     }
 
     /// Writes what lies in memory to disk.
@@ -193,6 +204,7 @@ impl<T: Data> ReceivedBlock<T> {
         let records = match place {
             Place::Records(chunks, _) => read(chunks),
             Place::Bytes(bytes, _) => bytes.read()?,
+            Place::Lines(lines, _) => lines.stream(),
             Place::Encoded(encoded, _) => encoded.stream()?,
             Place::Disk(_) | Place::Log => return Ok(None),
         };

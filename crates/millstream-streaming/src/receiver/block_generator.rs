@@ -13,7 +13,9 @@ use super::StreamId;
 use super::backlog::{Backlog, Charge};
 use super::block::{Block, BlockId};
 use super::block_store::{Content, NewBlock, ReceivedBlockHandler};
+use super::gathered::Gathered;
 use super::rate_limiter::RateLimiter;
+use super::text_lines::TextLines;
 use crate::clock::{Clock, StopSignal};
 use crate::error::{Error, Result};
 use crate::recurring_timer::RecurringTimer;
@@ -39,12 +41,6 @@ pub(crate) type BlockSink = Arc<dyn Fn(Result<Arc<dyn Block>>) -> Result<()> + S
 
 /// How often a receiver that waits for the memory of the context looks.
 const LOOK: Duration = Duration::from_millis(10);
-
-/// Vectors of fewer records are put together, so that the records of a block do not lie in crumbs.
-const SMALL: usize = 256;
-
-/// How many records are put together at most.
-const TOGETHER: usize = 1024;
 
 /// Cuts what is stored into blocks, one at each block interval; an interval in which nothing came makes no block.
 ///
@@ -75,10 +71,8 @@ struct Shared<T> {
 
 struct State<T> {
     phase: Phase,
-    chunks: Vec<Vec<T>>,
-    /// Whether records may be put to the last chunk.
-    open: bool,
-    /// The admitted bytes of the chunks.
+    gathered: Gathered<T>,
+    /// The admitted bytes of what is gathered.
     bytes: usize,
     queue: VecDeque<Cut<T>>,
     /// The last time at which a block was due.
@@ -116,8 +110,7 @@ impl<T: Data> BlockGenerator<T> {
         let first = RecurringTimer::start_time(&*clock, interval);
         let state = State {
             phase: Phase::Active,
-            chunks: Vec::new(),
-            open: false,
+            gathered: Gathered::default(),
             bytes: 0,
             queue: VecDeque::new(),
             last_cut: first - interval,
@@ -155,18 +148,7 @@ impl<T: Data> BlockGenerator<T> {
 
     /// Stores one record of an estimated size.
     pub(crate) fn add(&self, record: T, bytes: usize, stop: &StopSignal) -> Result<()> {
-        let shared = &*self.shared;
-        shared.limiter.acquire(1, stop);
-        let mut guard = shared.admit(bytes, stop)?;
-        let state = &mut *guard;
-        match state.chunks.last_mut() {
-            Some(last) if state.open && last.len() < TOGETHER => last.push(record),
-            _ => {
-                state.chunks.push(vec![record]);
-                state.open = true;
-            }
-        }
-        Ok(())
+        self.shared.gather(1, bytes, stop, |gathered| gathered.add(record))
     }
 
     /// Stores records whose sizes sum up to about `bytes`; the vector is moved as it is.
@@ -174,8 +156,7 @@ impl<T: Data> BlockGenerator<T> {
         match self.shared.limiter.current_limit() {
             None => self.add_chunk(records, bytes, stop),
             Some(rate) => {
-                // Let in at once, a large vector would come in one batch and hold the receiver for long after.
-                let piece = usize::try_from(rate / 10).unwrap_or(usize::MAX).max(1);
+                let piece = piece(rate);
                 let bytes_each = bytes / records.len().max(1);
                 let mut records = records.into_iter();
                 while records.len() > 0 {
@@ -188,23 +169,22 @@ impl<T: Data> BlockGenerator<T> {
         }
     }
 
-    fn add_chunk(&self, mut records: Vec<T>, bytes: usize, stop: &StopSignal) -> Result<()> {
+    fn add_chunk(&self, records: Vec<T>, bytes: usize, stop: &StopSignal) -> Result<()> {
         if records.is_empty() {
             return Ok(());
         }
-        let shared = &*self.shared;
-        shared.limiter.acquire(records.len(), stop);
-        let mut guard = shared.admit(bytes, stop)?;
-        let state = &mut *guard;
-        let small = records.len() < SMALL;
-        match state.chunks.last_mut() {
-            Some(last) if small && state.open && last.len() + records.len() <= TOGETHER => {
-                last.append(&mut records)
-            }
-            _ => {
-                state.chunks.push(records);
-                state.open = small;
-            }
+        self.shared.gather(records.len(), bytes, stop, |gathered| gathered.add_many(records))
+    }
+
+    /// Stores lines, which are not made records before a task reads them.
+    pub(crate) fn add_lines(&self, lines: TextLines, stop: &StopSignal) -> Result<()> {
+        let pieces = match self.shared.limiter.current_limit() {
+            None => vec![lines],
+            Some(rate) => lines.in_pieces(piece(rate)),
+        };
+        for lines in pieces {
+            let (count, bytes) = (as_usize(lines.lines()), lines.bytes());
+            self.shared.gather(count, bytes, stop, |gathered| gathered.add_lines(lines))?;
         }
         Ok(())
     }
@@ -219,7 +199,8 @@ impl<T: Data> BlockGenerator<T> {
     ) -> Result<()> {
         let records = match &content {
             Content::Records(chunks) => chunks.iter().map(Vec::len).sum(),
-            Content::Bytes(bytes) => usize::try_from(bytes.records()).unwrap_or(usize::MAX),
+            Content::Bytes(bytes) => as_usize(bytes.records()),
+            Content::Lines(lines) => as_usize(lines.lines()),
         };
         if records == 0 {
             return Ok(());
@@ -273,6 +254,16 @@ impl<T: Data> BlockGenerator<T> {
             );
         }
     }
+}
+
+/// Returns how many records are let in at once at a rate: a large vector as a whole would come in one batch, and hold the
+/// receiver for long after.
+fn piece(rate: u64) -> usize {
+    as_usize(rate / 10).max(1)
+}
+
+fn as_usize(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 impl<T: Data> Drop for BlockGenerator<T> {
@@ -360,6 +351,26 @@ impl<T: Data> Shared<T> {
         Ok(state)
     }
 
+    /// Waits until so many records of `bytes` may be stored, and adds them to what is gathered; what `add` returns is a
+    /// block of its own that comes before them.
+    fn gather(
+        &self,
+        records: usize,
+        bytes: usize,
+        stop: &StopSignal,
+        add: impl FnOnce(&mut Gathered<T>) -> Option<Content<T>>,
+    ) -> Result<()> {
+        self.limiter.acquire(records, stop);
+        let mut guard = self.admit(bytes, stop)?;
+        let state = &mut *guard;
+        if let Some(before) = add(&mut state.gathered) {
+            let bytes_before = std::mem::replace(&mut state.bytes, bytes) - bytes;
+            let time = state.last_cut + self.config.block_interval;
+            self.queue(state, before, bytes_before, time);
+        }
+        Ok(())
+    }
+
     /// Cuts a block if one is due between the last cut and `time`, and there is room for it.
     fn cut_if_due(&self, state: &mut State<T>, time: Time) {
         let due = time.floor(self.config.block_interval);
@@ -386,14 +397,17 @@ impl<T: Data> Shared<T> {
     }
 
     fn cut(&self, state: &mut State<T>, time: Time) {
-        if state.chunks.is_empty() {
-            return;
+        if let Some(content) = state.gathered.take() {
+            let bytes = std::mem::take(&mut state.bytes);
+            self.queue(state, content, bytes, time);
         }
+    }
+
+    /// Makes a block of what was gathered up to `time`.
+    fn queue(&self, state: &mut State<T>, content: Content<T>, bytes: usize, time: Time) {
         let id = self.next_id(state, time - self.config.block_interval);
-        let chunks = std::mem::take(&mut state.chunks);
-        let charge = Charge::new(Arc::clone(&self.backlog), std::mem::take(&mut state.bytes));
-        let block = NewBlock { id, content: Content::Records(chunks), metadata: None, charge };
-        state.queue.push_back(Cut { block, waits: None });
+        let charge = Charge::new(Arc::clone(&self.backlog), bytes);
+        state.queue.push_back(Cut { block: NewBlock { id, content, metadata: None, charge }, waits: None });
         self.work.notify_one();
     }
 

@@ -12,7 +12,8 @@ use millstream_core::{Chunk, Context, Data, StorageLevel, stream};
 use super::StreamId;
 use super::backlog::Charge;
 use super::block::{BlockId, Outside, Place, ReceivedBlock};
-use super::logged_records::{InLog, encode_bytes, encode_records};
+use super::logged_records::{InLog, encode_records};
+use super::text_lines::TextLines;
 use crate::error::Result;
 use crate::recovery::block_log::{BlockLog, LoggedBlock};
 
@@ -31,6 +32,8 @@ pub(crate) enum Content<T> {
     Records(Vec<Vec<T>>),
     /// Records as bytes, which nobody has decoded.
     Bytes(ObjectBytes<T>),
+    /// Lines, of which nobody has made records.
+    Lines(TextLines),
 }
 
 /// The place where blocks are stored. Whatever must have happened before a block counts as received happens here.
@@ -135,7 +138,32 @@ impl BlockStore {
         match held {
             Held::Records(chunks) => Place::Records(chunks, claim),
             Held::Bytes(bytes) => Place::Bytes(bytes, claim),
+            Held::Lines(lines) => Place::Lines(lines, claim),
         }
+    }
+
+    /// Writes a block to the log.
+    fn log<T: Data>(
+        &self,
+        log: &BlockLog,
+        id: BlockId,
+        records: u64,
+        metadata: Option<String>,
+        held: &Held<T>,
+    ) -> Result<LoggedBlock> {
+        let chunks = match held {
+            Held::Lines(lines) => return log.store(id, records, metadata, Arc::clone(lines) as _),
+            Held::Bytes(bytes) => return log.store(id, records, metadata, Arc::new(bytes.clone())),
+            Held::Records(chunks) => chunks,
+        };
+        let mut spare = std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner));
+        spare.clear();
+        let encoded = Arc::new(encode_records(id, chunks, spare)?);
+        let logged = log.store(id, records, metadata, Arc::clone(&encoded) as _)?;
+        if let Some(encoded) = Arc::into_inner(encoded).filter(|bytes| bytes.capacity() <= SPARE) {
+            *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = encoded;
+        }
+        Ok(logged)
     }
 }
 
@@ -143,16 +171,7 @@ impl BlockStore {
 enum Held<T> {
     Records(Vec<Arc<Vec<T>>>),
     Bytes(ObjectBytes<T>),
-}
-
-impl<T: Data> Held<T> {
-    /// Writes the content into an empty buffer.
-    fn encode(&self, id: BlockId, to: Vec<u8>) -> Result<Vec<u8>> {
-        match self {
-            Held::Records(chunks) => encode_records(id, chunks, to),
-            Held::Bytes(bytes) => Ok(encode_bytes(bytes, to)),
-        }
-    }
+    Lines(Arc<TextLines>),
 }
 
 impl<T: Data> ReceivedBlockHandler<T> for BlockStore {
@@ -161,6 +180,10 @@ impl<T: Data> ReceivedBlockHandler<T> for BlockStore {
         let level = self.storage.level;
         let (held, records) = match content {
             Content::Bytes(bytes) => (Held::Bytes(bytes.clone()), bytes.records()),
+            Content::Lines(lines) => {
+                let records = lines.lines();
+                (Held::Lines(Arc::new(lines)), records)
+            }
             Content::Records(chunks) => {
                 let records = chunks.iter().map(|chunk| chunk.len() as u64).sum();
                 let chunks: Vec<_> = chunks.into_iter().map(Arc::new).collect();
@@ -168,22 +191,17 @@ impl<T: Data> ReceivedBlockHandler<T> for BlockStore {
                 (bytes.map_or(Held::Records(chunks), Held::Bytes), records)
             }
         };
-        if let Held::Bytes(bytes) = &held {
-            charge.shrink(bytes.bytes().len());
+        match &held {
+            Held::Records(_) => {}
+            Held::Bytes(bytes) => charge.shrink(bytes.bytes().len()),
+            Held::Lines(lines) => charge.shrink(lines.bytes()),
         }
         let bytes = charge.bytes();
         let crowded =
             level.use_disk() && (!level.use_memory() || (!self.storage.holds_back && charge.is_crowded()));
         let outside = match &self.log {
             Some(log) => {
-                let mut spare =
-                    std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner));
-                spare.clear();
-                let encoded = Arc::new(held.encode(id, spare)?);
-                let block = log.store(id, records, metadata.clone(), Arc::clone(&encoded))?;
-                if let Some(encoded) = Arc::into_inner(encoded).filter(|bytes| bytes.capacity() <= SPARE) {
-                    *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = encoded;
-                }
+                let block = self.log(log, id, records, metadata.clone(), &held)?;
                 Outside::Log(self.storage.in_log(log, block))
             }
             None if level.use_disk() => Outside::Disk(self.storage.disk.clone()),
@@ -235,6 +253,7 @@ impl BlockStore {
             (Outside::Log(_), _) => return Ok(Place::Log),
             (_, Held::Records(chunks)) => read(chunks),
             (_, Held::Bytes(bytes)) => bytes.read()?,
+            (_, Held::Lines(lines)) => lines.stream(),
         };
         write(&self.storage.disk, id, records).map(Place::Disk)
     }
@@ -263,5 +282,37 @@ impl fmt::Debug for BlockStore {
             .field("stream", &self.stream)
             .field("storage", &self.storage)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millstream_core::storage::memory::Evictable;
+
+    use super::super::backlog::Backlog;
+    use super::super::test_storage;
+    use super::*;
+    use crate::clock::StopSignal;
+
+    #[test]
+    fn lines_take_the_memory_of_their_text_and_go_to_disk_when_others_need_it() {
+        let storage = test_storage(StorageLevel::MEMORY_AND_DISK_SER);
+        let store = BlockStore::new(StreamId(1), storage, None, |message, _| panic!("{message}"));
+        let backlog = Backlog::new(1000);
+        backlog.admit(500, &StopSignal::new());
+        let block = store.store_block(NewBlock::<String> {
+            id: BlockId { stream: StreamId(1), number: 5 },
+            content: Content::Lines(TextLines::of_string("to be\nor not\n".to_owned())),
+            metadata: None,
+            charge: Charge::new(Arc::clone(&backlog), 500),
+        });
+        let block = block.unwrap();
+        assert_eq!(backlog.held(), 13);
+        for on_disk in [false, true] {
+            assert_eq!(block.file().is_some(), on_disk);
+            assert_eq!(*block.chunks()[0], ["to be", "or not"]);
+            assert!(block.evict(0));
+        }
+        assert_eq!(backlog.held(), 0);
     }
 }

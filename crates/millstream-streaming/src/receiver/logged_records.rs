@@ -1,5 +1,6 @@
 //! The records of a block in the log: how they are written, and how a task reads them.
 
+use std::fmt::Display;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -9,12 +10,15 @@ use millstream_core::stream::{self, ChunkStream};
 use millstream_core::{Data, Error as CoreError};
 
 use super::block::BlockId;
+use super::text_lines::TextLines;
 use crate::error::{Error, Result};
 use crate::recovery::block_log::{BlockLog, LoggedBlock};
+use crate::recovery::write_ahead_log::Record;
 
-/// What the bytes of a block begin with: whether its records were written one by one, or came as bytes.
+/// What the bytes of a block begin with: whether its records were written one by one, came as bytes, or are lines.
 const AS_RECORDS: u8 = 0;
 const AS_BYTES: u8 = 1;
+const AS_LINES: u8 = 2;
 
 /// Writes records as bytes, in the vectors in which they came, into an empty buffer.
 pub(super) fn encode_records<T: Data>(
@@ -26,11 +30,17 @@ pub(super) fn encode_records<T: Data>(
     postcard::to_extend(chunks, to).map_err(|error| unreadable(id, &error).into())
 }
 
-/// Writes records that are bytes, into an empty buffer.
-pub(super) fn encode_bytes<T: Data>(bytes: &ObjectBytes<T>, mut to: Vec<u8>) -> Vec<u8> {
-    to.push(AS_BYTES);
-    to.extend_from_slice(bytes.bytes());
-    to
+impl<T: Data> Record for ObjectBytes<T> {
+    fn parts(&self) -> Vec<&[u8]> {
+        vec![&[AS_BYTES], self.bytes()]
+    }
+}
+
+impl Record for TextLines {
+    fn parts(&self) -> Vec<&[u8]> {
+        let head: &[u8] = &[AS_LINES];
+        std::iter::once(head).chain(self.texts().map(str::as_bytes)).collect()
+    }
 }
 
 /// Where the records of a block lie in the log.
@@ -44,13 +54,38 @@ pub(crate) struct InLog {
 
 impl InLog {
     /// Reads the bytes, with what they take of the memory if they may be kept and there is room.
-    pub(super) fn read<T: Data>(&self) -> millstream_core::Result<(Encoded<T>, Option<Claim>)> {
+    pub(super) fn read<T: Data>(&self) -> millstream_core::Result<(FromLog<T>, Option<Claim>)> {
         let bytes = self.log.read(&self.block).map_err(|error| match error {
             Error::Core(error) => error,
             error => CoreError::user(error),
         })?;
         let claim = self.keep_in.as_ref().and_then(|memory| memory.take(bytes.len(), Owner::Received));
-        Ok((Encoded { id: self.block.id, bytes: Arc::new(bytes), of: PhantomData }, claim))
+        Ok((FromLog::of(self.block.id, bytes)?, claim))
+    }
+}
+
+/// What the log has of a block.
+pub(super) enum FromLog<T> {
+    Lines(Arc<TextLines>),
+    Encoded(Encoded<T>),
+}
+
+impl<T: Data> FromLog<T> {
+    fn of(id: BlockId, mut bytes: Vec<u8>) -> millstream_core::Result<Self> {
+        if bytes.first() != Some(&AS_LINES) {
+            return Ok(FromLog::Encoded(Encoded { id, bytes: Arc::new(bytes), of: PhantomData }));
+        }
+        bytes.remove(0);
+        let text = String::from_utf8(bytes).map_err(|error| unreadable(id, &error))?;
+        Ok(FromLog::Lines(Arc::new(TextLines::of_string(text))))
+    }
+
+    /// Makes the records, a part at a time; the stream holds what was read.
+    pub(super) fn stream(&self) -> millstream_core::Result<ChunkStream<T>> {
+        match self {
+            FromLog::Lines(lines) => Ok(lines.stream()),
+            FromLog::Encoded(encoded) => encoded.stream(),
+        }
     }
 }
 
@@ -71,7 +106,7 @@ impl<T: Data> Encoded<T> {
     /// Decodes the records, a vector at a time; the stream holds the bytes.
     pub(super) fn stream(&self) -> millstream_core::Result<ChunkStream<T>> {
         let Encoded { id, bytes, .. } = self.clone();
-        let broken = move |error: &postcard::Error| unreadable(id, error);
+        let broken = move |error: &dyn Display| unreadable(id, error);
         match bytes.split_first() {
             Some((&AS_RECORDS, records)) => {
                 let (mut left, rest): (u64, &[u8]) =
@@ -90,12 +125,15 @@ impl<T: Data> Encoded<T> {
                 }))
             }
             Some((&AS_BYTES, object)) => ObjectBytes::check(object.to_vec())?.read(),
-            _ => Err(broken(&postcard::Error::DeserializeUnexpectedEnd)),
+            Some((form, _)) => {
+                Err(broken(&format!("its records are in a form {form}, which this version does not know")))
+            }
+            None => Err(broken(&"it has no bytes")),
         }
     }
 }
 
-fn unreadable(id: BlockId, error: &postcard::Error) -> CoreError {
+fn unreadable(id: BlockId, error: &dyn Display) -> CoreError {
     CoreError::Codec { what: format!("block {id}"), problem: error.to_string() }
 }
 
@@ -104,11 +142,11 @@ mod tests {
     use super::*;
     use crate::receiver::StreamId;
 
+    const ID: BlockId = BlockId { stream: StreamId(1), number: 5 };
+
     fn read<T: Data>(bytes: Vec<u8>) -> millstream_core::Result<Vec<T>> {
-        let id = BlockId { stream: StreamId(1), number: 5 };
-        let encoded = Encoded { id, bytes: Arc::new(bytes), of: PhantomData };
         let mut records = Vec::new();
-        stream::drain(encoded.stream()?, |chunk| {
+        stream::drain(FromLog::of(ID, bytes)?.stream()?, |chunk| {
             records.extend(chunk.into_vec());
             Ok(())
         })?;
@@ -117,15 +155,37 @@ mod tests {
 
     #[test]
     fn records_are_read_as_they_were_written() {
-        let id = BlockId { stream: StreamId(1), number: 5 };
         let chunks = [Arc::new(vec!["to".to_owned(), "be".to_owned()]), Arc::new(vec!["or not".to_owned()])];
-        let bytes = encode_records(id, &chunks, Vec::new()).unwrap();
+        let bytes = encode_records(ID, &chunks, Vec::new()).unwrap();
         assert_eq!(read::<String>(bytes.clone()).unwrap(), ["to", "be", "or not"]);
         let error = read::<String>(bytes[..bytes.len() - 1].to_vec()).unwrap_err().to_string();
         assert!(error.contains("block input-1-5"), "{error}");
         let object = ObjectBytes::of(stream::from_vec(vec![7_u64, 8])).unwrap();
-        assert_eq!(read::<u64>(encode_bytes(&object, Vec::new())).unwrap(), [7, 8]);
-        assert!(read::<String>(encode_bytes(&object, Vec::new())).is_err());
+        assert_eq!(read::<u64>(object.parts().concat()).unwrap(), [7, 8]);
+        assert!(read::<String>(object.parts().concat()).is_err());
         assert!(read::<u64>(Vec::new()).is_err());
+    }
+
+    #[test]
+    fn lines_are_read_as_they_were_written_and_only_as_strings() {
+        let mut lines = TextLines::of_string("to be\n\n".to_owned());
+        lines.append(TextLines::of_string("größer\n".to_owned()));
+        let bytes = lines.parts().concat();
+        assert_eq!(read::<String>(bytes.clone()).unwrap(), ["to be", "", "größer"]);
+        let error = read::<u64>(bytes.clone()).unwrap_err().to_string();
+        assert!(error.contains("expected u64"), "{error}");
+        let error = read::<String>(bytes[..bytes.len() - 4].to_vec()).unwrap_err().to_string();
+        assert!(error.contains("block input-1-5") && error.contains("utf-8"), "{error}");
+    }
+
+    #[test]
+    fn forms_that_were_ever_written_can_be_read_and_others_are_refused() {
+        assert_eq!(
+            read::<String>(b"\x00\x02\x02\x02to\x02be\x01\x03not".to_vec()).unwrap(),
+            ["to", "be", "not"]
+        );
+        assert_eq!(read::<String>(b"\x02to be\nor not\n".to_vec()).unwrap(), ["to be", "or not"]);
+        let error = read::<String>(vec![9, 1, 1]).unwrap_err().to_string();
+        assert!(error.contains("form 9"), "{error}");
     }
 }

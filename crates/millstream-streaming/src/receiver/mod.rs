@@ -7,6 +7,7 @@ mod backlog;
 mod block;
 mod block_generator;
 mod block_store;
+mod gathered;
 mod line_splitter;
 mod logged_records;
 mod rate_limiter;
@@ -14,10 +15,12 @@ mod raw_blocks;
 #[expect(clippy::module_inception, reason = "the file is named after the trait that users implement")]
 mod receiver;
 mod receiver_handle;
+mod server;
 mod socket_lines;
 mod socket_receiver;
 mod stream_id;
 mod supervisor;
+mod text_lines;
 
 pub(crate) use block::{Block, BlockId, ReceivedBlock};
 pub(crate) use block_generator::BlockGeneratorConfig;
@@ -25,6 +28,7 @@ pub(crate) use block_store::Storage;
 pub use raw_blocks::RawBlockWriter;
 pub use receiver::Receiver;
 pub use receiver_handle::ReceiverHandle;
+pub(crate) use server::Server;
 pub(crate) use socket_receiver::SocketReceiver;
 pub use stream_id::StreamId;
 pub(crate) use supervisor::{ReceiverConfig, ReceiverEvents, Supervisor};

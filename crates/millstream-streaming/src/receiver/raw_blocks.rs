@@ -11,7 +11,7 @@ use std::sync::Arc;
 use millstream_core::fs::ObjectBytes;
 use millstream_core::{Data, StorageLevel, stream};
 
-use super::{ReceiverHandle, SocketReceiver};
+use super::{ReceiverHandle, Server, SocketReceiver};
 use crate::error::{Error, Result};
 
 /// Writes blocks of records for a [`raw_socket_stream`](crate::StreamingContext::raw_socket_stream).
@@ -89,8 +89,8 @@ impl<T: Data, W: Write> RawBlockWriter<T, W> {
 }
 
 impl<T: Data> SocketReceiver<T> {
-    /// Makes a receiver of blocks of at most `max_block_bytes` for the server at `host:port`.
-    pub(crate) fn raw(host: &str, port: u16, max_block_bytes: usize, level: StorageLevel) -> Self {
+    /// Makes a receiver of blocks of at most `max_block_bytes` for a server.
+    pub(crate) fn raw(server: Server, max_block_bytes: usize, level: StorageLevel) -> Self {
         let read = move |mut socket: TcpStream, handle: &ReceiverHandle<T>| {
             while let Some(bytes) = read_block(&mut socket, max_block_bytes)? {
                 match handle.store_bytes(bytes) {
@@ -101,7 +101,7 @@ impl<T: Data> SocketReceiver<T> {
             }
             Ok(())
         };
-        Self::reading(host, port, Arc::new(read), level)
+        Self::reading(server, Arc::new(read), level)
     }
 }
 

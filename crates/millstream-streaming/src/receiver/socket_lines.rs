@@ -9,29 +9,34 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use millstream_core::StorageLevel;
 
-use super::line_splitter::{LineSplitter, Lines};
-use super::{ReceiverHandle, SocketReceiver, StreamId};
-
-/// How many bytes are read at once.
-pub(super) const BUFFER: usize = 256 * 1024;
+use super::line_splitter::{Found, LineSplitter};
+use super::text_lines::{BUFFER, Text, TextBuffers, TextLines};
+use super::{ReceiverHandle, Server, SocketReceiver, StreamId};
 
 /// After the first, one broken line out of so many is logged.
 const LOG_EVERY: u64 = 10_000;
 
 impl SocketReceiver<String> {
-    /// Makes a receiver for the server at `host:port`, of lines of at most `max_line_bytes`.
+    /// Makes a receiver for a server, of lines of at most `max_line_bytes`.
     ///
     /// Lines end with `\n` or `\r\n`; bytes that are not UTF-8 become U+FFFD.
-    pub(crate) fn lines(host: &str, port: u16, max_line_bytes: usize, level: StorageLevel) -> Self {
-        let lines =
-            SocketLines { address: format!("{host}:{port}"), max_line_bytes, repaired: AtomicU64::new(0) };
-        Self::reading(host, port, Arc::new(move |socket, handle| lines.read(socket, handle)), level)
+    pub(crate) fn lines(server: Server, max_line_bytes: usize, level: StorageLevel) -> Self {
+        let lines = SocketLines {
+            address: server.to_string(),
+            max_line_bytes,
+            level,
+            buffers: Arc::default(),
+            repaired: AtomicU64::new(0),
+        };
+        Self::reading(server, Arc::new(move |socket, handle| lines.read(socket, handle)), level)
     }
 }
 
 struct SocketLines {
     address: String,
     max_line_bytes: usize,
+    level: StorageLevel,
+    buffers: Arc<TextBuffers>,
     /// How many lines were not UTF-8, over all connections.
     repaired: AtomicU64,
 }
@@ -42,40 +47,49 @@ impl SocketLines {
         let mut buffer = vec![0; BUFFER];
         let mut splitter = LineSplitter::new(self.max_line_bytes);
         while !handle.is_stopped() {
-            let lines = match socket.read(&mut buffer) {
+            let read = match socket.read(&mut buffer) {
                 // The beginning of a line that a stop cut off is not a line.
                 Ok(0) if handle.is_stopped() => return Ok(()),
                 Ok(0) => {
-                    self.store(handle, splitter.finish());
+                    let mut text = self.buffers.text(splitter.waiting() + 1);
+                    let found = splitter.finish(&mut text.text);
+                    self.store(handle, text, found);
                     return Ok(());
                 }
-                Ok(read) => splitter.split(buffer.get(..read).unwrap_or_default()),
+                Ok(read) => buffer.get(..read).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            self.store(handle, lines);
+            let mut text = self.buffers.text(splitter.waiting() + read.len());
+            let found = splitter.split(read, &mut text.text);
+            self.store(handle, text, found);
         }
         Ok(())
     }
 
-    fn store(&self, handle: &ReceiverHandle<String>, lines: Lines) {
-        if lines.repaired > 0 {
-            self.count_repaired(handle, lines.repaired);
+    fn store(&self, handle: &ReceiverHandle<String>, text: Text, found: Found) {
+        if found.repaired > 0 {
+            self.count_repaired(handle, found.repaired);
         }
-        if lines.skipped > 0 {
+        if found.skipped > 0 {
             let error = LineTooLong {
                 stream: handle.stream_id(),
                 address: self.address.clone(),
-                lines: lines.skipped,
+                lines: found.skipped,
                 max_line_bytes: self.max_line_bytes,
             };
             handle.report_error("Lines were skipped", &error);
         }
-        if !lines.lines.is_empty() {
-            let bytes = lines.bytes + lines.lines.len() * size_of::<String>();
-            // Refused means stopped, which ends the loop.
-            let _ = handle.store_each_with(lines.lines, bytes);
-        }
+        // Refused means stopped, which ends the loop.
+        let _ = if found.lines == 0 {
+            Ok(())
+        } else if self.level.deserialized() {
+            let lines: Vec<String> = text.text.split_terminator('\n').map(str::to_owned).collect();
+            let bytes = text.text.len() + lines.len() * size_of::<String>();
+            handle.store_each_with(lines, bytes)
+        } else {
+            handle.store_lines(TextLines::of(text, found.lines))
+        };
     }
 
     fn count_repaired(&self, handle: &ReceiverHandle<String>, lines: u64) {

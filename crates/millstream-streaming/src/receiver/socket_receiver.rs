@@ -1,15 +1,15 @@
 //! Receives records from a TCP server: the connection, whatever is read from it.
 
 use std::error::Error;
-use std::io::{self, BufReader, ErrorKind};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::io::{self, BufReader};
+use std::net::{Shutdown, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use millstream_core::{Data, StorageLevel};
 
+use super::server::Server;
 use super::{Receiver, ReceiverHandle};
 
 #[cfg(test)]
@@ -22,26 +22,21 @@ pub(super) type Read<T> = Arc<dyn Fn(TcpStream, &ReceiverHandle<T>) -> io::Resul
 ///
 /// When the server ends the connection, or there is none, the receiver is restarted after the delay.
 pub(crate) struct SocketReceiver<T: Data> {
-    host: String,
-    port: u16,
+    server: Server,
     read: Read<T>,
     level: StorageLevel,
     current: Mutex<Option<Connection>>,
 }
 
-/// How long an address of the server may take to answer.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
 impl<T: Data> SocketReceiver<T> {
-    /// Makes a receiver for the server at `host:port` that reads each connection by `read`.
-    pub(super) fn reading(host: impl Into<String>, port: u16, read: Read<T>, level: StorageLevel) -> Self {
-        SocketReceiver { host: host.into(), port, read, level, current: Mutex::new(None) }
+    /// Makes a receiver for a server that reads each connection by `read`.
+    pub(super) fn reading(server: Server, read: Read<T>, level: StorageLevel) -> Self {
+        SocketReceiver { server, read, level, current: Mutex::new(None) }
     }
 
-    /// Makes a receiver whose records `decode` makes of what the server at `host:port` sends.
+    /// Makes a receiver whose records `decode` makes of what a server sends.
     pub(crate) fn decoding<I>(
-        host: &str,
-        port: u16,
+        server: Server,
         decode: impl Fn(BufReader<TcpStream>) -> I + Send + Sync + 'static,
         level: StorageLevel,
     ) -> Self
@@ -57,7 +52,7 @@ impl<T: Data> SocketReceiver<T> {
             }
             Ok(())
         };
-        Self::reading(host, port, Arc::new(read), level)
+        Self::reading(server, Arc::new(read), level)
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Connection>> {
@@ -69,8 +64,7 @@ impl<T: Data> Receiver<T> for SocketReceiver<T> {
     fn on_start(&self, handle: &ReceiverHandle<T>) -> Result<(), Box<dyn Error + Send + Sync>> {
         let phase = Arc::new(Mutex::new(Phase::Connecting));
         let reader = Reader {
-            host: self.host.clone(),
-            port: self.port,
+            server: self.server.clone(),
             read: Arc::clone(&self.read),
             handle: handle.clone(),
             phase: Arc::clone(&phase),
@@ -135,8 +129,7 @@ fn lock(phase: &Mutex<Phase>) -> MutexGuard<'_, Phase> {
 
 /// What runs on the receiver's thread.
 struct Reader<T: Data> {
-    host: String,
-    port: u16,
+    server: Server,
     read: Read<T>,
     handle: ReceiverHandle<T>,
     phase: Arc<Mutex<Phase>>,
@@ -148,50 +141,35 @@ impl<T: Data> Reader<T> {
             Ok(Some(socket)) => socket,
             Ok(None) => return,
             Err(error) => {
-                let message = format!("Error connecting to {}", self.address());
+                let message = format!("Error connecting to {}", self.server);
                 return self.handle.restart_with(&message, Some(&error), None);
             }
         };
-        tracing::info!("stream {}: connected to {}", self.handle.stream_id(), self.address());
+        tracing::info!("stream {}: connected to {}", self.handle.stream_id(), self.server);
         let read = || (self.read)(socket, &self.handle);
         // The code that reads may be the program's own.
         let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
             Err(io::Error::other(format!("reading panicked: {}", crate::Error::panicked(&*panic))))
         });
         match read {
-            Ok(()) => self.handle.restart(&format!("{} ended the connection", self.address())),
+            Ok(()) => self.handle.restart(&format!("{} ended the connection", self.server)),
             // A stop shuts the socket down; what that looks like from here is no error, and neither restarts.
             Err(error) => {
-                let message = format!("Error receiving data from {}", self.address());
+                let message = format!("Error receiving data from {}", self.server);
                 self.handle.restart_with(&message, Some(&error), None);
             }
         }
     }
 
-    /// Connects to the first address of the host that answers; `None` if the receiver was stopped meanwhile.
+    /// Connects; `None` if the receiver was stopped meanwhile.
     fn connect(&self) -> io::Result<Option<TcpStream>> {
-        let mut last = io::Error::new(ErrorKind::NotFound, "the host has no address");
-        for address in (self.host.as_str(), self.port).to_socket_addrs()? {
-            if self.handle.is_stopped() {
-                return Ok(None);
-            }
-            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-                Ok(socket) => {
-                    let other = socket.try_clone()?;
-                    let mut phase = lock(&self.phase);
-                    if matches!(*phase, Phase::Ended) {
-                        return Ok(None);
-                    }
-                    *phase = Phase::Reading(other);
-                    return Ok(Some(socket));
-                }
-                Err(error) => last = error,
-            }
+        let Some(socket) = self.server.connect(|| self.handle.is_stopped())? else { return Ok(None) };
+        let other = socket.try_clone()?;
+        let mut phase = lock(&self.phase);
+        if matches!(*phase, Phase::Ended) {
+            return Ok(None);
         }
-        Err(last)
-    }
-
-    fn address(&self) -> String {
-        format!("{}:{}", self.host, self.port)
+        *phase = Phase::Reading(other);
+        Ok(Some(socket))
     }
 }

@@ -10,7 +10,7 @@ use millstream_core::fs::{FileSystem, FsPath};
 use millstream_core::{Conf, Error as CoreError, settings};
 use serde::{Deserialize, Serialize};
 
-use super::write_ahead_log::{LogConfig, LogPosition, WriteAheadLog};
+use super::write_ahead_log::{LogConfig, LogPosition, Record, WriteAheadLog};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::receiver::{BlockId, StreamId};
@@ -86,7 +86,7 @@ impl BlockLog {
         Ok(BlockLog { clock, system, directory, data_config, data, metadata, last })
     }
 
-    /// Logs the records of a block, encoded; when this returns they are on disk, and nobody knows of them.
+    /// Logs the records of a block; when this returns they are on disk, and nobody knows of them.
     ///
     /// # Errors
     /// If they can not be written.
@@ -95,7 +95,7 @@ impl BlockLog {
         id: BlockId,
         records: u64,
         metadata: Option<String>,
-        encoded: Arc<Vec<u8>>,
+        encoded: Arc<dyn Record>,
     ) -> Result<LoggedBlock> {
         let time = self.clock.now();
         let at = self.data(id.stream).write(encoded, time)?;

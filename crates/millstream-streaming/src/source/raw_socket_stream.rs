@@ -46,7 +46,7 @@ impl StreamingContext {
     #[track_caller]
     pub fn raw_socket_stream<T: Data>(&self, host: &str, port: u16) -> DStream<T> {
         let level = StorageLevel::MEMORY_AND_DISK_SER_2;
-        let receiver = SocketReceiver::raw(host, port, self.max_block_bytes(), level);
+        let receiver = SocketReceiver::raw(self.server(host, port), self.max_block_bytes(), level);
         self.received("raw_socket_stream", Arc::new(receiver), Location::caller(), true)
     }
 
@@ -81,7 +81,7 @@ impl StreamingContext {
     /// ```
     #[track_caller]
     pub fn raw_socket_stream_with<T: Data>(&self, host: &str, port: u16, level: StorageLevel) -> DStream<T> {
-        let receiver = SocketReceiver::raw(host, port, self.max_block_bytes(), level);
+        let receiver = SocketReceiver::raw(self.server(host, port), self.max_block_bytes(), level);
         self.received("raw_socket_stream_with", Arc::new(receiver), Location::caller(), false)
     }
 }

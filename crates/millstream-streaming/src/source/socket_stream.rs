@@ -62,7 +62,7 @@ impl StreamingContext {
         I: IntoIterator<Item = io::Result<T>>,
     {
         let level = StorageLevel::MEMORY_AND_DISK_SER_2;
-        let receiver = Arc::new(SocketReceiver::decoding(host, port, decode, level));
+        let receiver = Arc::new(SocketReceiver::decoding(self.server(host, port), decode, level));
         self.received("socket_stream", receiver, Location::caller(), true)
     }
 
@@ -103,7 +103,7 @@ impl StreamingContext {
     where
         I: IntoIterator<Item = io::Result<T>>,
     {
-        let receiver = Arc::new(SocketReceiver::decoding(host, port, decode, level));
+        let receiver = Arc::new(SocketReceiver::decoding(self.server(host, port), decode, level));
         self.received("socket_stream_with", receiver, Location::caller(), false)
     }
 }

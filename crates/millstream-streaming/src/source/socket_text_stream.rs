@@ -42,7 +42,7 @@ impl StreamingContext {
     #[track_caller]
     pub fn socket_text_stream(&self, host: &str, port: u16) -> DStream<String> {
         let level = StorageLevel::MEMORY_AND_DISK_SER_2;
-        let receiver = Arc::new(SocketReceiver::lines(host, port, self.max_line_bytes(), level));
+        let receiver = Arc::new(SocketReceiver::lines(self.server(host, port), self.max_line_bytes(), level));
         self.received("socket_text_stream", receiver, Location::caller(), true)
     }
 
@@ -77,7 +77,7 @@ impl StreamingContext {
     /// ```
     #[track_caller]
     pub fn socket_text_stream_with(&self, host: &str, port: u16, level: StorageLevel) -> DStream<String> {
-        let receiver = Arc::new(SocketReceiver::lines(host, port, self.max_line_bytes(), level));
+        let receiver = Arc::new(SocketReceiver::lines(self.server(host, port), self.max_line_bytes(), level));
         self.received("socket_text_stream_with", receiver, Location::caller(), false)
     }
 }

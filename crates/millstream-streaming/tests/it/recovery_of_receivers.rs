@@ -7,6 +7,8 @@ use millstream_streaming::testing::{Collected, Driver, Steps};
 use crate::damaged_checkpoints::copy;
 use crate::fed::fed_stream;
 use crate::recovery::{Directory, SECOND, at, conf, times};
+use crate::server::{HOST, Server};
+use crate::tables::LONG;
 
 pub(crate) fn with_log() -> Conf {
     conf().set("spark.streaming.receiver.writeAheadLog.enable", "true")
@@ -168,4 +170,33 @@ fn a_log_that_was_changed_is_refused() {
             assert!(refused.contains(under), "{under} {at_byte} {truncated}: {refused}");
         }
     }
+}
+
+#[test]
+fn lines_of_a_socket_are_logged_as_text_and_read_again() {
+    let directory = Directory::new();
+    let server = Server::start();
+    let start = |now, fails: bool| {
+        let driver = Driver::at(with_log(), SECOND, at(now)).unwrap();
+        let lines = driver.streaming().socket_text_stream(HOST, server.port());
+        lines.foreach_rdd(move |rdd| match rdd.is_empty()? {
+            false if fails => Err(millstream_core::Error::user("the sink is gone")),
+            _ => Ok(()),
+        });
+        let collected = driver.collect(&lines);
+        (driver.get_or_create(&directory.0).unwrap().start().unwrap(), collected)
+    };
+    let (steps, _) = start(0, true);
+    let mut connection = server.accept();
+    connection.send("größer\r\n\nor not\n");
+    let begin = std::time::Instant::now();
+    let batches = (1_i64..).find(|_| steps.step().is_err() || begin.elapsed() > LONG).unwrap();
+    drop(steps);
+    let name = &files(&directory, "receivedData/0")[0];
+    let logged = std::fs::read(directory.0.join("receivedData/0").join(name)).unwrap();
+    assert!(logged.ends_with("größer\n\nor not\n".as_bytes()), "{}", logged.escape_ascii());
+
+    let (steps, collected) = start(batches * 1000 + 100, false);
+    steps.step().unwrap();
+    assert_eq!(collected.batches().concat(), ["größer", "", "or not"]);
 }

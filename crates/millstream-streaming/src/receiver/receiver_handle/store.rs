@@ -7,6 +7,7 @@ use millstream_core::storage::size_estimate::{estimate, estimate_all};
 use super::ReceiverHandle;
 use crate::error::{Error, Result};
 use crate::receiver::block_store::Content;
+use crate::receiver::text_lines::TextLines;
 
 impl<T: Data> ReceiverHandle<T> {
     /// Stores one record in the current block.
@@ -91,6 +92,12 @@ impl<T: Data> ReceiverHandle<T> {
     pub fn store_each_with(&self, records: Vec<T>, bytes: usize) -> Result<()> {
         self.check_accepts()?;
         self.generator.add_many(records, bytes, &self.run.stop)
+    }
+
+    /// Stores lines as [`store_each`](Self::store_each) does records; records are made of them by the tasks that read them.
+    pub(in crate::receiver) fn store_lines(&self, lines: TextLines) -> Result<()> {
+        self.check_accepts()?;
+        self.generator.add_lines(lines, &self.run.stop)
     }
 
     /// Stores records as a block of their own, and returns when it is stored: a reliable receiver can then acknowledge them.

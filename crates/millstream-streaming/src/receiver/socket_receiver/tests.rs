@@ -1,11 +1,13 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use super::*;
 use crate::clock::{Clock, SystemClock};
 use crate::receiver::StreamId;
-use crate::receiver::socket_lines::BUFFER;
+use crate::receiver::server::CONNECT_TIMEOUT;
+use crate::receiver::text_lines::BUFFER;
 use crate::receiver::{
     Block, BlockGeneratorConfig, ReceivedBlock, ReceiverConfig, ReceiverEvents, Supervisor,
 };
@@ -49,7 +51,17 @@ struct Fixture {
     told: mpsc::Receiver<Told>,
 }
 
+/// Receives lines that are kept as text, as the default level does.
 fn receive(address: SocketAddr, max_line_bytes: usize, max_backlog: usize) -> Fixture {
+    receive_at(StorageLevel::MEMORY_ONLY_SER, address, max_line_bytes, max_backlog)
+}
+
+fn receive_at(
+    level: StorageLevel,
+    address: SocketAddr,
+    max_line_bytes: usize,
+    max_backlog: usize,
+) -> Fixture {
     let config = ReceiverConfig {
         blocks: BlockGeneratorConfig {
             block_interval: Duration::from_millis(1),
@@ -60,16 +72,15 @@ fn receive(address: SocketAddr, max_line_bytes: usize, max_backlog: usize) -> Fi
         initial_rate: None,
         estimator: None,
         max_backlog,
-        storage: crate::receiver::test_storage(StorageLevel::MEMORY_ONLY),
+        storage: crate::receiver::test_storage(level),
         restart_delay: Duration::from_millis(1),
         stop_timeout: LONG,
     };
     let (tell, told) = mpsc::channel();
     let receiver = Arc::new(SocketReceiver::lines(
-        &address.ip().to_string(),
-        address.port(),
+        Server::new(&address.ip().to_string(), address.port(), LONG),
         max_line_bytes,
-        StorageLevel::MEMORY_ONLY,
+        level,
     ));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let events = Arc::new(Tell(Mutex::new(tell)));
@@ -144,20 +155,21 @@ fn a_server_that_ends_each_connection_is_connected_to_again() {
 
 #[test]
 fn lines_may_come_in_pieces_and_may_be_broken() {
-    let address = serve_once(|mut socket| {
-        socket.set_nodelay(true).unwrap();
-        for piece in [&b"he"[..], b"llo\nwor", b"ld\r", b"\ngr\xc3", b"\xbc\xc3\x9fe\n\xff\n"] {
-            socket.write_all(piece).unwrap();
-            thread::sleep(Duration::from_millis(2));
-        }
-        hold(socket);
-    });
-    let fixture = receive(address, 1000, 1 << 20);
-    assert_eq!(
-        fixture.lines(4),
-        (vec!["hello", "world", "grüße", "\u{fffd}"].into_iter().map(String::from).collect(), vec![])
-    );
-    fixture.stop();
+    for level in [StorageLevel::MEMORY_ONLY, StorageLevel::MEMORY_ONLY_SER] {
+        let address = serve_once(|mut socket| {
+            socket.set_nodelay(true).unwrap();
+            for piece in [&b"he"[..], b"llo\nwor", b"ld\r", b"\ngr\xc3", b"\xbc\xc3\x9fe\n\xff\n"] {
+                socket.write_all(piece).unwrap();
+                thread::sleep(Duration::from_millis(2));
+            }
+            hold(socket);
+        });
+        let fixture = receive_at(level, address, 1000, 1 << 20);
+        let (lines, errors) = fixture.lines(4);
+        assert_eq!(lines, ["hello", "world", "grüße", "\u{fffd}"]);
+        assert_eq!(errors, [""; 0]);
+        fixture.stop();
+    }
 }
 
 #[test]
@@ -188,22 +200,24 @@ fn a_flood_is_held_back_by_the_backlog_and_loses_nothing() {
     const LIMIT: usize = 64 * 1024;
     // One read of the shortest lines there are here, on top of the limit.
     const MOST: usize = LIMIT + BUFFER / 2 * (1 + size_of::<String>());
-    let address = serve_once(|mut socket| {
-        let text: String = (0..LINES).map(|line| format!("{line}\n")).collect();
-        socket.write_all(text.as_bytes()).unwrap();
-        hold(socket);
-    });
-    let fixture = receive(address, 1000, LIMIT);
-    let mut expected = 0;
-    while expected < LINES {
-        let Told::Block(block) = fixture.next() else { continue };
-        assert!(fixture.supervisor.generator().backlog() <= MOST);
-        for line in block.chunks().iter().flat_map(|chunk| chunk.iter()) {
-            assert_eq!(*line, expected.to_string());
-            expected += 1;
+    for level in [StorageLevel::MEMORY_ONLY, StorageLevel::MEMORY_ONLY_SER] {
+        let address = serve_once(|mut socket| {
+            let text: String = (0..LINES).map(|line| format!("{line}\n")).collect();
+            socket.write_all(text.as_bytes()).unwrap();
+            hold(socket);
+        });
+        let fixture = receive_at(level, address, 1000, LIMIT);
+        let mut expected = 0;
+        while expected < LINES {
+            let Told::Block(block) = fixture.next() else { continue };
+            assert!(fixture.supervisor.generator().backlog() <= MOST);
+            for line in block.chunks().iter().flat_map(|chunk| chunk.iter()) {
+                assert_eq!(*line, expected.to_string());
+                expected += 1;
+            }
         }
+        fixture.stop();
     }
-    fixture.stop();
 }
 
 #[test]

@@ -9,12 +9,13 @@ pub(super) const FRAME: usize = 12;
 /// The least that a file system leaves blank of a write that did not come to its end.
 const SECTOR: usize = 512;
 
-/// Returns what lies before a record.
-pub(super) fn head(record: &[u8]) -> [u8; FRAME] {
+/// Returns what lies before a record of so many bytes.
+pub(super) fn head(length: u32, parts: &[&[u8]]) -> [u8; FRAME] {
+    let mut of_record = crc32fast::Hasher::new();
+    parts.iter().for_each(|part| of_record.update(part));
     let mut head = [0; FRAME];
-    // A record of more than 4 GiB is refused before it comes here.
-    head[..4].copy_from_slice(&(record.len() as u32).to_le_bytes());
-    head[4..8].copy_from_slice(&crc32fast::hash(record).to_le_bytes());
+    head[..4].copy_from_slice(&length.to_le_bytes());
+    head[4..8].copy_from_slice(&of_record.finalize().to_le_bytes());
     let of_head = crc32fast::hash(&head[..8]);
     head[8..].copy_from_slice(&of_head.to_le_bytes());
     head
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     fn append(record: &[u8], to: &mut Vec<u8>) {
-        to.extend(head(record));
+        to.extend(head(record.len() as u32, &[record]));
         to.extend(record);
     }
 

@@ -25,6 +25,18 @@ use self::writer::{Queue, Writing};
 use crate::error::Result;
 use crate::time::Time;
 
+/// What is written to a log as one.
+pub(crate) trait Record: Send + Sync {
+    /// Returns its bytes, in the parts in which they lie, so that they need not be put together to be written.
+    fn parts(&self) -> Vec<&[u8]>;
+}
+
+impl Record for Vec<u8> {
+    fn parts(&self) -> Vec<&[u8]> {
+        vec![self]
+    }
+}
+
 /// Where a record lies in its log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct LogPosition {

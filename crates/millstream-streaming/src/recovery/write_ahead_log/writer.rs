@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
+use std::iter;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -15,7 +16,7 @@ use millstream_core::fs::{FsPath, failed};
 
 use super::frame::{self, FRAME};
 use super::segment::{Ended, HEAD, SegmentName, head};
-use super::{LogPosition, WriteAheadLog};
+use super::{LogPosition, Record, WriteAheadLog};
 use crate::error::Result;
 use crate::time::Time;
 
@@ -31,34 +32,39 @@ pub(super) struct Queue {
 
 struct Waiting {
     ticket: u64,
-    record: Arc<Vec<u8>>,
+    record: Arc<dyn Record>,
+    /// The bytes of the record.
+    length: u32,
     time: Time,
 }
 
 impl Waiting {
     /// Returns how many bytes it takes in a segment.
     fn length(&self) -> u64 {
-        (FRAME + self.record.len()) as u64
+        FRAME as u64 + u64::from(self.length)
     }
 }
 
-/// A record so long is written as it lies; shorter ones are gathered, for one call of the system.
-const LONG: usize = 64 * 1024;
-
-/// Writes the records of a group in their frames.
+/// Writes the records of a group in their frames, by as few calls of the system as can be and without a copy.
 fn write_frames(group: &[Waiting], to: &mut (impl Write + ?Sized)) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    for Waiting { record, .. } in group {
-        bytes.extend(frame::head(record));
-        if record.len() < LONG {
-            bytes.extend_from_slice(record);
-        } else {
-            to.write_all(&bytes)?;
-            to.write_all(record)?;
-            bytes.clear();
+    let records: Vec<_> = group.iter().map(|waiting| waiting.record.parts()).collect();
+    let heads: Vec<_> =
+        group.iter().zip(&records).map(|(waiting, parts)| frame::head(waiting.length, parts)).collect();
+    let parts = heads
+        .iter()
+        .zip(&records)
+        .flat_map(|(head, parts)| iter::once(&head[..]).chain(parts.iter().copied()));
+    let mut slices: Vec<IoSlice<'_>> = parts.filter(|part| !part.is_empty()).map(IoSlice::new).collect();
+    let mut rest = &mut slices[..];
+    while !rest.is_empty() {
+        match to.write_vectored(rest) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
-    to.write_all(&bytes)
+    Ok(())
 }
 
 /// Where is written.
@@ -103,17 +109,18 @@ impl WriteAheadLog {
     ///
     /// # Errors
     /// If it could not be written as often as it may be tried.
-    pub(crate) fn write(&self, record: Arc<Vec<u8>>, time: Time) -> Result<LogPosition> {
-        if u32::try_from(record.len()).is_err() {
+    pub(crate) fn write(&self, record: Arc<dyn Record>, time: Time) -> Result<LogPosition> {
+        let length: usize = record.parts().iter().map(|part| part.len()).sum();
+        let Ok(length) = u32::try_from(length) else {
             let error = io::Error::other(
                 "a record of more than 4 GiB can not be logged; store fewer records at once",
             );
             return Err(failed("logging to", &self.directory, error).into());
-        }
+        };
         let mut queue = self.queue();
         let ticket = queue.next;
         queue.next += 1;
-        queue.waiting.push(Waiting { ticket, record, time });
+        queue.waiting.push(Waiting { ticket, record, length, time });
         loop {
             if let Some(done) = queue.done.remove(&ticket) {
                 return done;
@@ -213,12 +220,7 @@ impl WriteAheadLog {
         failpoint::reach("log-after-fsync");
         let mut offset = begin;
         let position = |waiting: &Waiting| {
-            let at = LogPosition {
-                segment: name.to_string(),
-                offset,
-                // Was checked to fit.
-                length: waiting.record.len() as u32,
-            };
+            let at = LogPosition { segment: name.to_string(), offset, length: waiting.length };
             offset += waiting.length();
             at
         };
