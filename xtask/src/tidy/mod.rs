@@ -4,6 +4,7 @@
 
 mod compat;
 mod dependencies;
+mod examples;
 mod file_sizes;
 mod links;
 mod manifest_text;
@@ -51,7 +52,7 @@ type Rule = fn(&Tree) -> Vec<Finding>;
 
 const RULES: &[Rule] = &[
     file_sizes::small_files,
-    operators::have_examples,
+    examples::of_each_method,
     operators::have_compat_lines,
     travel::operators_run_elsewhere,
     travel::closures_are_refused,

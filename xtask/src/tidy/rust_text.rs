@@ -108,6 +108,8 @@ pub(super) struct Method {
     pub(super) of: String,
     pub(super) name: String,
     pub(super) line: usize,
+    /// Whether its documentation holds code.
+    pub(super) has_example: bool,
 }
 
 /// The public methods that a file defines outside of its test module. One that is hidden from the docs is none.
@@ -125,11 +127,7 @@ pub(super) fn public_methods(source: &str) -> Vec<Method> {
         let Some(open) = code[at..].find('{').map(|o| at + o) else { break };
         let Some(of) = inherent_type(&code[at + 4..open]) else { continue };
         let close = block_end(&code, open);
-        methods.extend(methods_in(source, &code, open + 1, close).into_iter().map(|(name, line)| Method {
-            of: of.clone(),
-            name,
-            line,
-        }));
+        methods.extend(methods_in(&of, source, &code, open + 1, close));
         from = close;
     }
     methods
@@ -166,7 +164,7 @@ fn skip_parameters(header: &str) -> &str {
     ""
 }
 
-fn methods_in(source: &str, code: &str, open: usize, close: usize) -> Vec<(String, usize)> {
+fn methods_in(of: &str, source: &str, code: &str, open: usize, close: usize) -> Vec<Method> {
     let mut found = Vec::new();
     let mut depth = 0;
     let mut at = open;
@@ -182,8 +180,10 @@ fn methods_in(source: &str, code: &str, open: usize, close: usize) -> Vec<(Strin
                     let name: String =
                         rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                     let item_start = code[..at].rfind(['{', '}', ';']).map_or(0, |b| b + 1);
-                    if !source[item_start..at].contains("#[doc(hidden)]") {
-                        found.push((name, line_of(code, at)));
+                    let before = &source[item_start..at];
+                    if !before.contains("#[doc(hidden)]") {
+                        let has_example = has_example(before);
+                        found.push(Method { of: of.to_owned(), name, line: line_of(code, at), has_example });
                     }
                 }
             }
@@ -192,6 +192,14 @@ fn methods_in(source: &str, code: &str, open: usize, close: usize) -> Vec<(Strin
         at += 1;
     }
     found
+}
+
+/// Whether the documentation of an item, in what stands before it, holds code.
+fn has_example(before: &str) -> bool {
+    before.lines().map(str::trim_start).any(|line| {
+        line.starts_with("///") && line.contains("```")
+            || line.starts_with("#[doc") && line.contains("include_str!")
+    })
 }
 
 /// The code without its `#[cfg(test)] mod tests { .. }`, which becomes blanks.
