@@ -1,5 +1,6 @@
 //! `Context`: where RDDs are made and jobs run.
 
+mod application;
 mod job_groups;
 mod job_tags;
 mod local_properties;
@@ -11,6 +12,7 @@ pub use local_properties::LocalProperties;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use crate::conf::Conf;
 use crate::error::Result;
@@ -48,11 +50,14 @@ const LOCAL_MAX_FAILURES: u32 = 1;
 /// assert_eq!(context.parallelize(1..=4, 2).reduce(|a, b| a + b)?, Some(10));
 /// # Ok::<(), millstream_core::Error>(())
 /// ```
+#[doc(alias = "SparkContext")]
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 
 struct Inner {
     conf: Conf,
+    start_time: SystemTime,
+    is_local: bool,
     engine: Arc<Engine>,
     files: FileSystems,
     memory: Memory,
@@ -117,7 +122,7 @@ impl Context {
     pub fn new(conf: Conf) -> Result<Self> {
         conf.validate()?;
         let Master::Local { threads, .. } = Master::of(&conf)?;
-        Self::with_executor(conf, LocalExecutor::new(threads)?)
+        Self::made(conf, LocalExecutor::new(threads)?, true)
     }
 
     /// Runs tasks on an executor of one's own.
@@ -137,6 +142,10 @@ impl Context {
     /// ```
     pub fn with_executor(conf: Conf, executor: impl Executor + 'static) -> Result<Self> {
         conf.validate()?;
+        Self::made(conf, executor, false)
+    }
+
+    fn made(conf: Conf, executor: impl Executor + 'static, is_local: bool) -> Result<Self> {
         conf.notices().iter().for_each(|notice| tracing::warn!("{notice}"));
         let Master::Local { max_failures, .. } = Master::of(&conf)?;
         let max_failures = match max_failures {
@@ -154,6 +163,8 @@ impl Context {
         let (memory, disk) = (Memory::of(&conf)?, Disk::of(&conf)?);
         Ok(Context(Arc::new(Inner {
             conf,
+            start_time: SystemTime::now(),
+            is_local,
             engine,
             files,
             memory,
@@ -182,6 +193,7 @@ impl Context {
     /// assert_eq!(context.conf().app_name()?, "counts");
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
+    #[doc(alias = "getConf")]
     pub fn conf(&self) -> &Conf {
         &self.0.conf
     }

@@ -1,5 +1,7 @@
 //! What a task knows of itself.
 
+mod listeners;
+
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,6 +42,8 @@ pub struct TaskContext(Arc<Inner>);
 
 struct Inner {
     id: TaskId,
+    /// Of the stage.
+    partitions: usize,
     batch: Option<BatchId>,
     properties: LocalProperties,
     cancelled: Arc<AtomicBool>,
@@ -47,6 +51,7 @@ struct Inner {
     space: Space,
     /// How what the task has left for others is taken away again.
     left: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+    listeners: listeners::Listeners,
 }
 
 /// Why a closure's records ended too early, and the operator that failed.
@@ -63,6 +68,7 @@ thread_local! {
 impl TaskContext {
     pub(crate) fn new(
         id: TaskId,
+        partitions: usize,
         batch: Option<BatchId>,
         properties: LocalProperties,
         cancelled: Arc<AtomicBool>,
@@ -71,12 +77,14 @@ impl TaskContext {
     ) -> Self {
         TaskContext(Arc::new(Inner {
             id,
+            partitions,
             batch,
             properties,
             cancelled,
             inputs,
             space,
             left: Mutex::default(),
+            listeners: listeners::Listeners::default(),
         }))
     }
 
@@ -109,6 +117,21 @@ impl TaskContext {
     #[must_use]
     pub fn partition_id(&self) -> usize {
         self.0.id.partition
+    }
+
+    /// Returns the number of partitions of the stage.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::TaskContext;
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let of = context.parallelize(0..2, 2).map(|_| TaskContext::get().map(|task| task.num_partitions()));
+    /// assert_eq!(of.collect()?, [Some(2), Some(2)]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn num_partitions(&self) -> usize {
+        self.0.partitions
     }
 
     /// Returns how often this partition has been tried before: 0 the first time.
@@ -220,10 +243,30 @@ impl TaskContext {
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     pub fn check_cancelled(&self) -> Result<()> {
-        if self.0.cancelled.load(Ordering::Relaxed) {
+        if self.is_interrupted() {
             return Err(Error::Cancelled { job: self.0.id.job, reason: "it is no longer needed".into() });
         }
         Ok(())
+    }
+
+    /// Returns whether the job was cancelled, so that the result is no longer wanted.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::{Error, TaskContext};
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let endless = context.parallelize([0], 1).foreach_async(|_| {
+    ///     while TaskContext::get().is_some_and(|task| !task.is_interrupted()) {
+    ///         std::thread::yield_now();
+    ///     }
+    /// });
+    /// endless.cancel();
+    /// assert!(matches!(endless.wait(), Err(Error::Cancelled { .. })));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.0.cancelled.load(Ordering::Relaxed)
     }
 
     /// Runs `f` with this task as the thread's own, and forgets what was at work before.

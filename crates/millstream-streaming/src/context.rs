@@ -137,6 +137,7 @@ impl StreamingContext {
     /// assert_eq!(numbers.count()?, 3);
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
+    #[doc(alias = "sparkContext")]
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.graph.context
@@ -155,6 +156,7 @@ impl StreamingContext {
     /// assert_eq!(driver.streaming().state(), StreamingContextState::Initialized);
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
+    #[doc(alias = "getState")]
     #[must_use]
     pub fn state(&self) -> StreamingContextState {
         StreamingContextState::Initialized

@@ -108,6 +108,7 @@ impl RunningContext {
     /// assert_eq!(running.context().parallelize([1, 2], 2).count()?, 2);
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
+    #[doc(alias = "sparkContext")]
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.handle.runtime.graph.context
@@ -130,6 +131,7 @@ impl RunningContext {
     /// assert_eq!(running.state(), StreamingContextState::Stopped);
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
+    #[doc(alias = "getState")]
     #[must_use]
     pub fn state(&self) -> StreamingContextState {
         self.handle.state()

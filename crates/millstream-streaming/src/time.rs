@@ -56,6 +56,7 @@ impl Time {
     ///
     /// assert_eq!((Time::from_millis(1000) + Duration::from_secs(2)).as_millis(), 3000);
     /// ```
+    #[doc(alias = "milliseconds")]
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0

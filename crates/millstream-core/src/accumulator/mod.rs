@@ -66,6 +66,7 @@ use crate::data::Data;
 /// assert_eq!(longest.value(), "or not to be");
 /// # Ok::<(), millstream_core::Error>(())
 /// ```
+#[doc(alias = "AccumulatorV2")]
 pub trait Accumulator: Data {
     /// What is added.
     type Input;

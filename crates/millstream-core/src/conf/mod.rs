@@ -38,6 +38,7 @@ use crate::settings::{self, Setting, Value};
 /// assert_eq!(conf.get(settings::BLOCK_INTERVAL)?, Duration::from_millis(50));
 /// # Ok::<(), millstream_core::Error>(())
 /// ```
+#[doc(alias = "SparkConf")]
 #[derive(Clone)]
 #[must_use]
 pub struct Conf {
@@ -207,6 +208,7 @@ impl Conf {
     /// assert_eq!(conf.get_raw("my.topic").as_deref(), Some("orders"));
     /// assert_eq!(conf.get_raw("spark.task.maxFailures"), None);
     /// ```
+    #[doc(alias = "getOption")]
     pub fn get_raw(&self, key: impl AsRef<str>) -> Option<String> {
         self.lookup(key.as_ref()).map(|(_, given)| given.value.clone())
     }
@@ -251,6 +253,7 @@ impl Conf {
     /// let keys: Vec<_> = conf.all().into_iter().map(|(key, _)| key).collect();
     /// assert_eq!(keys, ["spark.app.name", "spark.master"]);
     /// ```
+    #[doc(alias = "getAll")]
     pub fn all(&self) -> Vec<(String, String)> {
         let holding =
             |places: &BTreeMap<Place, Given>| places.values().next_back().map(|given| given.value.clone());

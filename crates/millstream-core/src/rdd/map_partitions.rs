@@ -76,6 +76,7 @@ impl<T: Data> Rdd<T> {
     /// assert_eq!(numbered.collect()?, [(0, 'a'), (1, 'b'), (1, 'c')]);
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
+    #[doc(alias = "mapPartitionsWithSplit")]
     #[track_caller]
     pub fn map_partitions_with_index<U: Data, I>(
         &self,

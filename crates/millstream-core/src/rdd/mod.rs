@@ -394,6 +394,7 @@ impl<T: Data> Rdd<T> {
     /// assert_eq!(ends.collect()?, [4, 5, 0, 1]);
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
+    #[doc(alias = "iterator")]
     pub fn stream(&self, partition: usize, task: &TaskContext) -> Result<ChunkStream<T>> {
         // Taken before it is asked whether the partition is kept: a task that keeps the last one cuts the lineage.
         let compute = self.0.compute();

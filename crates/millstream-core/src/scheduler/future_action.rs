@@ -107,6 +107,7 @@ impl<R> FutureAction<R> {
     /// assert_eq!(context.parallelize(1..=4, 2).collect_async().wait()?, [1, 2, 3, 4]);
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
+    #[doc(alias("get", "result"))]
     pub fn wait(self) -> Result<R> {
         self.thread?
             .join()

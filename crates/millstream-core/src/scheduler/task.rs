@@ -97,20 +97,30 @@ impl Task {
         let rdd = self.work.rdd();
         let of = &rdd.info().context;
         let space = Space { context: of.number(), memory: of.memory().clone(), disk: of.disk().clone() };
-        let context =
-            TaskContext::new(self.id, self.batch, self.properties, self.cancelled, self.inputs, space);
+        let partitions = rdd.partitions();
+        let context = TaskContext::new(
+            self.id,
+            partitions,
+            self.batch,
+            self.properties,
+            self.cancelled,
+            self.inputs,
+            space,
+        );
         let run = || {
             context.check_cancelled()?;
             self.work.run(self.id.partition, &context)
         };
         updates::begin();
-        let result = context.enter(|| panics::noted(|| catch_unwind(AssertUnwindSafe(run))));
+        let result = context.enter(|| {
+            let made = panics::noted(|| catch_unwind(AssertUnwindSafe(run)));
+            context.ended(made.unwrap_or_else(|panic| Err(Error::user(panic))))
+        });
         // Also those of a failure are taken away, which do not count.
         let updates = updates::end();
         let cause = match result {
-            Ok(Ok(made)) => return Ok(Output { made, updates }),
-            Ok(Err(cause)) => cause,
-            Err(panic) => Error::user(panic),
+            Ok(made) => return Ok(Output { made, updates }),
+            Err(cause) => cause,
         };
         if !updates.is_empty() {
             // A later attempt that found a partition kept by this one would not add again what does not count.

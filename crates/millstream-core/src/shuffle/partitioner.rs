@@ -34,6 +34,7 @@ pub trait CustomPartitioner<K>: Any + Send + Sync {
 /// let four: Partitioner<String> = 4.into();
 /// assert_eq!(four.partitions(), 4);
 /// ```
+#[doc(alias("HashPartitioner", "RangePartitioner"))]
 pub struct Partitioner<K>(Rule<K>);
 
 enum Rule<K> {

@@ -100,6 +100,7 @@ impl StorageLevel {
     ///
     /// # Errors
     /// If there are more than 39 copies, or records are to lie outside of the heap as they are.
+    #[doc(alias("apply", "create"))]
     pub fn new(
         use_disk: bool,
         use_memory: bool,

@@ -148,6 +148,9 @@ fn actions_that_capture_are_refused_with_what_to_write() {
     refused("foreach_partition_async", partition, done.wait());
     let done = m.foreach_partition_async_env(1, move |_, all| assert!(all.count() as u64 > n));
     refused("foreach_partition_async_env", partition, done.wait());
+    let job = "run_job_env(values, partitions, |values, records| ..)";
+    refused("run_job", job, m.run_job([0], move |all| all.count() as u64 + n));
+    refused("run_job_env", job, m.run_job_env(1, [0], move |_, all| all.count() as u64 + n));
     let reduce = "reduce_env(values, |values, first, second| ..)";
     refused("reduce", reduce, m.reduce(move |a, b| a + b + n));
     refused("reduce_env", reduce, m.reduce_env(1, move |_, a, b| a + b + n));

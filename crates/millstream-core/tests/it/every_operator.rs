@@ -347,6 +347,8 @@ fn actions() {
         foreach_async_env => with_env(c, |env| numbers(c).foreach_async_env(env, |env, n| { of_all(env, n); }).wait());
         foreach_partition_async => seven(numbers(c).foreach_partition_async(|all| if all.count() == 7 { Err("seven") } else { Ok(()) }).wait());
         foreach_partition_async_env => with_env(c, |env| numbers(c).foreach_partition_async_env(env, |env, all| { of_all(env, all.count() as i64); }).wait());
+        run_job => numbers(c).run_job([2, 0, 2], |records| records.sum::<i64>());
+        run_job_env => numbers(c).run_job_env(5_i64, [1], |least, records| records.filter(|n| n > least).count());
     });
 }
 

@@ -42,6 +42,7 @@ mod sparks_values;
 mod spilling;
 mod spilling_fails;
 mod storage;
+mod task_listeners;
 mod variables;
 mod worker_pools;
 

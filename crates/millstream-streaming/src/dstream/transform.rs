@@ -63,6 +63,7 @@ impl<T: Data> DStream<T> {
     ///     batches![[1], []],
     /// );
     /// ```
+    #[doc(alias = "transform")]
     #[track_caller]
     pub fn transform_timed<U: Data, R: IntoRdd<U>>(
         &self,

@@ -34,6 +34,7 @@ impl<T: Data + Show> DStream<T> {
     /// driver.run(1)?; // prints two rules with `Time: 1000 ms` between them, `(hello,1)` and an empty line
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
+    #[doc(alias = "pprint")]
     #[track_caller]
     pub fn print(&self) -> OutputHandle<T> {
         self.print_with(RECORDS)

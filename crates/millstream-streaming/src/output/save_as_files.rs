@@ -174,6 +174,7 @@ impl<T: Data> DStream<T> {
     /// # std::fs::remove_dir_all(&directory).unwrap();
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
+    #[doc(alias("saveAsHadoopFiles", "saveAsNewAPIHadoopFiles"))]
     #[track_caller]
     pub fn save_as_files<F: OutputFormat<T>>(
         &self,

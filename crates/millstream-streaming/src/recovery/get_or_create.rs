@@ -104,6 +104,7 @@ impl StreamingContext {
     /// let refused = StreamingContext::recover("/no/such/directory", create);
     /// assert!(matches!(refused.err(), Some(Error::NoCheckpoint { .. } | Error::Core(_))));
     /// ```
+    #[doc(alias = "getOrCreate")]
     pub fn recover(
         directory: impl AsRef<Path>,
         create: impl FnOnce() -> Result<StreamingContext>,

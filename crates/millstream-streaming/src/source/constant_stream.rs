@@ -26,6 +26,7 @@ impl StreamingContext {
     /// assert_eq!(collected.batches(), [[1, 2], [1, 2]]);
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
+    #[doc(alias = "ConstantInputDStream")]
     #[track_caller]
     pub fn constant_stream<T: Data>(&self, rdd: &Rdd<T>) -> DStream<T> {
         let id = self.graph().next_source();

@@ -21,6 +21,7 @@ mod max;
 mod min;
 mod reduce;
 mod reduce_by_key_locally;
+mod run_job;
 mod save_as_files;
 mod save_as_object_file;
 mod save_as_text_file;

@@ -30,6 +30,7 @@ impl<T: Data> Rdd<T> {
     /// # std::fs::remove_dir_all(&directory).unwrap();
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
+    #[doc(alias = "saveAsPickleFile")]
     #[track_caller]
     pub fn save_as_object_file(&self, directory: impl AsRef<Path>) -> Result<()> {
         let (format, place) = (ObjectFormat::<T>::default(), Location::caller());

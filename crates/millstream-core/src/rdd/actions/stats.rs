@@ -296,6 +296,7 @@ impl<T: Number> Rdd<T> {
     /// assert_eq!(context.parallelize([1, 3], 2).variance()?, 1.0);
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
+    #[doc(alias = "popVariance")]
     #[track_caller]
     pub fn variance(&self) -> Result<f64> {
         Ok(self.stats_as("variance")?.variance())
@@ -312,6 +313,7 @@ impl<T: Number> Rdd<T> {
     /// assert_eq!(context.parallelize([1, 5], 2).stdev()?, 2.0);
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
+    #[doc(alias = "popStdev")]
     #[track_caller]
     pub fn stdev(&self) -> Result<f64> {
         Ok(self.stats_as("stdev")?.stdev())

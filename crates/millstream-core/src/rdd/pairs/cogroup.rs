@@ -29,6 +29,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// assert_eq!(both, [("ann".into(), (vec![31], vec!['B'])), ("bob".into(), (vec![], vec!['C']))]);
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
+    #[doc(alias = "groupWith")]
     #[track_caller]
     pub fn cogroup<W: Data>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, Grouped<V, W>)> {
         self.cogroup_with(other, self.default_partitioner_beside(other))

@@ -24,6 +24,7 @@ impl Context {
     /// # std::fs::remove_dir_all(&directory).unwrap();
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
+    #[doc(alias = "pickleFile")]
     #[track_caller]
     pub fn object_file<T: Data>(&self, paths: impl AsRef<Path>) -> Rdd<T> {
         let files = self.file_systems().input_files(paths);

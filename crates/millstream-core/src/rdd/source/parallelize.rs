@@ -25,6 +25,7 @@ impl Context {
     /// assert_eq!((numbers.num_partitions(), numbers.count()?), (3, 10));
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
+    #[doc(alias("makeRDD", "parallelizePairs", "parallelizeDoubles"))]
     #[track_caller]
     pub fn parallelize<T: Data>(&self, records: impl IntoIterator<Item = T>, partitions: usize) -> Rdd<T> {
         let records: Arc<Vec<T>> = Arc::new(records.into_iter().collect());

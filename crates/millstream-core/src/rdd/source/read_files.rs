@@ -29,6 +29,7 @@ impl Context {
     /// # std::fs::remove_file(&path).unwrap();
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
+    #[doc(alias("hadoopFile", "newAPIHadoopFile"))]
     #[track_caller]
     pub fn read_files<F: InputFormat>(
         &self,
@@ -54,6 +55,7 @@ impl Context {
     /// # context.file_systems().of(&path)?.delete(&path)?;
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
+    #[doc(alias("hadoopRDD", "newAPIHadoopRDD"))]
     #[track_caller]
     pub fn read_files_of<F: InputFormat>(
         &self,

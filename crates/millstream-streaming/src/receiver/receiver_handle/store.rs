@@ -63,6 +63,7 @@ impl<T: Data> ReceiverHandle<T> {
     /// assert_eq!(received(Source, 3)?, [1, 2, 3]);
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
+    #[doc(alias = "store")]
     pub fn store_each(&self, records: Vec<T>) -> Result<()> {
         let bytes = estimate_all(&records);
         self.store_each_with(records, bytes)
@@ -124,6 +125,7 @@ impl<T: Data> ReceiverHandle<T> {
     /// assert_eq!(received(Source, 3)?, [1, 2, 3]);
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
+    #[doc(alias = "store")]
     pub fn store_many(&self, records: impl IntoIterator<Item = T>) -> Result<()> {
         self.store_records(records.into_iter().collect(), None)
     }
@@ -199,6 +201,7 @@ impl<T: Data> ReceiverHandle<T> {
     /// assert_eq!(received(Source, 3)?, [1, 2, 3]);
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
+    #[doc(alias = "store")]
     pub fn store_bytes(&self, bytes: Vec<u8>) -> Result<()> {
         self.store_encoded(bytes, None)
     }
