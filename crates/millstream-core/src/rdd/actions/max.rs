@@ -37,7 +37,7 @@ impl<T: Data> Rdd<T> {
     /// # Examples
     /// ```
     /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
-    /// let scores = context.parallelize([('a', 0.5), ('b', 2.5), ('c', 1.0)], 2);
+    /// let scores = context.parallelize([('a', 0.5_f64), ('b', 2.5), ('c', 1.0)], 2);
     /// assert_eq!(scores.max_by(|a, b| a.1.total_cmp(&b.1))?, Some(('b', 2.5)));
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
