@@ -56,6 +56,28 @@ impl<T: Clone> Chunk<T> {
     }
 
     /// Views records that lie in another form; what is only counted or looked at is not copied as a whole.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::ops::Range;
+    /// use std::sync::Arc;
+    /// use millstream_core::chunk::{Chunk, Columns};
+    ///
+    /// /// Numbers that lie nowhere.
+    /// struct UpTo(usize);
+    ///
+    /// impl Columns<usize> for UpTo {
+    ///     fn len(&self) -> usize {
+    ///         self.0
+    ///     }
+    ///     fn copy(&self, range: Range<usize>, buffer: &mut Vec<usize>) {
+    ///         buffer.clear();
+    ///         buffer.extend(range);
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Chunk::columns(Arc::new(UpTo(3))).into_vec(), [0, 1, 2]);
+    /// ```
     #[must_use]
     pub fn columns(columns: Arc<dyn Columns<T>>) -> Self {
         let len = columns.len();
