@@ -9,8 +9,10 @@ use super::DStream;
 impl<T: Data> DStream<T> {
     /// Sets how often the state behind this stream is saved in the checkpoint directory: a multiple of its slide.
     ///
-    /// By default that is the smallest multiple of the slide that is at least ten seconds. In between, a restart makes the state
-    /// again of the inputs since; so a longer interval costs a longer restart and more inputs that are kept. Only what has
+    /// By default that is the smallest multiple of the slide that is at least ten seconds; for
+    /// `map_with_state` ten times the slide. In between, a restart makes the state
+    /// again of the inputs since; so a longer interval costs a longer restart and more inputs that are kept. A state that windows or
+    /// other states are made of goes on from before what these need of it. Only what has
     /// changed is written. A stream without state has nothing to save, and the call nothing to do.
     ///
     /// # Examples

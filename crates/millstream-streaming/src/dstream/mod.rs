@@ -43,6 +43,7 @@ pub(crate) use self::node::{AnyDStream, ErasedStream, Node};
 pub use self::streams::Streams;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
+use crate::state::StatefulOperator;
 use crate::time::Time;
 
 /// A stream of records, cut into batches: for each batch time there is an RDD.
@@ -195,17 +196,18 @@ impl<T: Data> DStream<T> {
         Ok(Some(rdd))
     }
 
-    /// Returns the RDDs of the batches from `from` to `to`, both included; before the first batch there are none.
-    pub(crate) fn rdds(&self, from: Time, to: Time) -> Result<Vec<Rdd<T>>> {
+    /// Returns the RDDs of the batches after `after` up to `to`; before the first batch there are none.
+    pub(crate) fn rdds_after(&self, after: Time, to: Time) -> Result<Vec<Rdd<T>>> {
         let mut rdds = Vec::new();
-        if let Some(old) = self.0.graph.recovery.old_grid() {
-            for batch in old.times(from - self.0.slide, to) {
+        if let Some(old) = self.0.graph.recovery.old_grids() {
+            for batch in old.times(after, to) {
                 rdds.extend(self.rdd(batch)?);
             }
         }
         // A window may reach back to long before the first batch.
-        let from = self.0.graph.zero().map_or(from, |zero| from.max(zero + self.0.slide));
-        for batch in from.to(to, self.0.slide) {
+        let Some(zero) = self.0.graph.zero() else { return Ok(rdds) };
+        let first = after.max(zero).floor_from(self.0.slide, zero) + self.0.slide;
+        for batch in first.to(to, self.0.slide) {
             rdds.extend(self.rdd(batch)?);
         }
         Ok(rdds)
@@ -214,18 +216,17 @@ impl<T: Data> DStream<T> {
     /// Returns the time of this stream's batch before one of its batches; it may have had another interval then.
     pub(crate) fn time_before(&self, batch: Time) -> Time {
         let before = batch - self.0.slide;
-        match self.0.graph.recovery.old_grid() {
-            Some(old) if before <= old.last => {
-                old.last_due(batch - Duration::from_millis(1), self.0.slide, self.0.graph.batch_interval)
-            }
-            _ => before,
-        }
+        let graph = &self.0.graph;
+        let old = graph.recovery.old_grids().filter(|old| old.last().is_some_and(|last| before <= last));
+        let just_before = batch - Duration::from_millis(1);
+        let due = old.and_then(|old| old.last_due(just_before, self.0.slide, graph.batch_interval));
+        due.unwrap_or(before)
     }
 
     fn is_due(&self, batch: Time) -> bool {
         let graph = &self.0.graph;
-        if let Some(old) = graph.recovery.old_grid()
-            && batch <= old.last
+        if let Some(old) = graph.recovery.old_grids()
+            && old.last().is_some_and(|last| batch <= last)
         {
             return old.is_due(batch, self.0.slide, graph.batch_interval);
         }
@@ -318,7 +319,7 @@ impl<T: Data> ErasedStream for Stream<T> {
         };
         // Already remembering as long: so do the parents.
         if grown {
-            let of_parents = self.node.parents_remember(duration);
+            let of_parents = duration.saturating_add(self.node.reaches_back());
             self.node.parents().iter().for_each(|parent| parent.remember(of_parents));
         }
     }
@@ -327,12 +328,20 @@ impl<T: Data> ErasedStream for Stream<T> {
         self.memory().duration
     }
 
-    fn is_endless(&self) -> bool {
-        self.node.is_endless()
+    fn parents(&self) -> Vec<AnyDStream> {
+        self.node.parents()
+    }
+
+    fn reaches_back(&self) -> Duration {
+        self.node.reaches_back()
+    }
+
+    fn state(&self) -> Option<&dyn StatefulOperator> {
+        self.node.state()
     }
 
     fn settle(&self, batch: Time) -> Result<()> {
-        if !self.node.is_endless() {
+        if self.node.state().is_none() {
             return Ok(());
         }
         let rdd = self.memory().generated.get(&batch).map(|generated| generated.rdd.clone());

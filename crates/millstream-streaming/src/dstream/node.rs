@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::DStream;
 use crate::error::Result;
 use crate::graph::Graph;
+use crate::state::StatefulOperator;
 use crate::time::Time;
 
 /// A stream operator: its parents, its slide, and the RDD of a batch.
@@ -33,9 +34,9 @@ pub(crate) trait Node<T: Data>: Send + Sync + 'static {
     /// `transform` may do more: their own RDDs are described by their content.
     fn make(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Rdd<T>>;
 
-    /// Returns whether the RDD of a batch is made of this stream's own of the batch before, and so on without end.
-    fn is_endless(&self) -> bool {
-        false
+    /// Returns the state that its batches hold: each is made of the one before it, and so on without end.
+    fn state(&self) -> Option<&dyn StatefulOperator> {
+        None
     }
 
     /// Returns what only a source knows; see [`Source`](crate::source::Source).
@@ -43,9 +44,9 @@ pub(crate) trait Node<T: Data>: Send + Sync + 'static {
         None
     }
 
-    /// Returns how long the parents must remember their batches if this operator remembers its own for `own`.
-    fn parents_remember(&self, own: Duration) -> Duration {
-        own
+    /// Returns how long before a batch those of the parents may lie that it is made of.
+    fn reaches_back(&self) -> Duration {
+        Duration::ZERO
     }
 }
 
@@ -76,8 +77,12 @@ pub(crate) trait ErasedStream: Send + Sync {
     /// Keeps each batch at least this long after its time.
     fn remember(&self, duration: Duration);
     fn remembers(&self) -> Duration;
-    /// Returns whether each batch is made of the one before it.
-    fn is_endless(&self) -> bool;
+    /// Returns the streams it reads.
+    fn parents(&self) -> Vec<AnyDStream>;
+    /// Returns how long before a batch those of the parents may lie that it is made of.
+    fn reaches_back(&self) -> Duration;
+    /// Returns the state that its batches hold, each made of the one before it.
+    fn state(&self) -> Option<&dyn StatefulOperator>;
     /// Computes what is left to compute of a batch of which later ones are made.
     fn settle(&self, batch: Time) -> Result<()>;
     /// Forgets the batches that no batch after the completed `batch` needs.

@@ -51,6 +51,6 @@ impl<T: Data> DStream<T> {
             .into());
         };
         let slide = self.slide_duration();
-        self.rdds(from.floor_from(slide, zero), to.floor_from(slide, zero))
+        self.rdds_after(from.floor_from(slide, zero) - slide, to.floor_from(slide, zero))
     }
 }

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::listener::{ListenerBus, StreamInputInfo};
 use crate::output::Output;
 use crate::receiver::StreamId;
-use crate::recovery::{Plan, checks, states};
+use crate::recovery::{Plan, checks};
 use crate::scheduler::BatchesFirst;
 use crate::scheduler::receiver_tracker::ReceiverTracker;
 use crate::state::StatefulOperator;
@@ -289,11 +289,11 @@ impl Graph {
     }
 
     /// Returns how often the state of an operator is saved.
-    pub(crate) fn checkpoint_interval(&self, operator: &Operator) -> Duration {
-        let id = operator.id.as_deref().unwrap_or_default();
-        let asked = self.recovery.interval(id);
-        let slide = || self.stream(id).map_or(self.batch_interval, |stream| stream.slide());
-        asked.unwrap_or_else(|| states::default_interval(slide()))
+    pub(crate) fn checkpoint_interval(&self, operator: &dyn StatefulOperator) -> Duration {
+        let id = operator.id();
+        let asked = self.recovery.interval(&id);
+        let slide = || self.stream(&id).map_or(self.batch_interval, |stream| stream.slide());
+        asked.unwrap_or_else(|| operator.default_interval(slide()))
     }
 
     /// Returns what is wrong with the intervals that `checkpoint` was called with.

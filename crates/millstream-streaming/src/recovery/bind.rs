@@ -10,20 +10,29 @@ use serde_json::Value;
 
 use super::checkpoint::manifest::SavedOperator;
 use super::checkpoint::{Lease, Manifest};
-use super::plan::{OldGrid, Recovered};
+use super::grids::OldGrid;
+use super::lineage::Lineage;
+use super::plan::Recovered;
 use super::{states, variables};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
+use crate::state::StatefulOperator;
 use crate::time::Time;
 
-/// Gives what was saved back to the operators of a graph.
+/// Gives what was saved back to the operators of a graph; returns from what each goes on.
 ///
 /// # Errors
 /// [`Error::Differences`] if an operator that it needs is not there; if it can not be read.
-pub(crate) fn restore(graph: &Arc<Graph>, recovered: &Recovered) -> Result<()> {
+pub(crate) fn restore(
+    graph: &Arc<Graph>,
+    recovered: &Recovered,
+    lineage: &Lineage,
+) -> Result<Vec<SavedOperator>> {
     let manifest = &recovered.manifest;
     let mut differences = differences(graph, manifest);
-    differences.extend(restore_states(graph, recovered)?);
+    let mut operators = Vec::new();
+    differences.extend(restore_states(graph, recovered, lineage, &mut operators)?);
+    differences.extend(fit_together(graph, manifest, lineage, &mut operators));
     if !differences.is_empty() {
         if !graph.context.conf().get(settings::RECOVERY_ALLOW_STATE_LOSS)? {
             let directory = recovered.directory.to_string();
@@ -35,64 +44,121 @@ pub(crate) fn restore(graph: &Arc<Graph>, recovered: &Recovered) -> Result<()> {
     }
     tell_changed_settings(graph, manifest);
     let interval = Duration::from_millis(manifest.batch_interval_ms);
+    let mut old_grids = manifest.old_grids.clone();
     if interval != graph.batch_interval {
         tracing::info!("the batch interval was {interval:?} and is {:?}", graph.batch_interval);
-        graph.recovery.set_old_grid(OldGrid { zero: manifest.zero, interval, last: manifest.time });
+        let (zero, last) = (manifest.zero, manifest.time);
+        old_grids.push(OldGrid { zero, interval_ms: manifest.batch_interval_ms, last });
+    }
+    if !old_grids.is_empty() {
+        graph.recovery.set_old_grids(old_grids);
     }
     for stream in graph.streams() {
         let id = stream.operator().id.clone().unwrap_or_default();
         stream.restore_inputs(manifest.zero, of_source(manifest, &id))?;
     }
-    Ok(())
+    Ok(operators)
 }
 
-/// Gives the stateful operators what was saved of them; returns what does not fit.
-fn restore_states(graph: &Arc<Graph>, recovered: &Recovered) -> Result<Vec<String>> {
+/// Gives the stateful operators what was saved of them, and notes from what they go on; returns what does not fit.
+fn restore_states(
+    graph: &Arc<Graph>,
+    recovered: &Recovered,
+    lineage: &Lineage,
+    operators: &mut Vec<SavedOperator>,
+) -> Result<Vec<String>> {
     let manifest = &recovered.manifest;
-    let interval = Duration::from_millis(manifest.batch_interval_ms);
     let system = graph.context.file_systems().of(&recovered.directory)?;
     let mut saved: BTreeMap<&str, &SavedOperator> =
         manifest.operators.iter().map(|operator| (operator.id.as_str(), operator)).collect();
     let mut differences = Vec::new();
-    for operator in graph.stateful() {
-        let Some(saved) = saved.remove(&*operator.id()) else {
-            tracing::info!("{} is new and starts without state", operator.operator());
-            // Before the first batch that is run, so that it does not look for batches of before it was there.
-            operator.begins_after(manifest.pending.first().map_or(manifest.time, |first| *first - interval));
+    for operator in graph.stateful().into_iter().filter(|operator| lineage.has(&operator.id())) {
+        // One that is new begins when it is known what is made of it.
+        let Some(saved) = saved.remove(&*operator.id()) else { continue };
+        let Some(schema) = saved.restored_schema() else {
+            begins(&*operator, saved.version, operators);
             continue;
         };
-        let fits = operator.fingerprint().fits(&saved.schema);
-        let mut result = Ok(());
-        for file in &saved.files {
-            result = states::read(&*system, &recovered.directory, file, |block| {
-                operator.restore(&saved.schema, block)
-            });
-            if result.is_err() {
-                break;
-            }
-        }
+        let fits = operator.fingerprint().fits(schema);
+        let mut files = saved.to_restore().iter().flat_map(|state| &state.files);
+        let result = files.try_for_each(|file| {
+            states::read(&*system, &recovered.directory, file, |block| operator.restore(schema, block))
+        });
         match result {
             Err(Error::Damaged { .. }) | Ok(()) if fits => result?,
             Ok(()) => {}
-            Err(error) => differences.push(format!(
-                "{} (`{}`) keeps {} and kept {}: {error}",
-                operator.operator(),
-                saved.id,
-                operator.fingerprint(),
-                saved.schema
-            )),
+            Err(error) => {
+                differences.push(format!(
+                    "{} (`{}`) keeps {} and kept {schema}: {error}",
+                    operator.operator(),
+                    saved.id,
+                    operator.fingerprint(),
+                ));
+                begins(&*operator, saved.version, operators);
+                continue;
+            }
         }
-        if let Some(version) = saved.version {
-            operator.restored(version);
-        }
+        operator.begins_after(saved.began);
+        operator.restored(saved.version);
+        operators.push(SavedOperator {
+            version: saved.version,
+            ..states::describe(&*operator, saved.began, saved.states.clone())
+        });
     }
-    differences.extend(saved.values().filter(|saved| saved.version.is_some()).map(|saved| {
-        format!(
-            "{} at {} (`{}`) is gone, with its state of {}",
-            saved.name, saved.place, saved.id, saved.schema
-        )
+    let gone = saved.values().filter_map(|saved| Some((saved, saved.restored_schema()?)));
+    differences.extend(gone.map(|(saved, schema)| {
+        let SavedOperator { name, place, id, .. } = saved;
+        match graph.stream(id) {
+            Some(stream) => format!(
+                "no output is made of {} any more (`{id}`), with its state of {schema}",
+                stream.operator()
+            ),
+            None => format!("{name} at {place} (`{id}`) is gone, with its state of {schema}"),
+        }
     }));
     Ok(differences)
+}
+
+/// Has an operator begin after a batch without a state.
+fn begins(operator: &dyn StatefulOperator, after: Time, operators: &mut Vec<SavedOperator>) {
+    operator.begins_after(after);
+    operators.push(states::describe(operator, after, vec![states::begin(after)]));
+}
+
+/// Has new operators begin, and states be without the batches of before what they go on from where more is asked of them than was
+/// before; returns which these are.
+///
+/// An operator is replayed with what is made of it, so that nothing is lost of the batches since that was saved. A window that
+/// is new, or longer than it was, fills.
+fn fit_together(
+    graph: &Graph,
+    manifest: &Manifest,
+    lineage: &Lineage,
+    operators: &mut Vec<SavedOperator>,
+) -> Vec<String> {
+    let stateful = graph.stateful();
+    let mut differences = Vec::new();
+    lineage.goes_on(manifest.not_asked_for(), |id, asked| {
+        let Some(operator) = stateful.iter().find(|operator| *operator.id() == *id) else { return asked.after };
+        let Some(saved) = operators.iter_mut().find(|saved| saved.id == id) else {
+            tracing::info!("{} is new and starts without state", operator.operator());
+            begins(&**operator, asked.by_those_after, operators);
+            return asked.by_those_after;
+        };
+        let after = asked.after.max(saved.began);
+        if saved.version > after {
+            differences.push(format!(
+                "what is made of {} (`{id}`) asks for its batches after {after}, and what was kept of it begins after {}: \
+                 windows are new or reach back further than before, and would lack what lies between",
+                operator.operator(),
+                saved.version
+            ));
+            saved.began = saved.version;
+            operator.begins_after(saved.began);
+        }
+        saved.version
+    });
+    differences
 }
 
 impl Graph {

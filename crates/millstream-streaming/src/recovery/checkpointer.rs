@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use millstream_core::fs::{FileSystem, FsPath};
 use millstream_core::{SavedVariable, settings};
@@ -11,6 +12,7 @@ use super::block_log::BlockLog;
 use super::checkpoint::manifest::{FORMAT, Inputs};
 use super::checkpoint::store::Found;
 use super::checkpoint::{CheckpointStore, Lease, Manifest};
+use super::lineage::{GoesOn, Lineage};
 use super::plan::Recovered;
 use super::savepoint;
 use super::savepoint_request::Requests;
@@ -46,9 +48,9 @@ impl Checkpointer {
     /// If the directory can not be used, is in use, or what was saved does not fit the graph.
     pub(crate) fn open(graph: &Arc<Graph>) -> Result<Option<Self>> {
         let recovered = graph.recovery.recovered();
-        if let Some(recovered) = recovered {
-            bind::restore(graph, recovered)?;
-        }
+        let lineage = Arc::new(Lineage::of(graph));
+        let restored = recovered.map(|recovered| bind::restore(graph, recovered, &lineage)).transpose()?;
+        let restored = restored.unwrap_or_default();
         let Some(directory) = graph.recovery.directory() else {
             return recovered
                 .map_or(Ok(None), |recovered| savepoint::needs_no_directory(recovered).map(|()| None));
@@ -63,15 +65,16 @@ impl Checkpointer {
         let found = Found::look(&*system, &directory)?;
         let manifest = goes_on.map(|recovered| &recovered.manifest);
         let store = CheckpointStore::new(Arc::clone(&system), directory.clone(), &found, manifest);
-        let operators = match recovered {
-            Some(Recovered { directory: from, manifest, is_savepoint: true, .. }) => {
+        let operators = match recovered.filter(|recovered| recovered.is_savepoint) {
+            Some(Recovered { directory: from, .. }) => {
                 let its_system = graph.context.file_systems().of(from)?;
                 let (from, to) = ((&*its_system, from), (&*system, &directory));
-                savepoint::adopt(from, to, store.generation, &manifest.operators)?
+                savepoint::adopt(from, to, store.generation, restored)?
             }
-            _ => manifest.map(|manifest| manifest.operators.clone()).unwrap_or_default(),
+            None => restored,
         };
-        let states = States::new(Arc::clone(&system), directory.clone(), store.generation, &operators);
+        let states =
+            States::new(Arc::clone(&system), directory.clone(), store.generation, lineage, operators);
         let conf = graph.context.conf();
         let last_logged = manifest.and_then(|manifest| manifest.block_log.as_ref());
         if let Some(recovered) = recovered {
@@ -117,6 +120,7 @@ impl Checkpointer {
     pub(crate) fn started(&mut self, graph: &Graph) -> Result<()> {
         if graph.recovery.recovered().is_none() {
             self.time = graph.zero().unwrap_or_default();
+            self.states.begin_after(self.time);
         }
         self.publish(graph)
     }
@@ -133,6 +137,17 @@ impl Checkpointer {
         }
         self.time = self.time.max(batch);
         self.publish(graph)
+    }
+
+    /// Saves states that were made again after a restart if it is time, so that the next one has less to make again, however soon
+    /// it comes.
+    ///
+    /// # Errors
+    /// If it can not be written.
+    pub(crate) fn replayed(&mut self, graph: &Graph, batch: Time) -> Result<()> {
+        self.states.save(graph, batch)?;
+        self.states.look()?;
+        if self.states.take_new() { self.publish(graph) } else { Ok(()) }
     }
 
     /// Writes that a batch, and all before it, were completed.
@@ -177,9 +192,17 @@ impl Checkpointer {
 
     /// Returns the oldest batch whose inputs are needed to go on from what was written.
     pub(crate) fn oldest_needed(&self, graph: &Graph) -> Time {
+        self.oldest_needed_by(graph, &self.states.goes_on(self.not_asked_for()))
+    }
+
+    fn oldest_needed_by(&self, graph: &Graph, goes_on: &GoesOn) -> Time {
         let first = self.pending.first().copied().unwrap_or(self.time);
-        let of_windows = first - graph.longest_memory();
-        self.states.oldest(graph).map_or(of_windows, |oldest| oldest.min(of_windows))
+        goes_on.sources.min(first - graph.longest_memory())
+    }
+
+    /// Returns the last batch whose outputs are not asked for any more.
+    pub(super) fn not_asked_for(&self) -> Time {
+        self.pending.first().map_or(self.time, |first| *first - Duration::from_millis(1))
     }
 
     /// Returns where the checkpoints are written.
@@ -192,14 +215,20 @@ impl Checkpointer {
         self.completed
     }
 
+    pub(super) fn states(&self) -> &States {
+        &self.states
+    }
+
     fn publish(&mut self, graph: &Graph) -> Result<()> {
         self.states.look()?;
-        let manifest = self.manifest(graph, &self.states);
+        let goes_on = self.states.goes_on(self.not_asked_for());
+        self.states.forget(&goes_on);
+        let manifest = self.manifest(graph, &self.states, &goes_on);
         self.store.publish(manifest)
     }
 
     /// Returns how far the streams have come, with what was saved of their states.
-    pub(super) fn manifest(&self, graph: &Graph, states: &States) -> Manifest {
+    pub(super) fn manifest(&self, graph: &Graph, states: &States, goes_on: &GoesOn) -> Manifest {
         let mut inputs = Inputs::new();
         for stream in graph.streams() {
             let Some(id) = stream.operator().id.clone() else { continue };
@@ -207,6 +236,7 @@ impl Checkpointer {
                 inputs.entry(batch).or_default().insert(id.to_string(), saved);
             }
         }
+        let oldest_needed = self.oldest_needed_by(graph, goes_on);
         Manifest {
             format: FORMAT,
             generation: 0, // the store's affair, as is the next
@@ -215,9 +245,10 @@ impl Checkpointer {
             time: self.time,
             zero: graph.zero().unwrap_or_default(),
             batch_interval_ms: u64::try_from(graph.batch_interval.as_millis()).unwrap_or(u64::MAX),
+            old_grids: graph.recovery.old_grids().map(|old| old.after(oldest_needed)).unwrap_or_default(),
             settings: graph.context.conf().all().into_iter().collect(),
-            operators: states.operators(graph),
-            oldest_needed: self.oldest_needed(graph),
+            operators: states.operators(graph, goes_on),
+            oldest_needed,
             pending: self.pending.clone(),
             inputs,
             block_log: graph.receivers.blocks().last_logged(),

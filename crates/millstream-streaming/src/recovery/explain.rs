@@ -81,16 +81,19 @@ fn operators(text: &mut String, manifest: &Manifest) -> fmt::Result {
     for operator in &manifest.operators {
         writeln!(text, "operator `{}`: {} at {}", operator.id, operator.name, operator.place)?;
         writeln!(text, "    of {}", operator.schema)?;
-        let bytes: u64 = operator.files.iter().map(|file| file.bytes).sum();
-        match operator.version {
-            Some(version) => {
-                writeln!(
-                    text,
-                    "    state of batch {version}: {bytes} bytes in {} files",
-                    operator.files.len()
-                )?;
-            }
+        let files = operator.to_restore().iter().flat_map(|state| &state.files);
+        let (count, bytes) = files.fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.bytes));
+        let version = operator.version;
+        match operator.restored_schema() {
+            Some(_) => writeln!(text, "    state of batch {version}: {bytes} bytes in {count} files")?,
             None => writeln!(text, "    no state saved yet: it is made again of all inputs")?,
+        }
+        let later = operator.states.iter().filter(|state| state.batch > version).count();
+        if later > 0 {
+            writeln!(
+                text,
+                "    states of {later} later batches, for when what is made of it needs none before"
+            )?;
         }
     }
     if let Some(variables) = &manifest.variables {

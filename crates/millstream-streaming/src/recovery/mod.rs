@@ -7,8 +7,9 @@
 //! | `savepoint_request.rs` | a savepoint that another process asks for |
 //! | `plan.rs`, `checks.rs` | what is said of recovery while a graph is described, and what may be wrong with it |
 //! | `bind.rs` | what was saved, given back to the operators of the program |
-//! | `restart.rs` | which batches are run before the clock goes on |
+//! | `restart.rs`, `grids.rs` | which batches are run before the clock goes on; batch times of another interval |
 //! | `checkpointer.rs` | writes a manifest when a batch was generated and when it was completed |
+//! | `lineage.rs` | which states and sources are asked for batches of how long ago |
 //! | `states.rs` | what stateful operators hold, saved while batches go on |
 //! | `variables.rs` | named broadcasts and accumulators, as of a completed batch |
 //! | `explain.rs`, `verify.rs` | what a directory holds, and whether it is whole |
@@ -23,6 +24,8 @@ mod checkpointer;
 pub(crate) mod checks;
 mod explain;
 mod get_or_create;
+mod grids;
+mod lineage;
 mod plan;
 mod read_file;
 mod restart;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use millstream_core::fs::FsPath;
 
 use super::checkpoint::{Lease, Manifest};
+use super::grids::Grids;
 use crate::error::Result;
-use crate::time::Time;
 
 /// What is said of recovery while a graph is described.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Plan {
     recovered: OnceLock<Recovered>,
     /// How many records could not be recovered.
     lost: AtomicU64,
-    old_grid: OnceLock<OldGrid>,
+    old_grids: OnceLock<Grids>,
     /// How often states are saved, by the ids of the streams on which that was said.
     intervals: Mutex<BTreeMap<Arc<str>, Duration>>,
 }
@@ -33,37 +33,6 @@ pub(crate) struct Recovered {
     /// The right to go on writing there; none for a savepoint, which is only read.
     pub(crate) lease: Mutex<Option<Lease>>,
     pub(crate) is_savepoint: bool,
-}
-
-/// The batch times of before a restart with another batch interval.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OldGrid {
-    /// The first batch time less the interval.
-    pub(crate) zero: Time,
-    pub(crate) interval: Duration,
-    /// The last batch.
-    pub(crate) last: Time,
-}
-
-impl OldGrid {
-    /// Returns the batch times after `from` up to `to`.
-    pub(crate) fn times(&self, from: Time, to: Time) -> impl Iterator<Item = Time> {
-        let from = from.max(self.zero);
-        let first = from.floor_from(self.interval, self.zero) + self.interval;
-        first.to(to.min(self.last), self.interval)
-    }
-
-    /// Returns the last time up to `to` at which a stream had a batch.
-    pub(crate) fn last_due(&self, to: Time, slide: Duration, now: Duration) -> Time {
-        let slide = if slide == now { self.interval } else { slide };
-        to.min(self.last).floor_from(slide, self.zero)
-    }
-
-    /// Returns whether a stream, whose slide is `slide` and was the batch interval if it is `now`, had a batch at that time.
-    pub(crate) fn is_due(&self, batch: Time, slide: Duration, now: Duration) -> bool {
-        let slide = if slide == now { self.interval } else { slide };
-        batch > self.zero && batch.floor_from(slide, self.zero) == batch
-    }
 }
 
 impl Plan {
@@ -108,14 +77,14 @@ impl Plan {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Notes that batches had another interval up to a time.
-    pub(crate) fn set_old_grid(&self, old: OldGrid) {
-        let _ = self.old_grid.set(old);
+    /// Notes that batches had other intervals up to a time.
+    pub(crate) fn set_old_grids(&self, old: Grids) {
+        let _ = self.old_grids.set(old);
     }
 
-    /// Returns the batch times of before the restart, if the interval was another one.
-    pub(crate) fn old_grid(&self) -> Option<&OldGrid> {
-        self.old_grid.get()
+    /// Returns the batch times of before the restarts with another interval, if there were such.
+    pub(crate) fn old_grids(&self) -> Option<&Grids> {
+        self.old_grids.get()
     }
 
     /// Sets how often the state of an operator is saved.

@@ -29,12 +29,17 @@ impl Restart {
         let next = if kept { manifest.time } else { zero } + interval;
         // The clock may have been put back.
         let first = next.max(now.floor_from(interval, zero) + interval);
-        let saved = manifest.operators.iter().map(|operator| operator.version.unwrap_or(manifest.zero)).min();
+        let saved = manifest.operators.iter().map(|operator| operator.version).min();
         let before = Duration::from_millis(manifest.batch_interval_ms);
         let end = manifest.pending.first().copied().unwrap_or(manifest.time + Duration::from_millis(1));
-        let replayed = saved.into_iter().flat_map(|saved| (saved + before).until(end, before)).collect();
+        let replayed = saved.into_iter().flat_map(|saved| {
+            let old = manifest.old_grids.times(saved, end - Duration::from_millis(1));
+            let saved = manifest.old_grids.last().map_or(saved, |last| saved.max(last));
+            let first = saved.floor_from(before, manifest.zero) + before;
+            old.chain(first.until(end, before)).collect::<Vec<_>>()
+        });
         Restart {
-            replayed,
+            replayed: replayed.collect(),
             pending: manifest.pending.iter().copied().collect(),
             missed: next.until(first, interval).collect(),
             first,
@@ -45,6 +50,8 @@ impl Restart {
 
 #[cfg(test)]
 mod tests {
+    use super::super::checkpoint::manifest::{SavedFile, operator_of};
+    use super::super::grids::OldGrid;
     use super::*;
 
     fn restart(pending: &[i64], interval: u64, now: i64) -> (Vec<i64>, Vec<i64>, i64) {
@@ -64,17 +71,31 @@ mod tests {
 
     #[test]
     fn states_that_are_older_than_the_last_batch_are_made_again() {
-        let replayed = |version: Option<i64>, pending: &[i64]| {
+        let replayed = |version: i64, pending: &[i64]| {
             let mut manifest = Manifest::of(1, 1, 5000);
             manifest.pending.extend(pending.iter().map(|millis| Time::from_millis(*millis)));
-            manifest.operators.extend(crate::recovery::checkpoint::manifest::operator_of(version));
+            let file = SavedFile { name: "state".into(), bytes: 0, crc32: 0 };
+            manifest.operators.push(operator_of(version, file));
             let restart = Restart::new(&manifest, Duration::from_secs(1), Time::from_millis(8500));
             restart.replayed.into_iter().map(Time::as_millis).collect::<Vec<_>>()
         };
-        assert_eq!(replayed(Some(3000), &[]), [4000, 5000]);
-        assert_eq!(replayed(Some(3000), &[5000]), [4000]);
-        assert_eq!(replayed(None, &[3000, 4000, 5000]), [1000, 2000]);
-        assert_eq!(replayed(Some(5000), &[]), [0_i64; 0]);
+        assert_eq!(replayed(3000, &[]), [4000, 5000]);
+        assert_eq!(replayed(3000, &[5000]), [4000]);
+        assert_eq!(replayed(0, &[3000, 4000, 5000]), [1000, 2000]);
+        assert_eq!(replayed(5000, &[]), [0_i64; 0]);
+    }
+
+    #[test]
+    fn states_are_made_again_by_the_batch_times_of_then() {
+        let mut manifest = Manifest::of(1, 1, 8000);
+        (manifest.zero, manifest.batch_interval_ms) = (Time::from_millis(4000), 2000);
+        let last = Time::from_millis(5000);
+        manifest.old_grids.push(OldGrid { zero: Time::from_millis(0), interval_ms: 1000, last });
+        let file = SavedFile { name: "state".into(), bytes: 0, crc32: 0 };
+        manifest.operators.push(operator_of(3000, file));
+        let restart = Restart::new(&manifest, Duration::from_secs(2), Time::from_millis(8500));
+        let replayed: Vec<_> = restart.replayed.into_iter().map(Time::as_millis).collect();
+        assert_eq!(replayed, [4000, 5000, 6000, 8000]);
     }
 
     #[test]

@@ -113,9 +113,13 @@ impl Checkpointer {
         let system = graph.context.file_systems().of(directory)?;
         let found = Found::look(&*system, directory)?;
         let mut store = CheckpointStore::new(Arc::clone(&system), directory.clone(), &found, None);
-        let mut states = States::new(Arc::clone(&system), directory.clone(), store.generation, &[]);
-        states.save_all(graph, completed)?;
-        let mut manifest = self.manifest(graph, &states);
+        let (states, not_asked_for) = (self.states(), self.not_asked_for());
+        let kept = states.of_savepoint(graph, completed, not_asked_for);
+        let kept = adopt(self.place(), (&*system, directory), store.generation, kept)?;
+        let lineage = Arc::clone(&states.lineage);
+        let mut states = States::new(Arc::clone(&system), directory.clone(), store.generation, lineage, kept);
+        states.save_missing(graph, completed)?;
+        let mut manifest = self.manifest(graph, &states, &states.goes_on(not_asked_for));
         if let Some(log) = graph.receivers.blocks().log() {
             let (conf, clock) = (graph.context.conf(), Arc::clone(&graph.clock));
             let there = BlockLog::new(conf, clock, Arc::clone(&system), directory.clone(), store.generation)?;
@@ -183,7 +187,7 @@ pub(crate) fn copy(
     data_file::write(to.0, to.1, &format!("{STATE}/{generation}/savepoint-{name}"), &content)
 }
 
-/// Copies the data files of a savepoint into a checkpoint directory.
+/// Copies the data files of states from a checkpoint directory into another.
 ///
 /// # Errors
 /// If one can not be read or written.
@@ -191,12 +195,11 @@ pub(crate) fn adopt(
     from: (&dyn FileSystem, &FsPath),
     to: (&dyn FileSystem, &FsPath),
     generation: u64,
-    operators: &[SavedOperator],
+    mut operators: Vec<SavedOperator>,
 ) -> Result<Vec<SavedOperator>> {
-    let mut adopted = operators.to_vec();
-    let files = adopted.iter_mut().flat_map(|operator| &mut operator.files);
-    for (number, file) in files.enumerate() {
+    let states = operators.iter_mut().flat_map(|operator| &mut operator.states);
+    for (number, file) in states.flat_map(|state| &mut state.files).enumerate() {
         *file = copy(from, to, file, generation, &number.to_string())?;
     }
-    Ok(adopted)
+    Ok(operators)
 }

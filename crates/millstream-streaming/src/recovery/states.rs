@@ -3,7 +3,7 @@
 //! The bytes are written by a thread of its own while batches go on, a piece whenever none is processed; a manifest names
 //! them once they are written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,8 +11,9 @@ use std::time::Duration;
 use millstream_core::fs::{FileSystem, FsPath};
 
 use super::checkpoint::data_file::{self, DataFile};
-use super::checkpoint::manifest::{SavedFile, SavedOperator};
+use super::checkpoint::manifest::{SavedFile, SavedKind, SavedOperator, SavedState};
 use super::checkpoint::store::STATE;
+use super::lineage::{GoesOn, Lineage};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::state::{Blocks, StateVersion, StatefulOperator};
@@ -25,46 +26,55 @@ const FILE: u64 = 32 << 20;
 const CHANGES: usize = 20;
 
 /// What is saved of the stateful operators of a graph.
+///
+/// A state is not gone on from while what is made of it needs its batches of before; so there may be several of an operator.
 pub(crate) struct States {
     system: Arc<dyn FileSystem>,
     directory: FsPath,
     generation: u64,
+    pub(super) lineage: Arc<Lineage>,
     saved: BTreeMap<Arc<str>, Saved>,
     /// The save that is under way.
     writing: Option<JoinHandle<Result<Written>>>,
+    /// Whether something was saved that no manifest names yet.
+    is_new: bool,
 }
 
 /// What a save has written, by operator.
-type Written = Vec<(Arc<str>, Saved)>;
+type Written = Vec<(Arc<str>, SavedState, Arc<dyn StateVersion>)>;
 
 /// What is saved of an operator.
-#[derive(Clone, Default)]
 struct Saved {
-    /// The batch whose state the files are.
-    version: Option<Time>,
-    files: Vec<SavedFile>,
-    /// How many changes follow the snapshot, and the bytes of both.
-    changes: usize,
-    bytes_of_snapshot: u64,
-    bytes_of_changes: u64,
-    /// That state, for what changes after it.
+    /// There are no batches up to this one.
+    began: Time,
+    /// Oldest first.
+    states: Vec<SavedState>,
+    /// The last of them, if this run has saved it, for what changes after it.
     held: Option<Arc<dyn StateVersion>>,
 }
 
 impl States {
-    /// Begins with what a manifest says to be saved.
+    /// Begins with what was saved by an earlier run.
     pub(crate) fn new(
         system: Arc<dyn FileSystem>,
         directory: FsPath,
         generation: u64,
-        operators: &[SavedOperator],
+        lineage: Arc<Lineage>,
+        operators: Vec<SavedOperator>,
     ) -> Self {
-        let saved = operators.iter().map(|operator| {
-            let saved =
-                Saved { version: operator.version, files: operator.files.clone(), ..Saved::default() };
-            (Arc::from(operator.id.as_str()), saved)
+        let saved = operators.into_iter().map(|operator| {
+            let saved = Saved { began: operator.began, states: operator.states, held: None };
+            (Arc::from(operator.id), saved)
         });
-        States { system, directory, generation, saved: saved.collect(), writing: None }
+        let saved = saved.collect();
+        States { system, directory, generation, lineage, saved, writing: None, is_new: false }
+    }
+
+    /// Says that operators of which nothing was saved have no batches up to `zero`.
+    pub(crate) fn begin_after(&mut self, zero: Time) {
+        for id in self.lineage.ids() {
+            self.saved.entry(Arc::clone(id)).or_insert_with(|| Saved::begun(zero));
+        }
     }
 
     /// Takes up what was written meanwhile.
@@ -85,8 +95,19 @@ impl States {
     pub(crate) fn wait(&mut self) -> Result<()> {
         let Some(writing) = self.writing.take() else { return Ok(()) };
         let written = writing.join().unwrap_or_else(|panic| Err(Error::panicked(&*panic)))?;
-        self.saved.extend(written);
+        for (id, state, held) in written {
+            if let Some(saved) = self.saved.get_mut(&id) {
+                saved.states.push(state);
+                saved.held = Some(held);
+                self.is_new = true;
+            }
+        }
         Ok(())
+    }
+
+    /// Returns whether something was saved since this was asked last.
+    pub(crate) fn take_new(&mut self) -> bool {
+        std::mem::take(&mut self.is_new)
     }
 
     /// Begins to save the states after a batch for which it is time.
@@ -94,12 +115,17 @@ impl States {
     /// # Errors
     /// If the save before it failed, or there are no threads.
     pub(crate) fn save(&mut self, graph: &Graph, batch: Time) -> Result<()> {
-        let due: Vec<_> =
-            graph.stateful().into_iter().filter(|operator| is_due(graph, &**operator, batch)).collect();
-        if due.is_empty() {
+        let is_due = |operator: &Arc<dyn StatefulOperator>| is_due(graph, &**operator, batch);
+        if !graph.stateful().iter().any(is_due) {
             return Ok(());
         }
         self.wait()?;
+        let due =
+            graph.stateful().into_iter().filter(|operator| is_due(operator) && self.lacks(operator, batch));
+        let due: Vec<_> = due.collect();
+        if due.is_empty() {
+            return Ok(());
+        }
         let batches_first = Arc::clone(&graph.batches_first);
         self.begin(due, batch, move || batches_first.make_way())
     }
@@ -110,40 +136,76 @@ impl States {
     /// If they can not be written.
     pub(crate) fn save_all(&mut self, graph: &Graph, batch: Time) -> Result<()> {
         self.wait()?;
-        let old = |operator: &Arc<dyn StatefulOperator>| {
-            self.saved.get(&operator.id()).is_none_or(|saved| saved.version < Some(batch))
-        };
-        let stateful = graph.stateful().into_iter().filter(old).collect();
+        let lacking = graph.stateful().into_iter().filter(|operator| self.lacks(operator, batch)).collect();
         // Whoever asked waits for it: there is no one to make way for.
-        self.begin(stateful, batch, || {})?;
+        self.begin(lacking, batch, || {})?;
         self.wait()
     }
 
-    /// Returns what a manifest is to say.
-    pub(crate) fn operators(&self, graph: &Graph) -> Vec<SavedOperator> {
-        let saved = |operator: Arc<dyn StatefulOperator>| {
-            let id = operator.id();
-            let saved = self.saved.get(&id).cloned().unwrap_or_default();
-            let call = operator.operator();
-            SavedOperator {
-                id: id.to_string(),
-                name: call.name.to_string(),
-                place: format!("{}:{}:{}", call.file, call.line, call.column),
-                schema: operator.fingerprint().clone(),
-                version: saved.version,
-                files: saved.files,
-            }
+    /// Saves the states after a batch of operators of which nothing is saved, and waits until that is done.
+    ///
+    /// # Errors
+    /// If they can not be written.
+    pub(crate) fn save_missing(&mut self, graph: &Graph, batch: Time) -> Result<()> {
+        let is_missing = |operator: &Arc<dyn StatefulOperator>| {
+            self.saved.get(&operator.id()).is_some_and(|saved| saved.states.is_empty())
         };
-        graph.stateful().into_iter().map(saved).collect()
+        let missing = graph.stateful().into_iter().filter(is_missing).collect();
+        self.begin(missing, batch, || {})?;
+        self.wait()
     }
 
-    /// Returns the batch after which all that was made must be made again from its inputs, if there is any state.
-    pub(crate) fn oldest(&self, graph: &Graph) -> Option<Time> {
-        let zero = graph.zero().unwrap_or_default();
-        let version = |operator: Arc<dyn StatefulOperator>| {
-            self.saved.get(&operator.id()).and_then(|saved| saved.version).unwrap_or(zero)
+    /// Returns whether an operator that outputs are made of is saved as of before a batch only.
+    fn lacks(&self, operator: &Arc<dyn StatefulOperator>, batch: Time) -> bool {
+        let last = |saved: &Saved| saved.states.last().map(|state| state.batch);
+        self.saved.get(&operator.id()).is_some_and(|saved| last(saved) < Some(batch))
+    }
+
+    /// Returns what a savepoint after `batch` goes on from; operators whose state after that batch is to be saved have none.
+    pub(crate) fn of_savepoint(&self, graph: &Graph, batch: Time, completed: Time) -> Vec<SavedOperator> {
+        let operators = graph.stateful();
+        let is_there: BTreeSet<Arc<str>> = operators
+            .iter()
+            .filter(|operator| operator.version(batch).is_some())
+            .map(|operator| operator.id())
+            .collect();
+        let goes_on = self.lineage.goes_on(completed, |id, asked| {
+            if asked.after >= batch && is_there.contains(id) { batch } else { self.choose(id, asked.after) }
+        });
+        let mut kept = self.operators(graph, &goes_on);
+        for operator in &mut kept {
+            let is_taken = operator.version == batch && is_there.contains(operator.id.as_str());
+            operator.states = if is_taken { Vec::new() } else { operator.to_restore().to_vec() };
+        }
+        kept
+    }
+
+    fn choose(&self, id: &str, asked: Time) -> Time {
+        self.saved.get(id).map_or(asked, |saved| saved.choose(asked))
+    }
+
+    /// Decides from where a restart goes on if the outputs of batches up to `completed` are not asked for.
+    pub(crate) fn goes_on(&self, completed: Time) -> GoesOn {
+        self.lineage.goes_on(completed, |id, asked| self.choose(id, asked.after))
+    }
+
+    /// Forgets what no restart will go on from.
+    pub(crate) fn forget(&mut self, goes_on: &GoesOn) {
+        for (id, version) in &goes_on.states {
+            if let Some(saved) = self.saved.get_mut(id) {
+                saved.forget(*version);
+            }
+        }
+    }
+
+    /// Returns what a manifest is to say.
+    pub(crate) fn operators(&self, graph: &Graph, goes_on: &GoesOn) -> Vec<SavedOperator> {
+        let saved = |operator: Arc<dyn StatefulOperator>| {
+            let id = operator.id();
+            let (saved, version) = (self.saved.get(&id)?, *goes_on.states.get(&id)?);
+            Some(SavedOperator { version, ..describe(&*operator, saved.began, saved.states.clone()) })
         };
-        graph.stateful().into_iter().map(version).min()
+        graph.stateful().into_iter().filter_map(saved).collect()
     }
 
     /// Writes states on a thread of its own, which calls `pause` after each short piece of work.
@@ -157,20 +219,22 @@ impl States {
         for operator in operators {
             // One whose window was not due has none; what was saved before stays good, since its inputs are kept.
             let Some(version) = operator.version(batch) else { continue };
-            let before = self.saved.get(&operator.id()).cloned().unwrap_or_default();
-            work.push((operator.id(), operator.partitions(), version, before));
+            let id = operator.id();
+            let earlier =
+                self.saved.get(&id).filter(|saved| !saved.is_long()).and_then(|saved| saved.held.clone());
+            work.push((id, operator, version, earlier));
         }
         let (system, directory) = (Arc::clone(&self.system), self.directory.clone());
         let generation = self.generation;
         let name = "streaming-checkpoint-writer";
         let write = move || {
-            let write =
-                |(id, partitions, version, before): (Arc<str>, usize, Arc<dyn StateVersion>, Saved)| {
-                    let prefix = format!("{STATE}/{generation}/{:016x}-{}", hash(&id), batch.as_millis());
-                    let place = (&*system, &directory);
-                    let files = Files { place, prefix: &prefix, pause: &pause, files: Vec::new() };
-                    Ok((id, files.save(partitions, version, before)?))
-                };
+            let write = |(id, operator, version, earlier): Work| {
+                let prefix = format!("{STATE}/{generation}/{:016x}-{}", hash(&id), batch.as_millis());
+                let place = (&*system, &directory);
+                let files = Files { place, prefix: &prefix, pause: &pause, files: Vec::new() };
+                let state = files.save(&*operator, &*version, earlier.as_deref())?;
+                Ok((id, state, version))
+            };
             work.into_iter().map(write).collect()
         };
         let spawned = thread::Builder::new().name(name.into()).spawn(write);
@@ -179,10 +243,70 @@ impl States {
     }
 }
 
+/// What is to be saved of an operator: its state, and what was saved before.
+type Work = (Arc<str>, Arc<dyn StatefulOperator>, Arc<dyn StateVersion>, Option<Arc<dyn StateVersion>>);
+
+impl Saved {
+    /// What there is of an operator that has not run yet.
+    fn begun(after: Time) -> Self {
+        Saved { began: after, states: vec![begin(after)], held: None }
+    }
+
+    /// Returns the last state of before a batch that is asked for; `asked` is just before that one.
+    fn choose(&self, asked: Time) -> Time {
+        // Where it had not begun there are no batches to be asked for.
+        let asked = asked.max(self.began);
+        let before = self.states.iter().rev().find(|state| state.batch <= asked);
+        before.or(self.states.first()).map_or(asked, |state| state.batch)
+    }
+
+    /// Forgets what that version is not made of, and no later one.
+    fn forget(&mut self, version: Time) {
+        let is_whole = |state: &SavedState| state.batch <= version && state.kind != SavedKind::Changes;
+        if let Some(first) = self.states.iter().rposition(is_whole) {
+            self.states.drain(..first);
+        }
+    }
+
+    /// Returns whether so much has changed since the last snapshot that there is to be another one.
+    fn is_long(&self) -> bool {
+        let changes = self.states.iter().rev().take_while(|state| state.kind == SavedKind::Changes).count();
+        let bytes = |states: &[SavedState]| -> u64 {
+            states.iter().flat_map(|state| &state.files).map(|file| file.bytes).sum()
+        };
+        let (before, since) = self.states.split_at(self.states.len() - changes);
+        changes >= CHANGES
+            || bytes(since) > before.last().map_or(0, |snapshot| bytes(std::slice::from_ref(snapshot)))
+    }
+}
+
+/// The begin of a state: what there is before anything was saved.
+pub(crate) fn begin(after: Time) -> SavedState {
+    SavedState { batch: after, kind: SavedKind::Begin, files: Vec::new() }
+}
+
+/// Says what is saved of an operator; it goes on from the oldest.
+pub(crate) fn describe(
+    operator: &dyn StatefulOperator,
+    began: Time,
+    states: Vec<SavedState>,
+) -> SavedOperator {
+    let call = operator.operator();
+    SavedOperator {
+        id: operator.id().to_string(),
+        name: call.name.to_string(),
+        place: format!("{}:{}:{}", call.file, call.line, call.column),
+        schema: operator.fingerprint().clone(),
+        began,
+        version: states.first().map_or(began, |state| state.batch),
+        states,
+    }
+}
+
 /// Returns whether an operator is to be saved after a batch.
 fn is_due(graph: &Graph, operator: &dyn StatefulOperator, batch: Time) -> bool {
     let zero = graph.zero().unwrap_or_default();
-    let interval = graph.checkpoint_interval(&operator.operator());
+    let interval = graph.checkpoint_interval(operator);
     batch.floor_from(interval, zero) == batch
 }
 
@@ -210,37 +334,26 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    fn save(mut self, partitions: usize, version: Arc<dyn StateVersion>, before: Saved) -> Result<Saved> {
-        let changes = || -> Option<Vec<Blocks>> {
-            let earlier = before.held.as_deref()?;
-            (0..partitions).map(|partition| version.changes_since(earlier, partition)).collect()
+    /// Saves what has changed since an earlier version, or all of it.
+    fn save(
+        mut self,
+        operator: &dyn StatefulOperator,
+        version: &dyn StateVersion,
+        earlier: Option<&dyn StateVersion>,
+    ) -> Result<SavedState> {
+        let partitions = 0..operator.partitions();
+        let changes = earlier.and_then(|earlier| {
+            let of_partition = |partition| version.changes_since(earlier, partition);
+            partitions.clone().map(of_partition).collect::<Option<Vec<Blocks>>>()
+        });
+        let kind = match changes {
+            Some(_) => SavedKind::Changes,
+            None => SavedKind::Snapshot(operator.fingerprint().clone()),
         };
-        let grown = before.changes >= CHANGES || before.bytes_of_changes > before.bytes_of_snapshot;
-        let changes = (before.version.is_some() && !grown).then(changes).flatten();
-        let is_snapshot = changes.is_none();
-        let all = || (0..partitions).map(|partition| version.snapshot(partition)).collect();
-        self.write(changes.unwrap_or_else(all))?;
-        let bytes = self.files.iter().map(|file| file.bytes).sum();
-        let time = Some(version.time());
-        if is_snapshot {
-            let files = self.files;
-            let bytes_of_snapshot = bytes;
-            return Ok(Saved {
-                version: time,
-                files,
-                bytes_of_snapshot,
-                held: Some(version),
-                ..Saved::default()
-            });
-        }
-        Ok(Saved {
-            version: time,
-            files: before.files.into_iter().chain(self.files).collect(),
-            changes: before.changes + 1,
-            bytes_of_snapshot: before.bytes_of_snapshot,
-            bytes_of_changes: before.bytes_of_changes + bytes,
-            held: Some(version),
-        })
+        self.write(
+            changes.unwrap_or_else(|| partitions.map(|partition| version.snapshot(partition)).collect()),
+        )?;
+        Ok(SavedState { batch: version.time(), kind, files: self.files })
     }
 
     fn write(&mut self, partitions: Vec<Blocks>) -> Result<()> {

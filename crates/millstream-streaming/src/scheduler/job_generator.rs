@@ -267,18 +267,20 @@ impl Work {
     }
 
     /// Makes the states after a batch again, of those before it and of its inputs.
-    fn replay(&self, time: Time) -> Result<()> {
-        let Some(recovered) = self.graph.recovery.recovered() else { return Ok(()) };
+    fn replay(&mut self, time: Time) -> Result<()> {
         if self.failed || self.scheduler.is_halted() {
             return Ok(());
         }
-        for operator in &recovered.manifest.operators {
-            let is_older = operator.version.is_none_or(|version| version < time);
-            if let Some(stream) = self.graph.stream(&operator.id).filter(|_| is_older) {
+        for operator in self.graph.stateful() {
+            let is_older = operator.goes_on_after().is_some_and(|after| after < time);
+            if let Some(stream) = self.graph.stream(&operator.id()).filter(|_| is_older) {
                 stream.any_rdd(time)?;
             }
         }
         self.graph.settle(time)?;
+        if let Some(checkpointer) = &mut self.checkpointer {
+            checkpointer.replayed(&self.graph, time)?;
+        }
         let inputs_from = self.checkpointer.as_ref().map_or(time, |it| it.oldest_needed(&self.graph));
         self.graph.clear_metadata(time, inputs_from);
         Ok(())
@@ -312,7 +314,7 @@ impl Work {
         let longest = streams.iter().map(|stream| stream.remembers()).max().unwrap_or_default();
         let has_left = self.last_input.is_none_or(|last| time - last >= longest);
         let grouped = self.graph.context.conf().get(settings::CATCH_UP).is_ok_and(|how| how == "grouped");
-        quiet && has_left && grouped && !streams.iter().any(|stream| stream.is_endless())
+        quiet && has_left && grouped && !streams.iter().any(|stream| stream.state().is_some())
     }
 
     fn jobs(&self, time: Time) -> Result<Vec<Job>> {

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use millstream_core::operator::Operator;
 
@@ -20,6 +21,9 @@ pub(crate) trait StatefulOperator: Send + Sync {
     /// Returns whether it must not run without a checkpoint directory.
     fn needs_directory(&self) -> bool;
 
+    /// Returns how often its state is saved unless the program says so, by its slide.
+    fn default_interval(&self, slide: Duration) -> Duration;
+
     /// Returns in how many partitions its state lies.
     fn partitions(&self) -> usize;
 
@@ -37,9 +41,12 @@ pub(crate) trait StatefulOperator: Send + Sync {
     /// Says that all blocks were taken in: they were the state after the batch of `time`, with which the next batch goes on.
     fn restored(&self, time: Time);
 
-    /// Says that batches up to `time` are not to be looked for: the first one after it begins with what it is told to begin
-    /// with in code.
+    /// Says that there are no batches up to `time`: whoever asks for one gets one without keys and records. If nothing was
+    /// restored, the first one after it begins with what it is told to begin with in code.
     fn begins_after(&self, time: Time);
+
+    /// Returns the batch after which its state is made anew; nothing if it begins with the streams.
+    fn goes_on_after(&self) -> Option<Time>;
 
     /// Returns the stable id its state is filed under.
     fn id(&self) -> Arc<str> {

@@ -26,6 +26,8 @@ pub(crate) struct PutOn<K: Key, S: Data> {
     pub(crate) initial: Option<Rdd<(K, S)>>,
     pub(crate) with_timeouts: bool,
     pub(crate) needs_directory: bool,
+    /// How often the state is saved, unless the program says so, by its slide.
+    pub(crate) saved_each: fn(Duration) -> Duration,
 }
 
 /// The stream of the versions of a stateful operator.
@@ -49,8 +51,14 @@ impl<K: Key, S: Data> PutOn<K, S> {
         }
         let migrations = Arc::clone(&graph.migrations);
         let context = graph.context.clone();
-        let stateful =
-            Stateful::new(context, self.partitioner, self.with_timeouts, self.needs_directory, migrations);
+        let stateful = Stateful::new(
+            context,
+            self.partitioner,
+            self.with_timeouts,
+            self.needs_directory,
+            self.saved_each,
+            migrations,
+        );
         let inner = operator.id.as_deref().map(|id| format!("{id}:state").into());
         let steps =
             Steps { batches: Box::new(batches), stateful: Arc::clone(&stateful), initial: self.initial };

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use millstream_core::operator::Operator;
 use millstream_core::shuffle::hash::pinned_hash;
@@ -29,6 +30,8 @@ pub(crate) struct Stateful<K: Key, S: Data> {
     migrations: Arc<Migrations>,
     /// The stream that the program sees, whose id is that of the state.
     stream: OnceLock<Weak<dyn ErasedStream>>,
+    /// How often it is saved, unless the program says so, by its slide.
+    saved_each: fn(Duration) -> Duration,
     state: Mutex<State<K, S>>,
 }
 
@@ -40,10 +43,12 @@ struct State<K: Key, S: Data> {
     /// What was restored so far, by partition.
     restoring: Vec<Table<K, S>>,
     restored: Option<Vec<Arc<Version<K, S>>>>,
-    /// No batch up to this one is looked for.
-    after: Option<Time>,
-    /// The first batch there was.
-    began: Option<Time>,
+    /// The batch whose version was restored: it and those before it were forgotten.
+    forgotten: Option<Time>,
+    /// There are no batches up to this one.
+    begins_after: Option<Time>,
+    /// The first batch of this run.
+    first: Option<Time>,
 }
 
 impl<K: Key, S: Data> Stateful<K, S> {
@@ -52,14 +57,16 @@ impl<K: Key, S: Data> Stateful<K, S> {
         partitioner: Partitioner<K>,
         with_timeouts: bool,
         needs_directory: bool,
+        saved_each: fn(Duration) -> Duration,
         migrations: Arc<Migrations>,
     ) -> Arc<Self> {
         let state = State {
             versions: BTreeMap::new(),
             restoring: Vec::new(),
             restored: None,
-            after: None,
-            began: None,
+            forgotten: None,
+            begins_after: None,
+            first: None,
         };
         Arc::new(Stateful {
             context,
@@ -69,6 +76,7 @@ impl<K: Key, S: Data> Stateful<K, S> {
             fingerprint: Fingerprint::of::<K, S>(),
             migrations,
             stream: OnceLock::new(),
+            saved_each,
             state: Mutex::new(state),
         })
     }
@@ -80,7 +88,17 @@ impl<K: Key, S: Data> Stateful<K, S> {
 
     /// Returns whether there is no batch of that time to go on from: what was restored or is given in code is begun with.
     pub(super) fn is_before_all(&self, batch: Time) -> bool {
-        self.lock().after.is_some_and(|after| batch <= after)
+        self.goes_on_after().is_some_and(|last| batch <= last)
+    }
+
+    /// Returns whether a batch is one of before it was there: that has no keys and no records.
+    pub(super) fn had_not_begun(&self, batch: Time) -> bool {
+        self.lock().begins_after.is_some_and(|last| batch <= last)
+    }
+
+    /// Returns whether the first batch goes on from a version that was restored.
+    pub(super) fn is_restored(&self) -> bool {
+        self.lock().restored.is_some()
     }
 
     /// Returns where its tables lie.
@@ -93,17 +111,18 @@ impl<K: Key, S: Data> Stateful<K, S> {
     /// Only the first batch may: of a later one the past was forgotten.
     pub(super) fn begin(&self, batch: Time) -> Result<bool> {
         let mut state = self.lock();
-        if let Some(began) = state.began {
+        let forgotten = state.forgotten.filter(|last| batch <= *last);
+        if let Some(last) = forgotten.or(state.first) {
             return Err(millstream_core::Error::Argument {
                 operator: self.operator().to_string(),
                 problem: format!(
-                    "the state before batch {batch} was forgotten (the first batch was {began})"
+                    "the state before batch {batch} was forgotten (what there is begins with {last})"
                 ),
                 remedy: "call `remember` on the streaming context with a longer time".into(),
             }
             .into());
         }
-        state.began = Some(batch);
+        state.first = Some(batch);
         Ok(state.restored.is_none())
     }
 
@@ -178,6 +197,10 @@ impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
         self.needs_directory
     }
 
+    fn default_interval(&self, slide: Duration) -> Duration {
+        (self.saved_each)(slide)
+    }
+
     fn partitions(&self) -> usize {
         self.partitioner.partitions()
     }
@@ -213,11 +236,16 @@ impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
             Version::first(table, time)
         });
         state.restored = Some(versions.collect());
-        state.after = Some(time);
+        state.forgotten = Some(time);
+    }
+
+    fn goes_on_after(&self) -> Option<Time> {
+        let state = self.lock();
+        state.forgotten.max(state.begins_after)
     }
 
     fn begins_after(&self, time: Time) {
-        self.lock().after = Some(time);
+        self.lock().begins_after = Some(time);
     }
 }
 

@@ -9,6 +9,7 @@ use millstream_core::shuffle::hash::pinned_hash;
 use millstream_core::stream::{self, ChunkStream};
 use millstream_core::{Data, Error as CoreError, Key, Rdd, TaskContext};
 
+use super::StatefulOperator;
 use super::held::Held;
 use super::making::Step;
 use super::stateful::Stateful;
@@ -41,15 +42,16 @@ pub(crate) trait Batches<P: Data, K: Key, S: Data, U: Data>: Send + Sync + 'stat
     fn slide(&self) -> Duration {
         self.parent().slide_duration()
     }
-    /// Returns the parent's RDDs of which a batch is made.
-    fn inputs(&self, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
+    /// Returns the parent's RDDs of which a batch is made, at least one; `before` is the batch whose version it goes on from, none
+    /// if it begins.
+    fn inputs(&self, batch: Time, _before: Option<Time>) -> Result<Option<Vec<AnyRdd>>> {
         Ok(self.parent().rdd(batch)?.map(|rdd| vec![rdd.any()]))
     }
     /// Describes a batch by these inputs.
     fn batch(&self, inputs: Vec<AnyRdd>, batch: Time) -> Result<Batch<K, S, U>>;
-    /// Returns how long the parent must remember its batches.
-    fn parents_remember(&self, own: Duration) -> Duration {
-        own
+    /// Returns how long before a batch those of the parent may lie that it is made of.
+    fn reaches_back(&self) -> Duration {
+        Duration::ZERO
     }
 }
 
@@ -70,18 +72,26 @@ impl<P: Data, K: Key, S: Data, U: Data> Node<Held<K, S, U>> for Steps<P, K, S, U
         self.batches.slide()
     }
 
-    /// The version before, the initial state, the batch; each is there, be it without partitions, so that a place tells what
-    /// it is.
+    /// The version before, the initial state, the batch; each of the first two is there, be it without partitions, so that a
+    /// place tells what it is. Nothing of the batch if it is one of before the state began.
     fn inputs(&self, own: &DStream<Held<K, S, U>>, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
+        let none = || own.context().empty_rdd::<Held<K, S, U>>().any();
+        if self.stateful.had_not_begun(batch) {
+            return Ok(Some(vec![none(), own.context().empty_rdd::<(K, S)>().any()]));
+        }
         let time_before = own.time_before(batch);
-        let before = if self.stateful.is_before_all(time_before) { None } else { own.rdd(time_before)? };
-        let Some(of_batch) = self.batches.inputs(batch)? else { return Ok(None) };
+        let is_first = self.stateful.is_before_all(time_before);
+        let before = if is_first { None } else { own.rdd(time_before)? };
+        let goes_on = before.is_some() || self.stateful.is_restored();
+        let Some(of_batch) = self.batches.inputs(batch, goes_on.then_some(time_before))? else {
+            return Ok(None);
+        };
         let nothing = || own.context().empty_rdd::<(K, S)>();
         let initial = match before {
             None => self.stateful.begin(batch)?.then(|| self.initial.clone()).flatten(),
             Some(_) => None,
         };
-        let before = before.map_or_else(|| own.context().empty_rdd::<Held<K, S, U>>().any(), |rdd| rdd.any());
+        let before = before.map_or_else(none, |rdd| rdd.any());
         let mut inputs = vec![before, initial.unwrap_or_else(nothing).any()];
         inputs.extend(of_batch);
         Ok(Some(inputs))
@@ -106,8 +116,8 @@ impl<P: Data, K: Key, S: Data, U: Data> Node<Held<K, S, U>> for Steps<P, K, S, U
             number: STEPS.fetch_add(1, Ordering::Relaxed),
             before: Some(Rdd::from_any(before)?).filter(|rdd| rdd.num_partitions() > 0),
             initial: begins.then(|| initial.partition_by(partitioner.clone())),
-            restored: self.stateful.take_restored(),
-            batch: self.batches.batch(of_batch, batch)?,
+            restored: of_batch.first().and_then(|_| self.stateful.take_restored()),
+            batch: (!of_batch.is_empty()).then(|| self.batches.batch(of_batch, batch)).transpose()?,
             time: batch,
             stateful: Arc::clone(&self.stateful),
         };
@@ -115,12 +125,12 @@ impl<P: Data, K: Key, S: Data, U: Data> Node<Held<K, S, U>> for Steps<P, K, S, U
         Ok(Rdd::from_compute(&context, "state", stepped).local_checkpoint())
     }
 
-    fn is_endless(&self) -> bool {
-        true
+    fn state(&self) -> Option<&dyn StatefulOperator> {
+        Some(&*self.stateful)
     }
 
-    fn parents_remember(&self, own: Duration) -> Duration {
-        self.batches.parents_remember(own)
+    fn reaches_back(&self) -> Duration {
+        self.batches.reaches_back()
     }
 }
 
@@ -131,7 +141,8 @@ struct Stepped<K: Key, S: Data, U: Data> {
     before: Option<Rdd<Held<K, S, U>>>,
     initial: Option<Rdd<(K, S)>>,
     restored: Option<Vec<Arc<Version<K, S>>>>,
-    batch: Batch<K, S, U>,
+    /// None of before the state began.
+    batch: Option<Batch<K, S, U>>,
     time: Time,
     stateful: Arc<Stateful<K, S>>,
 }
@@ -176,7 +187,7 @@ impl<K: Key, S: Data, U: Data> Compute<Held<K, S, U>> for Stepped<K, S, U> {
 
     fn dependencies(&self) -> Vec<Dependency> {
         let before = self.before.iter().map(Rdd::any).chain(self.initial.iter().map(Rdd::any));
-        let all = before.chain(self.batch.from.iter().cloned());
+        let all = before.chain(self.batch.iter().flat_map(|batch| batch.from.iter().cloned()));
         all.filter(|rdd| rdd.partitions() > 0).map(Dependency::Narrow).collect()
     }
 
@@ -186,8 +197,11 @@ impl<K: Key, S: Data, U: Data> Compute<Held<K, S, U>> for Stepped<K, S, U> {
         task: &TaskContext,
     ) -> millstream_core::Result<ChunkStream<Held<K, S, U>>> {
         let before = self.before(partition, task)?;
+        let Some(batch) = &self.batch else {
+            return Ok(stream::from_vec(vec![Held::new(before, Vec::new())]));
+        };
         // All is read before the state is locked: what is read may be a state as well.
-        let apply = (self.batch.read)(partition, task)?;
+        let apply = (batch.read)(partition, task)?;
         let held = before.step(self.number, self.time, apply)?;
         self.stateful.note(self.time, partition, held.version());
         Ok(stream::from_vec(vec![held]))

@@ -48,6 +48,8 @@ mod state;
 mod state_larger_than_memory;
 mod state_sees_its_past;
 mod states_equal_a_naive_model;
+mod states_of_states;
+mod states_of_states_changed;
 mod stops;
 mod tables;
 mod window_shapes;

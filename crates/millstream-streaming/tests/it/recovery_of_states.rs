@@ -65,7 +65,7 @@ fn run(directory: &Path, now: i64, count: usize, interval: Option<Duration>) -> 
 }
 
 /// Leaves a directory as a kill at this moment would.
-fn kill(steps: Steps, directory: &Path) {
+pub(crate) fn kill(steps: Steps, directory: &Path) {
     let left = directory.with_extension("left");
     copy(directory, &left);
     drop(steps);

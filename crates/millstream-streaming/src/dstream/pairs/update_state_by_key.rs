@@ -10,6 +10,7 @@ use millstream_core::{Data, Error as CoreError, Key, Partitioner, Rdd, stream};
 use crate::dstream::DStream;
 use crate::dstream::node::only;
 use crate::error::Result;
+use crate::recovery::states::default_interval;
 use crate::state::step::{Apply, Batch, Batches};
 use crate::state::{PutOn, Step};
 use crate::time::Time;
@@ -206,6 +207,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             initial: options.initial_state,
             with_timeouts: false,
             needs_directory: true,
+            saved_each: default_interval,
         };
         put_on.graph(self.graph(), batches).pairs()
     }

@@ -12,6 +12,7 @@ use super::{misfit, usable};
 use crate::dstream::DStream;
 use crate::dstream::node::all;
 use crate::error::Result;
+use crate::recovery::states::default_interval;
 use crate::state::step::{Apply, Batch, Batches};
 use crate::state::{PutOn, Step};
 use crate::time::Time;
@@ -179,6 +180,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             with_timeouts: false,
             // A window can be made again of the batches it retains.
             needs_directory: false,
+            saved_each: default_interval,
         };
         let windowed = put_on.graph(self.graph(), batches).pairs();
         if let Some(problem) = misfit(self, window, slide) {
@@ -229,14 +231,6 @@ struct ReducedWindow<K: Key, V: Data> {
     slide: Duration,
 }
 
-impl<K: Key, V: Data> ReducedWindow<K, V> {
-    /// How many batches leave the window each slide, and as many enter it; those between two windows do neither.
-    fn changing(&self) -> usize {
-        let millis = self.reduced.slide_duration().as_millis().max(1);
-        usize::try_from(self.slide.min(self.window).as_millis() / millis).unwrap_or(usize::MAX)
-    }
-}
-
 impl<K: Key, V: Data> Batches<(K, V), K, V, ()> for ReducedWindow<K, V> {
     fn parent(&self) -> &DStream<(K, V)> {
         &self.reduced
@@ -246,28 +240,27 @@ impl<K: Key, V: Data> Batches<(K, V), K, V, ()> for ReducedWindow<K, V> {
         self.slide
     }
 
-    /// The batches that have left since the window before, those that have entered; each is there, be it without partitions,
-    /// so that a place tells what it is.
-    fn inputs(&self, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
-        let step = self.reduced.slide_duration();
-        let nothing = || self.reduced.context().empty_rdd::<(K, V)>().any();
+    /// The batches that have left since the window before, those that have entered; between them one without partitions.
+    ///
+    /// If there was no window before, all that are in the window enter it: what leaves later must have entered.
+    fn inputs(&self, batch: Time, before: Option<Time>) -> Result<Option<Vec<AnyRdd>>> {
+        let begin = batch - self.window;
         let mut inputs = Vec::new();
-        let first_left = batch - self.slide - self.window + step;
-        let first_entered = batch - self.slide.min(self.window) + step;
-        for first in [first_left, first_entered] {
-            let mut at = first;
-            for _ in 0..self.changing() {
-                inputs.push(self.reduced.rdd(at)?.map_or_else(nothing, |rdd| rdd.any()));
-                at = at + step;
-            }
+        if let Some(before) = before {
+            let left = self.reduced.rdds_after(before - self.window, begin.min(before))?;
+            inputs.extend(left.iter().map(Rdd::any));
         }
+        inputs.push(self.reduced.context().empty_rdd::<(K, V)>().any());
+        let entered = self.reduced.rdds_after(before.map_or(begin, |before| before.max(begin)), batch)?;
+        inputs.extend(entered.iter().map(Rdd::any));
         Ok(Some(inputs))
     }
 
     fn batch(&self, inputs: Vec<AnyRdd>, _: Time) -> Result<Batch<K, V, ()>> {
         let from = inputs.clone();
         let mut left: Vec<Rdd<(K, V)>> = all(inputs)?;
-        let entered = left.split_off(left.len().min(self.changing()));
+        let between = left.iter().position(|rdd| rdd.num_partitions() == 0);
+        let entered = left.split_off(between.unwrap_or(left.len()));
         let (f, inverse, keep) = (Arc::clone(&self.f), Arc::clone(&self.inverse), self.keep.clone());
         let read = move |partition, task: &TaskContext| {
             let slid = Slid {
@@ -285,8 +278,8 @@ impl<K: Key, V: Data> Batches<(K, V), K, V, ()> for ReducedWindow<K, V> {
         Ok(Batch { from, read: Box::new(read) })
     }
 
-    fn parents_remember(&self, own: Duration) -> Duration {
-        own.saturating_add(self.window)
+    fn reaches_back(&self) -> Duration {
+        self.window
     }
 }
 

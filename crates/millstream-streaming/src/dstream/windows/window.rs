@@ -54,15 +54,14 @@ impl<T: Data> Node<T> for Window<T> {
     }
 
     fn inputs(&self, _: &DStream<T>, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
-        let oldest = batch - self.window + self.parent.slide_duration();
-        Ok(Some(self.parent.rdds(oldest, batch)?.iter().map(Rdd::any).collect()))
+        Ok(Some(self.parent.rdds_after(batch - self.window, batch)?.iter().map(Rdd::any).collect()))
     }
 
     fn make(&self, inputs: Vec<AnyRdd>, _: Time) -> Result<Rdd<T>> {
         Ok(self.parent.context().union(all(inputs)?))
     }
 
-    fn parents_remember(&self, own: Duration) -> Duration {
-        own.saturating_add(self.window)
+    fn reaches_back(&self) -> Duration {
+        self.window
     }
 }

@@ -4,10 +4,12 @@
 //! what is said here is bound to it by the ids of operators.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::recovery::grids::Grids;
 use crate::recovery::write_ahead_log::LogPosition;
 use crate::state::Fingerprint;
 use crate::time::Time;
@@ -30,6 +32,8 @@ pub(crate) struct Manifest {
     /// The first batch time of the generation less the interval.
     pub(crate) zero: Time,
     pub(crate) batch_interval_ms: u64,
+    /// The batch times of other intervals that are still needed.
+    pub(crate) old_grids: Grids,
     /// All settings of the run.
     pub(crate) settings: BTreeMap<String, String>,
     /// The operators that keep something.
@@ -60,10 +64,50 @@ pub(crate) struct SavedOperator {
     pub(crate) place: String,
     /// The types it keeps.
     pub(crate) schema: Fingerprint,
-    /// The batch whose state the files hold; none while nothing was saved.
-    pub(crate) version: Option<Time>,
-    /// A snapshot and the changes since, in order.
+    /// There are no batches of it up to this one.
+    pub(crate) began: Time,
+    /// The batch after which its state is made anew, going on from one of `states`.
+    pub(crate) version: Time,
+    /// What there is of its state, oldest first; what is later than `version` is for when no one asks for batches before it.
+    pub(crate) states: Vec<SavedState>,
+}
+
+/// A state as it was after a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SavedState {
+    pub(crate) batch: Time,
+    pub(crate) kind: SavedKind,
     pub(crate) files: Vec<SavedFile>,
+}
+
+/// What the files of a state hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SavedKind {
+    /// Nothing: it begins with what the program begins with.
+    Begin,
+    /// All of it, of these types.
+    Snapshot(Fingerprint),
+    /// What has changed since the one before it.
+    Changes,
+}
+
+impl SavedOperator {
+    /// Returns what `version` is made of: the last snapshot or the begin before it, and the changes since.
+    pub(crate) fn to_restore(&self) -> &[SavedState] {
+        let end = self.states.iter().take_while(|state| state.batch <= self.version).count();
+        let before = self.states.get(..end).unwrap_or_default();
+        let begin = before.iter().rposition(|state| state.kind != SavedKind::Changes);
+        before.get(begin.unwrap_or_default()..).unwrap_or_default()
+    }
+
+    /// Returns of what types the state is that is gone on from, if it is more than a begin.
+    pub(crate) fn restored_schema(&self) -> Option<&Fingerprint> {
+        match self.to_restore().first()?.kind {
+            SavedKind::Snapshot(ref schema) => Some(schema),
+            SavedKind::Begin | SavedKind::Changes => None,
+        }
+    }
 }
 
 /// A data file, named from the checkpoint directory.
@@ -80,14 +124,24 @@ struct Checksum {
 }
 
 impl Manifest {
+    /// Returns the last batch whose outputs are not asked for any more.
+    pub(crate) fn not_asked_for(&self) -> Time {
+        self.pending.first().map_or(self.time, |first| *first - Duration::from_millis(1))
+    }
+
     /// Returns the data files that it names.
     pub(crate) fn data_files(&self) -> impl Iterator<Item = &SavedFile> {
         self.state_files().chain(&self.variables)
     }
 
     /// Returns the data files of the states.
-    pub(crate) fn state_files(&self) -> impl Iterator<Item = &SavedFile> {
-        self.operators.iter().flat_map(|operator| &operator.files)
+    fn state_files(&self) -> impl Iterator<Item = &SavedFile> {
+        self.operators.iter().flat_map(|operator| &operator.states).flat_map(|state| &state.files)
+    }
+
+    /// Returns the data files of the states that are gone on from.
+    pub(crate) fn restored_files(&self) -> impl Iterator<Item = &SavedFile> {
+        self.operators.iter().flat_map(SavedOperator::to_restore).flat_map(|state| &state.files)
     }
 
     /// Returns whether another one is of the same run, of a program that keeps the same and cuts its batches at the same times.
@@ -145,6 +199,7 @@ impl Manifest {
             time: Time::from_millis(time),
             zero: Time::from_millis(0),
             batch_interval_ms: 1000,
+            old_grids: Grids::default(),
             settings: BTreeMap::new(),
             operators: Vec::new(),
             oldest_needed: Time::from_millis(time),
@@ -156,17 +211,20 @@ impl Manifest {
     }
 }
 
-/// Makes an operator whose state was saved after a batch.
+/// Makes an operator whose state was saved after a batch, in a file of a name.
 #[cfg(test)]
-pub(crate) fn operator_of(version: Option<i64>) -> Option<SavedOperator> {
-    Some(SavedOperator {
+pub(crate) fn operator_of(version: i64, file: SavedFile) -> SavedOperator {
+    let (schema, batch) = (Fingerprint::of::<u8, u8>(), Time::from_millis(version));
+    let state = SavedState { batch, kind: SavedKind::Snapshot(schema.clone()), files: vec![file] };
+    SavedOperator {
         id: "a".into(),
         name: "a".into(),
         place: "here".into(),
-        schema: Fingerprint::of::<u8, u8>(),
-        version: version.map(Time::from_millis),
-        files: Vec::new(),
-    })
+        schema,
+        began: Time::from_millis(0),
+        version: batch,
+        states: vec![state],
+    }
 }
 
 #[cfg(test)]
@@ -184,14 +242,14 @@ mod tests {
             .or_default()
             .insert("file_stream".into(), serde_json::json!(["a", 1]));
         manifest.variables = Some(SavedFile { name: "state/2".into(), bytes: 4, crc32: 8 });
-        manifest.operators.push(SavedOperator {
-            id: "file_stream/map_with_state".into(),
-            name: "map_with_state".into(),
-            place: "src/main.rs:1:2".into(),
-            schema: Fingerprint::of::<String, u64>(),
-            version: Some(at(3000)),
-            files: vec![SavedFile { name: "state/1".into(), bytes: 3, crc32: 9 }],
-        });
+        let file = |name: &str| SavedFile { name: name.into(), bytes: 3, crc32: 9 };
+        let mut operator = operator_of(3000, file("state/1"));
+        let begin = SavedState { batch: at(0), kind: SavedKind::Begin, files: Vec::new() };
+        operator.states.insert(0, begin);
+        let changes =
+            |batch, name| SavedState { batch: at(batch), kind: SavedKind::Changes, files: vec![file(name)] };
+        operator.states.extend([changes(4000, "state/2"), changes(5000, "state/3")]);
+        manifest.operators.push(operator);
         manifest
     }
 
@@ -199,6 +257,19 @@ mod tests {
     fn is_read_as_it_was_written() {
         let manifest = sample();
         assert_eq!(Manifest::from_bytes(&manifest.to_bytes().unwrap()), Ok(manifest.clone()));
+    }
+
+    #[test]
+    fn a_state_is_made_of_a_snapshot_and_what_has_changed_since() {
+        let names = |version: i64| {
+            let mut manifest = sample();
+            manifest.operators[0].version = Time::from_millis(version);
+            manifest.restored_files().map(|file| file.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(0), [""; 0]);
+        assert_eq!(names(3000), ["state/1"]);
+        assert_eq!(names(4000), ["state/1", "state/2"]);
+        assert_eq!(sample().data_files().count(), 4);
     }
 
     #[test]

@@ -211,7 +211,7 @@ mod tests {
     use millstream_core::fs::LocalFs;
 
     use super::super::data_file;
-    use super::super::manifest::SavedOperator;
+    use super::super::manifest::operator_of;
     use super::*;
 
     struct Scratch(PathBuf);
@@ -314,14 +314,7 @@ mod tests {
         let scratch = Scratch::new("data");
         let mut store = scratch.store(false);
         let file = data_file::write(&LocalFs, &scratch.path(), "state/one", b"1").unwrap();
-        let operator = SavedOperator {
-            id: "a".into(),
-            name: "a".into(),
-            place: "here".into(),
-            schema: crate::state::Fingerprint::of::<u8, u8>(),
-            version: None,
-            files: vec![file],
-        };
+        let operator = operator_of(0, file);
         for batch in 1..=13 {
             let mut manifest = Manifest::of(0, 0, batch * 1000);
             manifest.operators.extend((batch <= 3).then(|| operator.clone()));

@@ -11,7 +11,7 @@ use std::time::Duration;
 use millstream_core::fs::{FileSystem, FsPath};
 
 use super::data_file;
-use super::manifest::{Manifest, SavedFile};
+use super::manifest::{Manifest, SavedFile, SavedOperator};
 use super::store::Found;
 use crate::error::{Error, Result};
 use crate::time::Time;
@@ -44,7 +44,8 @@ impl Found {
         let mut files = Files { system, directory, problems: BTreeMap::new() };
         let variables = files.newest_whole(&alike, |manifest| manifest.variables.iter().collect())?;
         // Not of a later one: the batches that run again must find the states of before them.
-        let states = files.newest_whole(&alike[..=variables], |manifest| manifest.state_files().collect())?;
+        let states =
+            files.newest_whole(&alike[..=variables], |manifest| manifest.restored_files().collect())?;
         let mut manifest = newest.clone();
         if variables + 1 < alike.len() {
             manifest.variables = alike[variables].1.variables.clone();
@@ -61,6 +62,9 @@ impl Found {
             // The later one counts: it is what was run.
             let inputs = alike[states..].iter().flat_map(|(_, manifest)| manifest.inputs.clone());
             manifest.inputs = inputs.collect();
+        }
+        for operator in &mut manifest.operators {
+            files.keep_whole(operator)?;
         }
         let broken = self.broken.iter().map(|(path, problem)| {
             format!("{path}: {problem}; the newest checkpoint that can be read is of batch {}", newest.time)
@@ -109,6 +113,21 @@ impl Files<'_> {
             }
         }
         Err(self.damaged("no checkpoint that is kept can take its place"))
+    }
+
+    /// Forgets the states of later batches than that which is gone on from, as of the first one that is not whole.
+    fn keep_whole(&mut self, operator: &mut SavedOperator) -> Result<()> {
+        let version = operator.version;
+        let later = operator.states.iter().enumerate().filter(|(_, state)| state.batch > version);
+        for (place, state) in later {
+            for file in &state.files {
+                if !self.is_whole(file)? {
+                    operator.states.truncate(place);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn is_whole(&mut self, file: &SavedFile) -> Result<bool> {

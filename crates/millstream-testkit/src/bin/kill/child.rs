@@ -29,6 +29,8 @@ pub(crate) const OUTPUTS: &[(&str, Kind)] = &[
     ("sessions", Kind::Sums),
     ("sliding", Kind::Last),
     ("totals", Kind::Last),
+    ("grown", Kind::Sums),
+    ("lately", Kind::Last),
 ];
 
 /// Returns what each output must hold in the end.
@@ -41,7 +43,7 @@ pub(crate) fn expected(data: &Data) -> Vec<(&'static str, String)> {
         .iter()
         .map(|(name, _)| {
             // Of the sliding windows everything has left: what was added was taken out again.
-            let number = if *name == "sliding" { |_| 0 } else { |n| n };
+            let number = if ["sliding", "lately"].contains(name) { |_| 0 } else { |n| n };
             (*name, format!("[{name}]\n{}", text(number)))
         })
         .collect()
@@ -78,12 +80,15 @@ fn create(directory: &Path, port: u16) -> Result<StreamingContext> {
         words.reduce_by_key_and_window_with_inverse(|a, b| a + b, |a, b| a - b, 10 * BATCH, Some(2 * BATCH)),
         "sliding",
     );
-    save(
-        words.update_state_by_key(|new, total: Option<i64>| {
-            Some(total.unwrap_or(0) + new.iter().sum::<i64>())
-        }),
-        "totals",
-    );
+    let totals = words
+        .update_state_by_key(|new, total: Option<i64>| Some(total.unwrap_or(0) + new.iter().sum::<i64>()));
+    // A state of a state, and windows over that, each saved at other times: what is gone on from must fit together.
+    let grown = grown(&totals.checkpoint(15 * BATCH)).checkpoint(7 * BATCH);
+    save(totals, "totals");
+    save(grown.reduce_by_key_and_window(|a, b| a + b, 5 * BATCH, Some(5 * BATCH)), "grown");
+    let lately =
+        grown.reduce_by_key_and_window_with_inverse(|a, b| a + b, |a, b| a - b, 9 * BATCH, Some(3 * BATCH));
+    save(lately.checkpoint(12 * BATCH), "lately");
     let sessions = StateSpec::function(|word: &String, n: Option<i64>, total: &mut State<i64>| {
         if total.is_timing_out() {
             return Some((word.clone(), *total.get()));
@@ -97,6 +102,17 @@ fn create(directory: &Path, port: u16) -> Result<StreamingContext> {
     Ok(streaming)
 }
 
+/// By how much each total has grown since the batch before.
+fn grown(totals: &DStream<(String, i64)>) -> DStream<(String, i64)> {
+    let grown = StateSpec::function(|word: &String, total: Option<i64>, last: &mut State<i64>| {
+        let total = total.unwrap_or(0);
+        let before = last.get_option().copied().unwrap_or(0);
+        last.update(total);
+        (word.clone(), total - before)
+    });
+    totals.map_with_state(grown).stream()
+}
+
 /// Lets each record through once: the server sends again what a child had stored but not acknowledged when it died.
 fn once(received: &DStream<(u64, String)>) -> DStream<String> {
     let seen = StateSpec::function(|(): &(), record: Option<(u64, String)>, next: &mut State<u64>| {
@@ -107,9 +123,7 @@ fn once(received: &DStream<(u64, String)>) -> DStream<String> {
         }
         is_new.then_some(word)
     });
-    let words = received.map(|record| ((), record)).map_with_state(seen);
-    // Windows stand on it: a state that was saved within the last window could not give them their batches again.
-    words.checkpoint(Duration::from_secs(3600)).flat_map(|word| word)
+    received.map(|record| ((), record)).map_with_state(seen).flat_map(|word| word)
 }
 
 /// Receives numbered records, and acknowledges what the log has.
