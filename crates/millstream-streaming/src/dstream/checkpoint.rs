@@ -12,8 +12,8 @@ impl<T: Data> DStream<T> {
     /// By default that is the smallest multiple of the slide that is at least ten seconds; for
     /// `map_with_state` ten times the slide. In between, a restart makes the state
     /// again of the inputs since; so a longer interval costs a longer restart and more inputs that are kept. A state that windows or
-    /// other states are made of goes on from before what these need of it. Only what has
-    /// changed is written. A stream without state has nothing to save, and the call nothing to do.
+    /// other states are made of goes on from before what these need of it; by default it is saved no more than eight times in
+    /// what windows reach back. Only what has changed is written. A stream without state has nothing to save, and the call nothing to do.
     ///
     /// # Examples
     /// ```

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::listener::{ListenerBus, StreamInputInfo};
 use crate::output::Output;
 use crate::receiver::StreamId;
-use crate::recovery::{Plan, checks};
+use crate::recovery::{Plan, checks, states};
 use crate::scheduler::BatchesFirst;
 use crate::scheduler::receiver_tracker::ReceiverTracker;
 use crate::state::StatefulOperator;
@@ -288,12 +288,11 @@ impl Graph {
         self.streams().iter().map(|stream| stream.remembers()).max().unwrap_or_default()
     }
 
-    /// Returns how often the state of an operator is saved.
-    pub(crate) fn checkpoint_interval(&self, operator: &dyn StatefulOperator) -> Duration {
+    /// Returns how often the state of an operator is saved; windows over it reach back that far.
+    pub(crate) fn checkpoint_interval(&self, operator: &dyn StatefulOperator, reach: Duration) -> Duration {
         let id = operator.id();
-        let asked = self.recovery.interval(&id);
         let slide = || self.stream(&id).map_or(self.batch_interval, |stream| stream.slide());
-        asked.unwrap_or_else(|| operator.default_interval(slide()))
+        self.recovery.interval(&id).unwrap_or_else(|| states::unasked_interval(operator, slide(), reach))
     }
 
     /// Returns what is wrong with the intervals that `checkpoint` was called with.

@@ -13,6 +13,7 @@ use super::checkpoint::manifest::{FORMAT, Inputs};
 use super::checkpoint::store::Found;
 use super::checkpoint::{CheckpointStore, Lease, Manifest};
 use super::lineage::{GoesOn, Lineage};
+use super::listed_inputs::ListedInputs;
 use super::plan::Recovered;
 use super::savepoint;
 use super::savepoint_request::Requests;
@@ -32,6 +33,7 @@ pub(crate) struct Checkpointer {
     /// The last batch that this run has completed together with all before it.
     completed: Option<Time>,
     states: States,
+    listed_inputs: ListedInputs,
     variables: Variables,
     system: Arc<dyn FileSystem>,
     directory: FsPath,
@@ -105,6 +107,7 @@ impl Checkpointer {
             pending: before.map(|manifest| manifest.pending.clone()).unwrap_or_default(),
             completed: None,
             states,
+            listed_inputs: ListedInputs::new(Arc::clone(&system), directory.clone()),
             variables,
             system,
             directory,
@@ -223,7 +226,8 @@ impl Checkpointer {
         self.states.look()?;
         let goes_on = self.states.goes_on(self.not_asked_for());
         self.states.forget(&goes_on);
-        let manifest = self.manifest(graph, &self.states, &goes_on);
+        let mut manifest = self.store.number(self.manifest(graph, &self.states, &goes_on));
+        self.listed_inputs.shorten(&mut manifest)?;
         self.store.publish(manifest)
     }
 
@@ -251,6 +255,7 @@ impl Checkpointer {
             oldest_needed,
             pending: self.pending.clone(),
             inputs,
+            input_files: Vec::new(),
             block_log: graph.receivers.blocks().last_logged(),
             variables: self.variables.file(),
         }

@@ -89,6 +89,12 @@ impl Lineage {
         self.ids().any(|of| **of == *id)
     }
 
+    /// Returns how far back what is made of a state reads it.
+    pub(crate) fn reach(&self, id: &str) -> Duration {
+        let readers = self.states.iter().find(|(of, _)| **of == *id).map(|(_, readers)| readers.values());
+        readers.into_iter().flatten().max().copied().unwrap_or_default()
+    }
+
     /// Decides from where everything goes on if the outputs of batches up to `completed` are not asked for.
     ///
     /// `choose` is called once for each state, by its operator and what is asked of it: it returns the batch from which that
@@ -176,6 +182,10 @@ mod tests {
         assert_eq!(asked(&driver, 99, &each), (states(85, 90, 96), 85));
         let lineage = Lineage::of(driver.streaming().graph());
         assert!(lineage.has("first") && !lineage.has("unread"));
+        assert_eq!(
+            ["first", "second", "inverse", "unread"].map(|id| lineage.reach(id).as_secs()),
+            [5, 4, 0, 0]
+        );
     }
 
     #[test]

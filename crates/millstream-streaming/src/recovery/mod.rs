@@ -10,6 +10,7 @@
 //! | `restart.rs`, `grids.rs` | which batches are run before the clock goes on; batch times of another interval |
 //! | `checkpointer.rs` | writes a manifest when a batch was generated and when it was completed |
 //! | `lineage.rs` | which states and sources are asked for batches of how long ago |
+//! | `listed_inputs.rs` | of what batches were made, written once |
 //! | `states.rs` | what stateful operators hold, saved while batches go on |
 //! | `variables.rs` | named broadcasts and accumulators, as of a completed batch |
 //! | `explain.rs`, `verify.rs` | what a directory holds, and whether it is whole |
@@ -26,6 +27,7 @@ mod explain;
 mod get_or_create;
 mod grids;
 mod lineage;
+mod listed_inputs;
 mod plan;
 mod read_file;
 mod restart;

@@ -115,7 +115,8 @@ impl States {
     /// # Errors
     /// If the save before it failed, or there are no threads.
     pub(crate) fn save(&mut self, graph: &Graph, batch: Time) -> Result<()> {
-        let is_due = |operator: &Arc<dyn StatefulOperator>| is_due(graph, &**operator, batch);
+        let lineage = Arc::clone(&self.lineage);
+        let is_due = |operator: &Arc<dyn StatefulOperator>| is_due(graph, &lineage, &**operator, batch);
         if !graph.stateful().iter().any(is_due) {
             return Ok(());
         }
@@ -243,6 +244,15 @@ impl States {
     }
 }
 
+impl Drop for States {
+    /// Nothing is written after the streams were stopped, when the directory may be another one's.
+    fn drop(&mut self) {
+        if let Err(error) = self.wait() {
+            tracing::warn!("states were not saved: {error}");
+        }
+    }
+}
+
 /// What is to be saved of an operator: its state, and what was saved before.
 type Work = (Arc<str>, Arc<dyn StatefulOperator>, Arc<dyn StateVersion>, Option<Arc<dyn StateVersion>>);
 
@@ -304,9 +314,9 @@ pub(crate) fn describe(
 }
 
 /// Returns whether an operator is to be saved after a batch.
-fn is_due(graph: &Graph, operator: &dyn StatefulOperator, batch: Time) -> bool {
+fn is_due(graph: &Graph, lineage: &Lineage, operator: &dyn StatefulOperator, batch: Time) -> bool {
     let zero = graph.zero().unwrap_or_default();
-    let interval = graph.checkpoint_interval(operator);
+    let interval = graph.checkpoint_interval(operator, lineage.reach(&operator.id()));
     batch.floor_from(interval, zero) == batch
 }
 
@@ -316,6 +326,24 @@ pub(crate) fn default_interval(slide: Duration) -> Duration {
     let slide = slide.max(Duration::from_millis(1));
     let times = Duration::from_secs(10).as_millis().div_ceil(slide.as_millis());
     slide.saturating_mul(u32::try_from(times).unwrap_or(u32::MAX).max(1))
+}
+
+/// How many states are kept of the time that windows over them reach back.
+const IN_REACH: u32 = 8;
+
+/// Returns how often a state is saved unless the program says so, where windows over it reach back that far.
+///
+/// What these reach back must be made again after a restart in any case, and all states that were saved meanwhile are kept and
+/// named by each manifest: a few of them do.
+pub(crate) fn unasked_interval(
+    operator: &dyn StatefulOperator,
+    slide: Duration,
+    reach: Duration,
+) -> Duration {
+    let slide = slide.max(Duration::from_millis(1));
+    let slides = (reach / IN_REACH).as_millis() / slide.as_millis();
+    let of_windows = slide.saturating_mul(u32::try_from(slides).unwrap_or(u32::MAX));
+    operator.default_interval(slide).max(of_windows)
 }
 
 /// Names the files of an operator: its id may hold what no file name may.

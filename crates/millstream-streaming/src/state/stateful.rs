@@ -111,19 +111,22 @@ impl<K: Key, S: Data> Stateful<K, S> {
     /// Only the first batch may: of a later one the past was forgotten.
     pub(super) fn begin(&self, batch: Time) -> Result<bool> {
         let mut state = self.lock();
-        let forgotten = state.forgotten.filter(|last| batch <= *last);
-        if let Some(last) = forgotten.or(state.first) {
-            return Err(millstream_core::Error::Argument {
-                operator: self.operator().to_string(),
-                problem: format!(
-                    "the state before batch {batch} was forgotten (what there is begins with {last})"
-                ),
-                remedy: "call `remember` on the streaming context with a longer time".into(),
+        let problem = match (state.forgotten.filter(|last| batch <= *last), state.first) {
+            (Some(last), _) => {
+                format!("batch {batch} is one of before the restart, which went on after {last}")
             }
-            .into());
-        }
-        state.first = Some(batch);
-        Ok(state.restored.is_none())
+            (None, Some(first)) => {
+                format!("the state before batch {batch} was forgotten (the first batch was {first})")
+            }
+            (None, None) => {
+                state.first = Some(batch);
+                return Ok(state.restored.is_none());
+            }
+        };
+        let operator = self.operator().to_string();
+        let remedy =
+            "ask for later batches, or call `remember` on the streaming context with a longer time".into();
+        Err(millstream_core::Error::Argument { operator, problem, remedy }.into())
     }
 
     pub(super) fn take_restored(&self) -> Option<Vec<Arc<Version<K, S>>>> {

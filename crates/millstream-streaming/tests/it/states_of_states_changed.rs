@@ -194,3 +194,25 @@ fn what_a_directory_holds_of_a_state_that_a_window_reads_is_said() {
     let verified = checkpoints::verify(&context.file_systems(), &place).unwrap();
     assert_eq!(verified.problems, Vec::<String>::new());
 }
+
+#[test]
+fn a_state_that_turns_out_to_be_spoilt_long_after_it_was_saved_is_made_of_the_one_before() {
+    let directory = Directory::new();
+    let place = directory.0.join("checkpoints");
+    let live = |now: i64, batches: usize| {
+        let driver = Driver::at(conf(), SECOND, at(now)).unwrap();
+        let counts = driver.collect(&sums(&count(&driver)));
+        let steps = driver.get_or_create(&place).unwrap().start().unwrap();
+        step(&steps, batches);
+        kill(steps, &place);
+        counts.batches()
+    };
+    // Saved after 10, 20 and 30 seconds.
+    live(0, 39);
+    let of_last = |path: &std::path::PathBuf| path.to_string_lossy().contains("-30000-");
+    let files = std::fs::read_dir(place.join("state/1")).unwrap().map(|entry| entry.unwrap().path());
+    let spoilt: Vec<_> = files.filter(of_last).collect();
+    assert_eq!(spoilt.len(), 1);
+    std::fs::write(&spoilt[0], "torn").unwrap();
+    assert_eq!(live(39_100, 1), [[40]]);
+}

@@ -212,10 +212,15 @@ mod tests {
             let spec = StateSpec::function(|_: &i32, n: Option<i32>, state| state.update(n.unwrap_or(0)));
             let _mapped = pairs.map_with_state(spec);
             let _updated = pairs.update_state_by_key(|_, state: Option<i32>| state);
-            let intervals = pairs.graph().stateful().into_iter();
-            let intervals: Vec<_> =
-                intervals.map(|operator| pairs.graph().checkpoint_interval(&*operator)).collect();
-            assert_eq!(intervals, [seconds(mapped), seconds(updated)]);
+            let graph = pairs.graph();
+            let intervals = |reach| -> Vec<Duration> {
+                let operators = graph.stateful().into_iter();
+                operators.map(|operator| graph.checkpoint_interval(&*operator, seconds(reach))).collect()
+            };
+            assert_eq!(intervals(0), [seconds(mapped), seconds(updated)]);
+            // Under a window of an hour.
+            let in_window = seconds(450 / slide * slide);
+            assert_eq!(intervals(3600), [in_window, in_window]);
         }
     }
 }

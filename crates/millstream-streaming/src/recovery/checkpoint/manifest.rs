@@ -42,8 +42,11 @@ pub(crate) struct Manifest {
     pub(crate) oldest_needed: Time,
     /// The batches that were generated and not completed.
     pub(crate) pending: BTreeSet<Time>,
-    /// By batch and source: what the batch was made of. Of all batches that windows and states may still ask for.
+    /// By batch and source: what the batch was made of. Of all batches that windows and states may still ask for, with
+    /// `input_files`.
     pub(crate) inputs: Inputs,
+    /// The data files that tell the same of earlier batches.
+    pub(crate) input_files: Vec<SavedFile>,
     /// The last record of the log of received blocks.
     pub(crate) block_log: Option<LogPosition>,
     /// The named variables, as they were after the last batch that was completed.
@@ -131,7 +134,7 @@ impl Manifest {
 
     /// Returns the data files that it names.
     pub(crate) fn data_files(&self) -> impl Iterator<Item = &SavedFile> {
-        self.state_files().chain(&self.variables)
+        self.state_files().chain(&self.input_files).chain(&self.variables)
     }
 
     /// Returns the data files of the states.
@@ -205,6 +208,7 @@ impl Manifest {
             oldest_needed: Time::from_millis(time),
             pending: BTreeSet::new(),
             inputs: BTreeMap::new(),
+            input_files: Vec::new(),
             block_log: None,
             variables: None,
         }

@@ -1,6 +1,6 @@
 //! The manifests of a directory: the newest intact one counts, older ones are kept for when it is not.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{Read, Write};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const PREFIX: &str = "checkpoint-";
 /// Where data files lie.
 pub(crate) const STATE: &str = "state";
 
-/// How many manifests of a generation are kept, as in Spark.
+/// How many manifests of a generation are kept at least, as in Spark.
 const RETAINED: usize = 10;
 
 /// How many manifests may be tried to write before it is an error, as in Spark.
@@ -105,12 +105,15 @@ struct Kept {
     path: FsPath,
     oldest_needed: Time,
     files: BTreeSet<String>,
+    /// By operator: the batch after which its state is made anew.
+    versions: BTreeMap<String, Time>,
 }
 
 impl Kept {
     fn new(path: FsPath, manifest: &Manifest) -> Self {
         let files = manifest.data_files().map(|file| file.name.clone()).collect();
-        Kept { path, oldest_needed: manifest.oldest_needed, files }
+        let versions = manifest.operators.iter().map(|operator| (operator.id.clone(), operator.version));
+        Kept { path, oldest_needed: manifest.oldest_needed, files, versions: versions.collect() }
     }
 }
 
@@ -133,13 +136,17 @@ impl CheckpointStore {
         }
     }
 
+    /// Numbers a manifest as that which is published next.
+    pub(crate) fn number(&self, manifest: Manifest) -> Manifest {
+        Manifest { generation: self.generation, sequence: self.next_sequence, ..manifest }
+    }
+
     /// Publishes a manifest, and deletes those of this generation that are too many.
     ///
     /// # Errors
     /// If it can not be written; what is there stays.
-    pub(crate) fn publish(&mut self, mut manifest: Manifest) -> Result<()> {
-        manifest.generation = self.generation;
-        manifest.sequence = self.next_sequence;
+    pub(crate) fn publish(&mut self, manifest: Manifest) -> Result<()> {
+        let manifest = self.number(manifest);
         let bytes = manifest.to_bytes().map_err(|error| Error::Damaged {
             file: self.directory.to_string(),
             problem: format!("a checkpoint can not be written as JSON: {error}"),
@@ -185,10 +192,9 @@ impl CheckpointStore {
         Ok(self.directory.clone())
     }
 
-    /// Deletes the oldest manifests, and the data files that no other names. What can not be deleted costs room only.
+    /// Deletes manifests that are not kept, and the data files that no other names. What can not be deleted costs room only.
     fn clean(&mut self) {
-        while self.own.len() > RETAINED {
-            let Some(old) = self.own.pop_front() else { return };
+        while let Some(old) = self.unneeded().and_then(|place| self.own.remove(place)) {
             failpoint::reach("checkpoint-before-clean");
             let needed = |file: &String| self.own.iter().any(|kept| kept.files.contains(file));
             let unneeded =
@@ -202,6 +208,21 @@ impl CheckpointStore {
             failpoint::reach("checkpoint-after-clean");
         }
     }
+
+    /// Returns the place of the oldest manifest that is not kept.
+    ///
+    /// Beside the newest ones that is for each operator the last one that goes on from another state of it: a file of that which
+    /// the newest ones name may turn out to be spoilt, however many batches have passed since it was saved.
+    fn unneeded(&self) -> Option<usize> {
+        let older = self.own.len().saturating_sub(RETAINED);
+        let newest = self.own.back()?;
+        let mut kept = BTreeSet::new();
+        for (id, version) in &newest.versions {
+            let is_other = |other: &Kept| other.versions.get(id).is_some_and(|other| other != version);
+            kept.extend(self.own.iter().rposition(is_other));
+        }
+        (0..older).find(|place| !kept.contains(place))
+    }
 }
 
 #[cfg(test)]
@@ -211,7 +232,7 @@ mod tests {
     use millstream_core::fs::LocalFs;
 
     use super::super::data_file;
-    use super::super::manifest::operator_of;
+    use super::super::manifest::{SavedFile, SavedOperator, operator_of};
     use super::*;
 
     struct Scratch(PathBuf);
@@ -322,5 +343,31 @@ mod tests {
             assert_eq!(scratch.0.join("state/one").exists(), batch < 13, "{batch}");
         }
         assert_eq!(store.oldest_needed(), Time::from_millis(4000));
+    }
+
+    #[test]
+    fn the_last_one_with_another_state_is_kept() {
+        let scratch = Scratch::new("another-state");
+        let mut store = scratch.store(false);
+        let mut kept = Vec::new();
+        for batch in 1..=60 {
+            let mut manifest = Manifest::of(0, 0, batch * 1000);
+            for (id, saved_each) in [("a", 20), ("b", 30)] {
+                let version = batch / saved_each * saved_each * 1000;
+                let file = SavedFile { name: format!("{id}-{version}"), bytes: 1, crc32: 1 };
+                manifest.operators.push(SavedOperator { id: id.into(), ..operator_of(version, file) });
+            }
+            store.publish(manifest).unwrap();
+            let times =
+                scratch.found().intact.into_iter().map(|(_, manifest)| manifest.time.as_millis() / 1000);
+            kept = times.collect();
+            let expected = |saved_each: i64| (batch / saved_each * saved_each - 1).max(0);
+            let mut older: Vec<i64> = [20, 30].map(expected).into_iter().filter(|time| *time > 0).collect();
+            older.extend((batch - 9).max(1)..=batch);
+            older.sort();
+            older.dedup();
+            assert_eq!(kept, older, "after {batch}");
+        }
+        assert_eq!(kept.len(), 10);
     }
 }

@@ -11,9 +11,10 @@ use std::time::Duration;
 use millstream_core::fs::{FileSystem, FsPath};
 
 use super::data_file;
-use super::manifest::{Manifest, SavedFile, SavedOperator};
+use super::manifest::{Inputs, Manifest, SavedFile, SavedOperator};
 use super::store::Found;
 use crate::error::{Error, Result};
+use crate::recovery::listed_inputs;
 use crate::time::Time;
 
 /// What is gone on from.
@@ -54,15 +55,19 @@ impl Found {
         if states + 1 < alike.len() {
             manifest.operators = alike[states].1.operators.clone();
             manifest.oldest_needed = alike[states].1.oldest_needed;
+            manifest.old_grids = alike[states].1.old_grids.clone();
             if let Some(unknown) = first_unknown(&alike[states..]) {
                 return Err(files.damaged(&format!(
                     "an older checkpoint could take its place, but nothing says of what the batches from {unknown} on were made"
                 )));
             }
-            // The later one counts: it is what was run.
-            let inputs = alike[states..].iter().flat_map(|(_, manifest)| manifest.inputs.clone());
-            manifest.inputs = inputs.collect();
         }
+        // The later one counts: it is what was run.
+        let mut inputs = Inputs::new();
+        for (_, manifest) in &alike[states..] {
+            listed_inputs::add(&mut inputs, listed_inputs::all(system, directory, manifest)?);
+        }
+        (manifest.inputs, manifest.input_files) = (inputs, Vec::new());
         for operator in &mut manifest.operators {
             files.keep_whole(operator)?;
         }
