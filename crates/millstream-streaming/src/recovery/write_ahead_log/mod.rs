@@ -4,6 +4,7 @@
 //! generation of the program it belongs, so that a later one does not read it by mistake; [frames](frame) follow. A
 //! segment is written by one run of the program and never appended to by another.
 
+mod direct;
 mod frame;
 mod reader;
 mod segment;

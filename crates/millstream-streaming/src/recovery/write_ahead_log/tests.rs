@@ -320,3 +320,22 @@ fn a_directory_that_can_not_be_written_is_an_error_after_as_many_tries_as_allowe
     write(&log, "now", 0);
     assert_eq!(all(&log), ["now"]);
 }
+
+#[test]
+fn large_records_between_small_ones_are_read_as_they_were_written() {
+    let scratch = Scratch::new();
+    let log = scratch.log();
+    let texts: Vec<String> =
+        [(10, 'a'), (2 << 20, 'b'), (5, 'c'), ((3 << 20) + 1, 'd'), (7, 'e'), (1 << 21, 'f')]
+            .iter()
+            .map(|(length, letter)| letter.to_string().repeat(*length))
+            .collect();
+    texts.iter().for_each(|text| drop(write(&log, text, 0)));
+    assert!(all(&log) == texts);
+    drop(log);
+    assert!(all(&scratch.log()) == texts);
+    let path = scratch.0.join("log-0-1000");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - (1 << 20)]).unwrap();
+    assert!(all(&scratch.log()) == texts[..5]);
+}

@@ -3,6 +3,7 @@
 //! Whoever finds no one at work commits for all that wait: there is no thread of the log's own, a lone writer waits for
 //! its own fsync only, and many share one.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice, Write};
@@ -14,6 +15,7 @@ use millstream_core::Error as CoreError;
 use millstream_core::failpoint;
 use millstream_core::fs::{FsPath, failed};
 
+use super::direct::Direct;
 use super::frame::{self, FRAME};
 use super::segment::{Ended, HEAD, SegmentName, head};
 use super::{LogPosition, Record, WriteAheadLog};
@@ -45,26 +47,40 @@ impl Waiting {
     }
 }
 
-/// Writes the records of a group in their frames, by as few calls of the system as can be and without a copy.
-fn write_frames(group: &[Waiting], to: &mut (impl Write + ?Sized)) -> io::Result<()> {
-    let records: Vec<_> = group.iter().map(|waiting| waiting.record.parts()).collect();
-    let heads: Vec<_> =
-        group.iter().zip(&records).map(|(waiting, parts)| frame::head(waiting.length, parts)).collect();
-    let parts = heads
-        .iter()
-        .zip(&records)
-        .flat_map(|(head, parts)| iter::once(&head[..]).chain(parts.iter().copied()));
-    let mut slices: Vec<IoSlice<'_>> = parts.filter(|part| !part.is_empty()).map(IoSlice::new).collect();
-    let mut rest = &mut slices[..];
-    while !rest.is_empty() {
-        match to.write_vectored(rest) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut rest, written),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+/// A group of fewer bytes is not worth the way past the cache.
+const DIRECT: u64 = 1 << 20;
+
+/// The records of a group in their frames, as parts that are written one after the other.
+struct Frames<'a>(Vec<([u8; FRAME], Vec<&'a [u8]>)>);
+
+impl<'a> Frames<'a> {
+    fn of(group: &'a [Waiting]) -> Self {
+        let framed = |waiting: &'a Waiting| {
+            let parts = waiting.record.parts();
+            (frame::head(waiting.length, &parts), parts)
+        };
+        Frames(group.iter().map(framed).collect())
     }
-    Ok(())
+
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().flat_map(|(head, parts)| iter::once(&head[..]).chain(parts.iter().copied()))
+    }
+
+    /// Writes them by as few calls of the system as can be and without a copy.
+    fn write(&self, to: &mut (impl Write + ?Sized)) -> io::Result<()> {
+        let mut slices: Vec<IoSlice<'_>> =
+            self.parts().filter(|part| !part.is_empty()).map(IoSlice::new).collect();
+        let mut rest = &mut slices[..];
+        while !rest.is_empty() {
+            match to.write_vectored(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Where is written.
@@ -81,6 +97,29 @@ struct Open {
     file: File,
     path: FsPath,
     length: u64,
+    /// For large writes, once there was one; nothing if the file system does not have it.
+    direct: OnceCell<Option<Direct>>,
+}
+
+impl Open {
+    /// Appends frames of so many bytes; they are not synchronised.
+    fn append(&mut self, frames: &Frames<'_>, bytes: u64) -> io::Result<()> {
+        let Open { file, path, length, direct, .. } = self;
+        if bytes >= DIRECT {
+            direct.get_or_init(|| Direct::open(&path.as_local()?));
+            if let Some(Some(direct_file)) = direct.get_mut() {
+                match direct_file.append(file, *length, frames.parts()) {
+                    // The file could be opened, but is not written so: on to the usual way, for good.
+                    Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                        file.set_len(*length)?;
+                        *direct = OnceCell::from(None);
+                    }
+                    written => return written,
+                }
+            }
+        }
+        frames.write(file)
+    }
 }
 
 impl Writing {
@@ -209,12 +248,13 @@ impl WriteAheadLog {
                 writing.open = Some(self.begin(time, writing.before)?);
             }
             let Some(open) = &mut writing.open else { return Ok(Vec::new()) };
-            let broken = |error| failed("writing", &open.path, error);
-            write_frames(group, &mut open.file).map_err(broken)?;
+            let path = open.path.clone();
+            let bytes = group.iter().map(Waiting::length).sum();
+            open.append(&Frames::of(group), bytes).map_err(|error| failed("writing", &path, error))?;
             failpoint::reach("log-after-write");
-            open.file.sync_data().map_err(broken)?;
+            open.file.sync_data().map_err(|error| failed("writing", &path, error))?;
             let begin = open.length;
-            open.length += group.iter().map(Waiting::length).sum::<u64>();
+            open.length += bytes;
             (open.name, begin)
         };
         failpoint::reach("log-after-fsync");
@@ -236,7 +276,7 @@ impl WriteAheadLog {
             let Some(local) = path.as_local() else {
                 return Err(broken(io::Error::other("its file system has no files that grow")));
             };
-            let mut file = match OpenOptions::new().append(true).create_new(true).open(&local) {
+            let mut file = match OpenOptions::new().read(true).append(true).create_new(true).open(&local) {
                 // One of another run, or of the same millisecond.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 opened => opened.map_err(broken)?,
@@ -246,7 +286,7 @@ impl WriteAheadLog {
                 // The name must survive as well; where directories can not be synchronised it does so by itself.
                 let _ = directory.sync_all();
             }
-            return Ok(Open { name, file, path, length: HEAD as u64 });
+            return Ok(Open { name, file, path, length: HEAD as u64, direct: OnceCell::new() });
         }
         Err(self.no_name())
     }
@@ -262,7 +302,7 @@ impl WriteAheadLog {
             let path = self.directory.join(&name.to_string());
             let mut writer = self.system.create(&path)?;
             let head = head(self.config.generation, before);
-            let written = writer.write_all(&head).and_then(|()| write_frames(group, &mut writer));
+            let written = writer.write_all(&head).and_then(|()| Frames::of(group).write(&mut writer));
             written.map_err(|error| failed("writing", &path, error))?;
             failpoint::reach("log-after-write");
             if writer.publish_new()? {
