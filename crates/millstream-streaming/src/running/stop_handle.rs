@@ -47,7 +47,7 @@ impl StopHandle {
         *self.runtime.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stops the streams, as [`RunningContext::stop`] does.
+    /// Stops the streams, as [`RunningContext::stop`](crate::RunningContext::stop) does.
     ///
     /// Called by an output, a transformation or a task of the streams, which the stop would wait for, it begins the stop and
     /// returns at once.
