@@ -16,10 +16,7 @@ const CALLED_BY_OTHER_CRATES: &[(&str, &[&str])] = &[
         "an executor that runs tasks in other processes",
         &["Sent", "Report", "FaultyExecutor", "Task", "Peer", "Operator"],
     ),
-    (
-        "operators and tables that are larger than memory",
-        &["CombineTable", "Slots", "Disk", "SpillWriter", "Segment", "SpillFile", "Memory", "Claim"],
-    ),
+    ("tables of states and of joins, which leave memory when others need it", &["Slots", "Claim"]),
     ("what is made of the table of settings", &["Family", "Section", "Setting"]),
     ("the room that runs streams", &["ListenerBus", "PidRateEstimator", "RateController"]),
 ];

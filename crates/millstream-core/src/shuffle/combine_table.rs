@@ -48,12 +48,26 @@ impl<K, C> Default for CombineTable<K, C> {
 
 impl<K: Eq, C> CombineTable<K, C> {
     /// Makes an empty table, which owns no memory yet.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::shuffle::CombineTable;
+    ///
+    /// assert!(CombineTable::<String, u64>::new().is_empty());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         CombineTable::default()
     }
 
     /// Makes an empty table with room for some keys.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::shuffle::CombineTable;
+    ///
+    /// assert!(CombineTable::<String, u64>::with_capacity(1000).is_empty());
+    /// ```
     #[must_use]
     pub fn with_capacity(keys: usize) -> Self {
         let mut table = CombineTable {
@@ -66,18 +80,48 @@ impl<K: Eq, C> CombineTable<K, C> {
     }
 
     /// Returns the number of keys.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::shuffle::CombineTable;
+    ///
+    /// let mut counts = CombineTable::new();
+    /// counts.merge_chunk(vec![('a', 1), ('b', 1), ('a', 1)], |n| n, |a, b| a + b);
+    /// assert_eq!(counts.len(), 2);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Returns whether there are no keys.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::shuffle::CombineTable;
+    ///
+    /// let mut counts = CombineTable::new();
+    /// assert!(counts.is_empty());
+    /// counts.merge_chunk(vec![('a', 1)], |n| n, |a, b| a + b);
+    /// assert!(!counts.is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// Returns what is kept for a key.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::shuffle::CombineTable;
+    /// use millstream_core::shuffle::hash::pinned_hash;
+    ///
+    /// let mut counts = CombineTable::new();
+    /// counts.merge_chunk(vec![('a', 1), ('a', 1)], |n| n, |a, b| a + b);
+    /// assert_eq!(counts.get(pinned_hash(&'a'), &'a'), Some(&2));
+    /// assert_eq!(counts.get(pinned_hash(&'b'), &'b'), None);
+    /// ```
     #[must_use]
     pub fn get(&self, hash: u64, key: &K) -> Option<&C> {
         self.find(hash, key).map(|at| &self.entries[at].1)
@@ -90,6 +134,15 @@ impl<K: Eq, C> CombineTable<K, C> {
     }
 
     /// Returns the keys and what is kept for them, in the order in which they were first seen.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::shuffle::CombineTable;
+    ///
+    /// let mut counts = CombineTable::new();
+    /// counts.merge_chunk(vec![('b', 1), ('a', 1), ('b', 1)], |n| n, |a, b| a + b);
+    /// assert!(counts.iter().eq([(&'b', &2), (&'a', &1)]));
+    /// ```
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&K, &C)> {
         self.entries.iter().map(|(key, combined)| (key, combined))
     }
@@ -97,6 +150,18 @@ impl<K: Eq, C> CombineTable<K, C> {
     /// Merges a value into its key's, or makes the first one of it.
     ///
     /// If `create` panics the table is as it was; if `merge` panics it is empty.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::shuffle::CombineTable;
+    /// use millstream_core::shuffle::hash::pinned_hash;
+    ///
+    /// let mut counts = CombineTable::new();
+    /// for n in [1, 2] {
+    ///     counts.merge(pinned_hash(&'a'), 'a', n, |n| n, |a, b| a + b);
+    /// }
+    /// assert_eq!(counts.get(pinned_hash(&'a'), &'a'), Some(&3));
+    /// ```
     #[inline(always)]
     pub fn merge<V>(
         &mut self,
@@ -123,6 +188,18 @@ impl<K: Eq, C> CombineTable<K, C> {
     }
 
     /// Returns what is kept for a key, made now if it is new.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::shuffle::CombineTable;
+    /// use millstream_core::shuffle::hash::pinned_hash;
+    ///
+    /// let mut lists = CombineTable::new();
+    /// for n in [1, 2] {
+    ///     lists.entry(pinned_hash(&'a'), 'a', Vec::new).push(n);
+    /// }
+    /// assert_eq!(lists.get(pinned_hash(&'a'), &'a'), Some(&vec![1, 2]));
+    /// ```
     #[inline(always)]
     pub fn entry(&mut self, hash: u64, key: K, create: impl FnOnce() -> C) -> &mut C {
         let at = match self.find(hash, &key) {
@@ -136,6 +213,15 @@ impl<K: Eq, C> CombineTable<K, C> {
     }
 
     /// Merges the records of a chunk, in order.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::shuffle::CombineTable;
+    ///
+    /// let mut counts = CombineTable::new();
+    /// counts.merge_chunk(vec![('b', 1), ('a', 1), ('b', 1)], |n| n, |a, b| a + b);
+    /// assert!(counts.iter().eq([(&'b', &2), (&'a', &1)]));
+    /// ```
     pub fn merge_chunk<V>(&mut self, records: Vec<(K, V)>, create: impl Fn(V) -> C, merge: impl Fn(C, V) -> C)
     where
         K: Hash,
@@ -147,6 +233,17 @@ impl<K: Eq, C> CombineTable<K, C> {
     }
 
     /// Merges the entries of another table, in order.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::shuffle::CombineTable;
+    ///
+    /// let (mut counts, mut others) = (CombineTable::new(), CombineTable::new());
+    /// counts.merge_chunk(vec![('a', 1)], |n| n, |a, b| a + b);
+    /// others.merge_chunk(vec![('b', 1), ('a', 1)], |n| n, |a, b| a + b);
+    /// counts.merge_entries(others.into_entries(), |a, b| a + b);
+    /// assert!(counts.iter().eq([(&'a', &2), (&'b', &1)]));
+    /// ```
     pub fn merge_entries(&mut self, entries: Vec<(u64, K, C)>, merge: impl Fn(C, C) -> C) {
         for (hash, key, combined) in entries {
             self.merge(hash, key, combined, |first| first, &merge);
@@ -154,6 +251,16 @@ impl<K: Eq, C> CombineTable<K, C> {
     }
 
     /// Returns the keys with their hashes and what is kept for them, in the order in which they were first seen.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::shuffle::CombineTable;
+    /// use millstream_core::shuffle::hash::pinned_hash;
+    ///
+    /// let mut counts = CombineTable::new();
+    /// counts.merge_chunk(vec![('a', 1), ('a', 1)], |n| n, |a, b| a + b);
+    /// assert_eq!(counts.into_entries(), [(pinned_hash(&'a'), 'a', 2)]);
+    /// ```
     #[must_use]
     pub fn into_entries(self) -> Vec<(u64, K, C)> {
         let entries = self.entries.into_iter();

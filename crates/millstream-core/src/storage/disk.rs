@@ -77,6 +77,18 @@ impl Disk {
     ///
     /// # Errors
     /// If no directory of `spark.local.dir` can be written to; the error names one and says what can be done.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let mut file = context.disk().create("numbers")?;
+    /// file.write(&[1_u64, 2, 3])?;
+    /// let file = file.finish()?;
+    /// let mut records = Vec::new();
+    /// millstream_core::stream::drain(file.read::<u64>()?, |chunk| Ok(records.extend(chunk.into_vec())))?;
+    /// assert_eq!(records, [1, 2, 3]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn create(&self, what: impl Into<String>) -> Result<SpillWriter> {
         self.create_with(what, self.0.spills)
     }
@@ -100,6 +112,15 @@ impl Disk {
     }
 
     /// Returns the directories that scratch files lie in, as far as there are any yet.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// assert!(context.disk().directories().is_empty(), "nothing was written yet");
+    /// let file = context.disk().create("numbers")?.finish()?;
+    /// assert!(file.path().starts_with(&context.disk().directories()[0]));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn directories(&self) -> Vec<PathBuf> {
         self.0.folders.made()

@@ -82,6 +82,13 @@ pub trait Evictable: Send + Sync {
 
 impl Memory {
     /// Makes a memory of some bytes, of which `safe` are kept from what tasks work with.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::storage::memory::Memory;
+    /// let memory = Memory::new(1000, 500);
+    /// assert_eq!((memory.budget(), memory.used()), (1000, 0));
+    /// ```
     #[must_use]
     pub fn new(budget: usize, safe: usize) -> Self {
         Memory(Arc::new(Inner { budget, safe, state: Mutex::default(), left: Condvar::new() }))
@@ -99,18 +106,48 @@ impl Memory {
     }
 
     /// Returns how many bytes there are.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::{Conf, Context};
+    ///
+    /// let conf = Conf::empty().set("spark.driver.memory", "1g").set("spark.memory.fraction", "0.5");
+    /// assert_eq!(Context::new(conf)?.memory().budget(), 512 << 20);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn budget(&self) -> usize {
         self.0.budget
     }
 
     /// Returns how many bytes are taken.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::storage::memory::{Memory, Owner};
+    /// let memory = Memory::new(1000, 500);
+    /// let mut claim = memory.take_none(Owner::Tasks);
+    /// assert!(claim.grow(600));
+    /// assert_eq!(memory.used(), 600);
+    /// drop(claim);
+    /// assert_eq!(memory.used(), 0);
+    /// ```
     #[must_use]
     pub fn used(&self) -> usize {
         self.lock().used
     }
 
     /// Returns how many bytes were taken at most at one time.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::storage::memory::{Memory, Owner};
+    /// let memory = Memory::new(1000, 500);
+    /// let mut claim = memory.take_none(Owner::Tasks);
+    /// assert!(claim.grow(600));
+    /// drop(claim);
+    /// assert_eq!((memory.used(), memory.most_used()), (0, 600));
+    /// ```
     #[must_use]
     pub fn most_used(&self) -> usize {
         self.lock().most_used
@@ -122,8 +159,7 @@ impl Memory {
     ///
     /// # Examples
     /// ```
-    /// use millstream_core::storage::memory::{Memory, Owner};
-    ///
+    /// # use millstream_core::storage::memory::{Memory, Owner};
     /// let memory = Memory::new(1000, 0);
     /// let claim = memory.take(600, Owner::Tasks).unwrap();
     /// assert!(memory.take(600, Owner::Tasks).is_none());
@@ -137,6 +173,13 @@ impl Memory {
     }
 
     /// Takes no bytes yet.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::storage::memory::{Memory, Owner};
+    /// let claim = Memory::new(1000, 500).take_none(Owner::Tasks);
+    /// assert_eq!(claim.bytes(), 0);
+    /// ```
     #[must_use]
     pub fn take_none(&self, owner: Owner) -> Claim {
         let mut state = self.lock();
@@ -287,12 +330,28 @@ pub struct Claim {
 
 impl Claim {
     /// Returns how many bytes are taken.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::storage::memory::{Memory, Owner};
+    /// let mut claim = Memory::new(1000, 500).take_none(Owner::Tasks);
+    /// assert!(claim.grow(600));
+    /// assert_eq!(claim.bytes(), 600);
+    /// ```
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Takes more bytes, for which blocks of others may have to leave; returns whether there was room.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::storage::memory::{Memory, Owner};
+    /// let mut claim = Memory::new(1000, 500).take_none(Owner::Tasks);
+    /// assert!(claim.grow(600) && !claim.grow(600));
+    /// assert_eq!(claim.bytes(), 600);
+    /// ```
     pub fn grow(&mut self, more: usize) -> bool {
         let grown = self.memory.reserve(more, self.owner, self.number);
         if grown {
@@ -303,6 +362,15 @@ impl Claim {
     }
 
     /// Takes more bytes, even if there is no room for them: for what must lie in memory and is there already.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::storage::memory::{Memory, Owner};
+    /// let memory = Memory::new(1000, 500);
+    /// let mut claim = memory.take_none(Owner::Tasks);
+    /// claim.force(1200);
+    /// assert_eq!(memory.used(), 1200);
+    /// ```
     pub fn force(&mut self, more: usize) {
         if !self.grow(more) {
             self.bytes += more;
@@ -313,6 +381,16 @@ impl Claim {
     }
 
     /// Gives bytes back; all of them if there are fewer.
+    ///
+    /// # Examples
+    /// ```
+    /// # use millstream_core::storage::memory::{Memory, Owner};
+    /// let memory = Memory::new(1000, 500);
+    /// let mut claim = memory.take_none(Owner::Tasks);
+    /// claim.force(600);
+    /// claim.shrink(200);
+    /// assert_eq!((claim.bytes(), memory.used()), (400, 400));
+    /// ```
     pub fn shrink(&mut self, less: usize) {
         let less = less.min(self.bytes);
         self.bytes -= less;

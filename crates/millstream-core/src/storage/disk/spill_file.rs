@@ -53,12 +53,29 @@ pub struct Segment {
 
 impl Segment {
     /// Returns how many bytes of the file it takes.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let mut file = context.disk().create("numbers")?;
+    /// let segment = file.write(&[1_u64, 2, 3])?;
+    /// assert!(segment.bytes() > 0);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn bytes(self) -> u64 {
         self.bytes
     }
 
     /// Returns how many records there are.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let mut file = context.disk().create("numbers")?;
+    /// assert_eq!(file.write(&[1_u64, 2, 3])?.records(), 3);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn records(self) -> u64 {
         self.records
@@ -87,6 +104,20 @@ impl SpillWriter {
     ///
     /// # Errors
     /// If a record can not be turned into bytes or the disk does not take them; the error says where and what to do.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let mut file = context.disk().create("numbers")?;
+    /// let (first, second) = (file.write(&['a'])?, file.write(&['b', 'c'])?);
+    /// let mut records = Vec::new();
+    /// let file = file.finish()?;
+    /// for segment in [second, first] {
+    ///     millstream_core::stream::drain(file.read_segment::<char>(segment)?, |chunk| Ok(records.extend(chunk.into_vec())))?;
+    /// }
+    /// assert_eq!(records, ['b', 'c', 'a']);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn write<T: Serialize>(&mut self, records: &[T]) -> Result<Segment> {
         self.segment(|blocks, to| records.iter().try_for_each(|record| blocks.push(record, to)))
     }
@@ -95,6 +126,15 @@ impl SpillWriter {
     ///
     /// # Errors
     /// Those of the stream, and those of [`write`](SpillWriter::write).
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let mut file = context.disk().create("numbers")?;
+    /// let segment = file.write_stream(millstream_core::stream::from_iter(0..5000_u64))?;
+    /// assert_eq!(segment.records(), 5000);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn write_stream<T: Data>(&mut self, records: ChunkStream<T>) -> Result<Segment> {
         self.segment(|blocks, to| stream::drain(records, |chunk| push_chunk(blocks, &chunk, to)))
     }
@@ -137,6 +177,17 @@ impl SpillWriter {
     ///
     /// # Errors
     /// If something could not be written before.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let file = context.disk().create("numbers")?.finish()?;
+    /// let path = file.path().to_owned();
+    /// assert!(path.exists());
+    /// drop(file);
+    /// assert!(!path.exists(), "it goes with its last reader");
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn finish(self) -> Result<Arc<SpillFile>> {
         if let Some(broken) = self.broken {
             return Err(broken);
@@ -178,12 +229,30 @@ pub struct SpillFile {
 
 impl SpillFile {
     /// Returns the file's length in bytes.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let mut file = context.disk().create("numbers")?;
+    /// file.write(&[1_u64, 2, 3])?;
+    /// let file = file.finish()?;
+    /// assert_eq!(std::fs::metadata(file.path()).map(|file| file.len()).ok(), Some(file.bytes()));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// Returns where the file lies.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let file = context.disk().create("numbers")?.finish()?;
+    /// assert!(file.path().exists());
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.file.path
@@ -198,6 +267,20 @@ impl SpillFile {
     ///
     /// # Errors
     /// If the file can not be opened; the stream fails if it was changed, cut off, or holds other records.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let mut file = context.disk().create("numbers")?;
+    /// file.write(&[1_u64, 2, 3])?;
+    /// let mut sum = 0;
+    /// millstream_core::stream::drain(file.finish()?.read::<u64>()?, |chunk| {
+    ///     chunk.for_each(|n| sum += n);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(sum, 6);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn read<T: Data>(self: &Arc<Self>) -> Result<ChunkStream<T>> {
         self.read_range(0, self.bytes)
     }
@@ -206,6 +289,18 @@ impl SpillFile {
     ///
     /// # Errors
     /// Those of [`read`](SpillFile::read).
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let mut file = context.disk().create("letters")?;
+    /// file.write(&['a'])?;
+    /// let second = file.write(&['b', 'c'])?;
+    /// let mut letters = Vec::new();
+    /// millstream_core::stream::drain(file.finish()?.read_segment::<char>(second)?, |chunk| Ok(letters.extend(chunk.into_vec())))?;
+    /// assert_eq!(letters, ['b', 'c']);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
     pub fn read_segment<T: Data>(self: &Arc<Self>, segment: Segment) -> Result<ChunkStream<T>> {
         self.read_range(segment.offset, segment.bytes)
     }
