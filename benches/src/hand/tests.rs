@@ -30,24 +30,18 @@ fn count<'a>(words: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, u64> {
     counts
 }
 
+fn plan(kind: Kind, cores: usize, per_batch: usize) -> Plan {
+    let (split, op) = (Split::Bytes, Op::Update);
+    Plan { kind, cores, per_batch, batches: 1, warm_up: 0, pairs: 5, split, op, state_keys: 100 }
+}
+
 /// Runs a loop with some numbers of threads and sizes of batches and checks each result against `expected`.
 fn check(kind: Kind, variant: Variant, expected: impl Fn(&[String], usize, usize) -> String) {
     let lines = Arc::new(lines());
     for threads in 1..4 {
         for per_batch in [1, 10, 13, 97, 150] {
-            let plan = Plan {
-                kind,
-                cores: threads,
-                per_batch,
-                batches: 1,
-                warm_up: 0,
-                pairs: 5,
-                split: Split::Bytes,
-                op: Op::Update,
-                state_keys: 100,
-            };
             let records = Records::Lines(Arc::clone(&lines));
-            let mut side = open(&plan, variant, &records).unwrap();
+            let mut side = open(&plan(kind, threads, per_batch), variant, &records).unwrap();
             for i in 0..WINDOW + 20 {
                 let BatchResult { records, ms, result } = side.batch(i).unwrap();
                 assert_eq!(records, per_batch);
@@ -93,9 +87,7 @@ fn w4_counts_each_key_of_the_state() {
         for cores in 1..4 {
             let keys: Vec<String> = [3, 7, 9, 11, 3, 7, 9, 99].map(crate::workload::key).to_vec();
             let records = Records::Lines(Arc::new(keys));
-            let (kind, split, state_keys) = (Kind::W4, Split::Bytes, 100);
-            let plan =
-                Plan { kind, cores, per_batch: 4, batches: 1, warm_up: 0, pairs: 5, split, op, state_keys };
+            let plan = Plan { op, ..plan(Kind::W4, cores, 4) };
             let mut hand = open(&plan, Variant::Fastest, &records).unwrap();
             let mut product = crate::product::open(&plan, Variant::Fastest, &records, None).unwrap();
             // Of the second batch three keys are counted for the second time.
@@ -120,42 +112,16 @@ fn w5_counts_first_words() {
 #[test]
 fn the_chain_adds_ten_to_each_number() {
     let records = Records::Numbers(Arc::new((0..100).collect()));
-    for threads in 1..4 {
-        let kind = Kind::Chain;
-        let plan = Plan {
-            kind,
-            cores: threads,
-            per_batch: 60,
-            batches: 1,
-            warm_up: 0,
-            pairs: 5,
-            split: Split::Bytes,
-            op: Op::Update,
-            state_keys: 100,
-        };
-        let mut side = open(&plan, Variant::Fastest, &records).unwrap();
-        for i in 0..4 {
-            let expected: u64 = (i * 60..(i + 1) * 60).map(|at| (at % 100) as u64 + 10).sum();
-            assert_eq!(side.batch(i).unwrap().result, format!("sum={expected}"));
-        }
-    }
+    check_made(Kind::Chain, &records, 60, |i| {
+        let sum: u64 = (i * 60..(i + 1) * 60).map(|at| (at % 100) as u64 + 10).sum();
+        format!("sum={sum}")
+    });
 }
 
 /// Runs a loop over records made in memory with some numbers of threads and checks each result.
 fn check_made(kind: Kind, records: &Records, per_batch: usize, expected: impl Fn(usize) -> String) {
     for cores in 1..4 {
-        let plan = Plan {
-            kind,
-            cores,
-            per_batch,
-            batches: 1,
-            warm_up: 0,
-            pairs: 5,
-            split: Split::Bytes,
-            op: Op::Update,
-            state_keys: 100,
-        };
-        let mut side = open(&plan, Variant::Fastest, records).unwrap();
+        let mut side = open(&plan(kind, cores, per_batch), Variant::Fastest, records).unwrap();
         for i in 0..4 {
             assert_eq!(side.batch(i).unwrap().result, expected(i), "{kind:?} {cores} {i}");
         }
@@ -218,17 +184,6 @@ fn the_hot_word_is_nine_in_ten() {
 
 #[test]
 fn records_of_the_wrong_kind_are_refused() {
-    let plan = |kind| Plan {
-        kind,
-        cores: 1,
-        per_batch: 1,
-        batches: 1,
-        warm_up: 0,
-        pairs: 5,
-        split: Split::Bytes,
-        op: Op::Update,
-        state_keys: 100,
-    };
-    assert!(open(&plan(Kind::W1), Variant::Fastest, &Records::Numbers(Arc::default())).is_err());
-    assert!(open(&plan(Kind::Chain), Variant::Fastest, &Records::Lines(Arc::default())).is_err());
+    assert!(open(&plan(Kind::W1, 1, 1), Variant::Fastest, &Records::Numbers(Arc::default())).is_err());
+    assert!(open(&plan(Kind::Chain, 1, 1), Variant::Fastest, &Records::Lines(Arc::default())).is_err());
 }
