@@ -171,7 +171,7 @@ fn a_program_that_is_killed_goes_on() {
     first.kill();
     // Its lease is there, and would be for a minute: but that it has ended is known.
     let system = context.file_systems().of(&directory).unwrap();
-    assert!(system.exists(&directory.join("lease")).unwrap());
+    assert!(system.exists(&directory.join("lease-1")).unwrap());
 
     let second = Process::start(&place);
     assert_ne!(second.says("FROM"), "0");

@@ -16,6 +16,29 @@ use crate::error::Result;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalFs;
 
+impl LocalFs {
+    /// Makes the name of a file that was just made survive a crash of the machine, where the system can do so.
+    ///
+    /// For files that are not published but grow where they lie.
+    ///
+    /// # Errors
+    /// If its directory can not be synchronised.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::fs::{FsPath, LocalFs};
+    ///
+    /// let path = FsPath::from_path(std::env::temp_dir().join(format!("sync_name-{}", std::process::id())))?;
+    /// std::fs::write(path.as_local().unwrap(), "to be").unwrap();
+    /// LocalFs.sync_name(&path)?;
+    /// # std::fs::remove_file(path.as_local().unwrap()).unwrap();
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    pub fn sync_name(&self, path: &FsPath) -> Result<()> {
+        local(path).and_then(|path| sync_parent(&path)).map_err(|error| failed("publishing", path, error))
+    }
+}
+
 impl FileSystem for LocalFs {
     fn status(&self, path: &FsPath) -> Result<FileStatus> {
         let metadata = local(path).and_then(fs::metadata);
@@ -104,7 +127,12 @@ impl FileSystem for LocalFs {
     }
 
     fn make_directories(&self, path: &FsPath) -> Result<()> {
-        local(path).and_then(fs::create_dir_all).map_err(|error| {
+        let make = |target: PathBuf| {
+            let missing: Vec<&Path> = target.ancestors().take_while(|path| !path.exists()).collect();
+            fs::create_dir_all(&target)?;
+            missing.into_iter().try_for_each(sync_parent)
+        };
+        local(path).and_then(make).map_err(|error| {
             // The system says only that there is something already, which is no directory.
             let error = match error.kind() {
                 ErrorKind::AlreadyExists => io::Error::from(ErrorKind::NotADirectory),
@@ -193,18 +221,17 @@ impl Write for Writer {
 impl FileWriter for Writer {
     fn publish(mut self: Box<Self>) -> Result<()> {
         let published = self.file.sync_all().and_then(|()| fs::rename(&self.temporary, &self.target));
-        published.map_err(|error| failed("publishing", &self.path, error))?;
-        self.published = true;
-        sync_directory(&self.target);
-        Ok(())
+        self.published = published.is_ok();
+        let synced = published.and_then(|()| sync_parent(&self.target));
+        synced.map_err(|error| failed("publishing", &self.path, error))
     }
 
     fn publish_new(self: Box<Self>) -> Result<bool> {
         // A second name for the file, which unlike a rename fails if there is one; the first goes with the writer.
         match self.file.sync_all().and_then(|()| fs::hard_link(&self.temporary, &self.target)) {
             Ok(()) => {
-                sync_directory(&self.target);
-                Ok(true)
+                let synced = sync_parent(&self.target).map(|()| true);
+                synced.map_err(|error| failed("publishing", &self.path, error))
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(failed("publishing", &self.path, error)),
@@ -222,8 +249,12 @@ impl Drop for Writer {
 }
 
 /// Makes a new name survive a crash of the machine, where the system can do so.
-fn sync_directory(target: &Path) {
-    if let Some(Ok(directory)) = target.parent().map(File::open) {
-        let _ = directory.sync_all();
+fn sync_parent(named: &Path) -> io::Result<()> {
+    let Some(Ok(directory)) = named.parent().map(File::open) else { return Ok(()) };
+    match directory.sync_all() {
+        // Not all systems, and not all of their file systems, synchronise directories.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        Err(error) if cfg!(not(unix)) && error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
     }
 }

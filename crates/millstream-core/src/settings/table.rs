@@ -99,7 +99,7 @@ settings! {
         text().unset("no checkpoints");
     /// Sets how long a chain of changes `map_with_state` keeps before it writes the state as a whole.
     DELTA_CHAIN_THRESHOLD: usize = "spark.streaming.sessionByKey.deltaChainThreshold",
-        integer().default("20").without_effect("there is no `map_with_state` in this version");
+        integer().default("20").without_effect("when a state is written as a whole follows from how many bytes its changes have, after 20 of them at the latest");
     /// Names the class of the clock.
     CLOCK: Option<String> = "spark.streaming.clock",
         text().unset("the system's clock").without_effect(MANUAL_CLOCK);

@@ -60,6 +60,7 @@ struct Parts {
     streams: Vec<AnyDStream>,
     outputs: Vec<Arc<Output>>,
     stateful: Vec<Arc<dyn StatefulOperator>>,
+    receivers: Vec<(StreamId, AnyDStream)>,
     ids: Ids,
     next_source: usize,
     /// What was described wrongly; reported all at once by `start`.
@@ -131,6 +132,19 @@ impl Graph {
 
     pub(crate) fn add_stateful(&self, operator: Arc<dyn StatefulOperator>) {
         self.parts().stateful.push(operator);
+    }
+
+    pub(crate) fn add_receiver(&self, id: StreamId, stream: AnyDStream) {
+        self.parts().receivers.push((id, stream));
+    }
+
+    /// Returns the streams of receivers, by the ids of their operators.
+    pub(crate) fn receivers_by_id(&self) -> BTreeMap<String, StreamId> {
+        let parts = self.parts();
+        let receivers = parts.receivers.iter();
+        receivers
+            .filter_map(|(id, stream)| Some((stream.operator().id.as_deref()?.to_owned(), *id)))
+            .collect()
     }
 
     /// Returns the operators that hold state, in the order of their definition.

@@ -13,7 +13,8 @@ use super::checkpoint::{Lease, Manifest};
 use super::grids::OldGrid;
 use super::lineage::Lineage;
 use super::plan::Recovered;
-use super::{states, variables};
+use super::states::{self, StateFile};
+use super::{gone_receivers, variables};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::state::StatefulOperator;
@@ -30,6 +31,7 @@ pub(crate) fn restore(
 ) -> Result<Vec<SavedOperator>> {
     let manifest = &recovered.manifest;
     let mut differences = differences(graph, manifest);
+    differences.extend(gone_receivers::differences(graph, recovered)?);
     let mut operators = Vec::new();
     differences.extend(restore_states(graph, recovered, lineage, &mut operators)?);
     differences.extend(fit_together(graph, manifest, lineage, &mut operators));
@@ -79,24 +81,24 @@ fn restore_states(
             begins(&*operator, saved.version, operators);
             continue;
         };
-        let fits = operator.fingerprint().fits(schema);
-        let mut files = saved.to_restore().iter().flat_map(|state| &state.files);
-        let result = files.try_for_each(|file| {
-            states::read(&*system, &recovered.directory, file, |block| operator.restore(schema, block))
-        });
-        match result {
-            Err(Error::Damaged { .. }) | Ok(()) if fits => result?,
-            Ok(()) => {}
-            Err(error) => {
-                differences.push(format!(
-                    "{} (`{}`) keeps {} and kept {schema}: {error}",
-                    operator.operator(),
-                    saved.id,
-                    operator.fingerprint(),
-                ));
-                begins(&*operator, saved.version, operators);
-                continue;
+        let mut misfit = None;
+        for file in saved.to_restore().iter().flat_map(|state| &state.files) {
+            // What can not be read now is no difference: it is not given up.
+            let file = StateFile::read(&*system, &recovered.directory, file)?;
+            misfit = file.blocks().find_map(|block| operator.restore(schema, block).err());
+            if misfit.is_some() {
+                break;
             }
+        }
+        if let Some(misfit) = misfit {
+            differences.push(format!(
+                "{} (`{}`) keeps {} and kept {schema}: {misfit}",
+                operator.operator(),
+                saved.id,
+                operator.fingerprint(),
+            ));
+            begins(&*operator, saved.version, operators);
+            continue;
         }
         operator.begins_after(saved.began);
         operator.restored(saved.version);
@@ -105,9 +107,8 @@ fn restore_states(
             ..states::describe(&*operator, saved.began, saved.states.clone())
         });
     }
-    let gone = saved.values().filter_map(|saved| Some((saved, saved.restored_schema()?)));
-    differences.extend(gone.map(|(saved, schema)| {
-        let SavedOperator { name, place, id, .. } = saved;
+    // Also one of which nothing was saved yet: its state would be made of the batches since it began.
+    differences.extend(saved.values().map(|SavedOperator { name, place, id, schema, .. }| {
         match graph.stream(id) {
             Some(stream) => format!(
                 "no output is made of {} any more (`{id}`), with its state of {schema}",

@@ -1,7 +1,8 @@
-//! The log of received blocks: their records under `receivedData/<stream>/`, what became of them under
+//! The log of received blocks: their records under `receivedData/<log>/`, what became of them under
 //! `receivedBlockMetadata/`.
 
 mod copy_to;
+mod numbers;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,7 @@ use millstream_core::fs::{FileSystem, FsPath};
 use millstream_core::{Conf, Error as CoreError, settings};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::numbers::{LogNumbers, SavedReceiver};
 use super::write_ahead_log::{LogConfig, LogPosition, Record, WriteAheadLog};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -49,7 +51,9 @@ pub(crate) struct BlockLog {
     clock: Arc<dyn Clock>,
     system: Arc<dyn FileSystem>,
     directory: FsPath,
+    numbers: LogNumbers,
     data_config: LogConfig,
+    /// By the number of the log.
     data: Mutex<BTreeMap<StreamId, Arc<WriteAheadLog>>>,
     metadata: WriteAheadLog,
     last: Mutex<Option<LogPosition>>,
@@ -66,6 +70,7 @@ impl BlockLog {
         system: Arc<dyn FileSystem>,
         directory: FsPath,
         generation: u64,
+        numbers: LogNumbers,
     ) -> Result<Self> {
         let data_config = LogConfig {
             generation,
@@ -83,7 +88,7 @@ impl BlockLog {
         };
         let metadata = WriteAheadLog::new(Arc::clone(&system), directory.join(METADATA), metadata_config);
         let (data, last) = (Mutex::default(), Mutex::default());
-        Ok(BlockLog { clock, system, directory, data_config, data, metadata, last })
+        Ok(BlockLog { clock, system, directory, numbers, data_config, data, metadata, last })
     }
 
     /// Logs the records of a block; when this returns they are on disk, and nobody knows of them.
@@ -98,7 +103,7 @@ impl BlockLog {
         encoded: Arc<dyn Record>,
     ) -> Result<LoggedBlock> {
         let time = self.clock.now();
-        let at = self.data(id.stream).write(encoded, time)?;
+        let at = self.data_of(id.stream).write(encoded, time)?;
         Ok(LoggedBlock { id, records, metadata, at, time })
     }
 
@@ -108,7 +113,7 @@ impl BlockLog {
     /// If it can not be written.
     pub(crate) fn add(&self, block: LoggedBlock) -> Result<()> {
         let time = block.time;
-        self.log(&BlockEvent::Added(block), time)
+        self.log(BlockEvent::Added(block), time)
     }
 
     /// Logs that a batch is given blocks; when this returns it has them for good.
@@ -116,7 +121,7 @@ impl BlockLog {
     /// # Errors
     /// If it can not be written.
     pub(crate) fn allocate(&self, batch: Time, blocks: Allocation) -> Result<()> {
-        self.log(&BlockEvent::Allocated { batch, blocks }, self.clock.now())
+        self.log(BlockEvent::Allocated { batch, blocks }, self.clock.now())
     }
 
     /// Reads the records of a block, encoded as they were.
@@ -124,7 +129,7 @@ impl BlockLog {
     /// # Errors
     /// If they are gone or damaged.
     pub(crate) fn read(&self, block: &LoggedBlock) -> Result<Vec<u8>> {
-        self.data(block.id.stream).read(&block.at)
+        self.data_of(block.id.stream).read(&block.at)
     }
 
     /// Reads what happened; `last` is what a checkpoint knows to be in the log, and the log is complete for the batches from
@@ -153,7 +158,9 @@ impl BlockLog {
         if let Some(last) = last {
             self.metadata.read(last)?;
         }
-        self.metadata.read_all(needed_from, |_, record| each(Self::event(record)?))
+        self.metadata.read_all(needed_from, |_, record| {
+            self.numbers.of_streams(Self::event(record)?).map_or(Ok(()), &mut each)
+        })
     }
 
     /// Says that a batch was given a block of which the log does not say that it has come.
@@ -178,9 +185,15 @@ impl BlockLog {
         self.last().clone()
     }
 
+    /// Returns which log is whose, for a checkpoint.
+    pub(crate) fn numbers(&self) -> &LogNumbers {
+        &self.numbers
+    }
+
     /// Deletes what was logged before `threshold`; what can not be deleted costs room only.
     pub(crate) fn clean(&self, threshold: Time) {
-        let data: Vec<_> = lock(&self.data).values().cloned().collect();
+        // Of receivers that are gone, too.
+        let data: Vec<_> = self.numbers.saved().iter().map(|saved| self.data(saved.log)).collect();
         for log in data.iter().map(|log| &**log).chain([&self.metadata]) {
             if let Err(error) = log.clean(threshold) {
                 tracing::warn!("an old segment of a log is left over: {error}");
@@ -188,8 +201,9 @@ impl BlockLog {
         }
     }
 
-    fn log(&self, event: &BlockEvent, time: Time) -> Result<()> {
-        let record = postcard::to_stdvec(event).map_err(|error| broken("writing", &error))?;
+    fn log(&self, event: BlockEvent, time: Time) -> Result<()> {
+        let record =
+            postcard::to_stdvec(&self.numbers.logged(event)).map_err(|error| broken("writing", &error))?;
         let at = self.metadata.write(Arc::new(record), time)?;
         // Of several that were written at the same time any will do, as long as none that lies before is noted after it.
         let mut last = self.last();
@@ -199,12 +213,16 @@ impl BlockLog {
         Ok(())
     }
 
-    fn data(&self, stream: StreamId) -> Arc<WriteAheadLog> {
+    fn data_of(&self, stream: StreamId) -> Arc<WriteAheadLog> {
+        self.data(self.numbers.log_of(stream))
+    }
+
+    fn data(&self, log: StreamId) -> Arc<WriteAheadLog> {
         let make = || {
-            let directory = self.directory.join(&format!("{DATA}/{stream}"));
+            let directory = self.directory.join(&format!("{DATA}/{log}"));
             Arc::new(WriteAheadLog::new(Arc::clone(&self.system), directory, self.data_config.clone()))
         };
-        Arc::clone(lock(&self.data).entry(stream).or_insert_with(make))
+        Arc::clone(lock(&self.data).entry(log).or_insert_with(make))
     }
 
     fn last(&self) -> MutexGuard<'_, Option<LogPosition>> {

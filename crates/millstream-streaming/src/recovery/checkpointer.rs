@@ -8,13 +8,15 @@ use millstream_core::fs::{FileSystem, FsPath};
 use millstream_core::{SavedVariable, settings};
 
 use super::bind;
-use super::block_log::BlockLog;
+use super::block_log::{BlockLog, LogNumbers};
 use super::checkpoint::manifest::{FORMAT, Inputs};
 use super::checkpoint::store::Found;
+use super::checkpoint::sweep::sweep;
 use super::checkpoint::{CheckpointStore, Lease, Manifest};
 use super::lineage::{GoesOn, Lineage};
 use super::listed_inputs::ListedInputs;
 use super::plan::Recovered;
+use super::restart::Restart;
 use super::savepoint;
 use super::savepoint_request::Requests;
 use super::states::States;
@@ -67,6 +69,9 @@ impl Checkpointer {
         let found = Found::look(&*system, &directory)?;
         let manifest = goes_on.map(|recovered| &recovered.manifest);
         let store = CheckpointStore::new(Arc::clone(&system), directory.clone(), &found, manifest);
+        if manifest.is_some() {
+            sweep(&*system, &directory, store.generation, &found);
+        }
         let operators = match recovered.filter(|recovered| recovered.is_savepoint) {
             Some(Recovered { directory: from, .. }) => {
                 let its_system = graph.context.file_systems().of(from)?;
@@ -86,14 +91,21 @@ impl Checkpointer {
         // A log that was written is read, and goes on, whatever the setting says now: it may hold what no batch has.
         if conf.get(settings::RECEIVER_LOG_ENABLE)? || with_blocks.is_some() {
             let clock = Arc::clone(&graph.clock);
-            let log = BlockLog::new(conf, clock, Arc::clone(&system), directory.clone(), store.generation)?;
+            let saved = manifest.map(|manifest| &*manifest.receivers).unwrap_or_default();
+            let numbers = LogNumbers::new(saved, &graph.receivers_by_id());
+            let (place, generation) = (directory.clone(), store.generation);
+            let log = BlockLog::new(conf, clock, Arc::clone(&system), place, generation, numbers)?;
             let last = match with_blocks.filter(|recovered| recovered.is_savepoint) {
                 Some(savepoint) => savepoint::adopt_blocks(graph, savepoint, &log)?,
                 None => last_logged.cloned(),
             };
             let needed_from =
                 recovered.map_or_else(Time::default, |recovered| recovered.manifest.oldest_needed);
-            graph.receivers.blocks().recover(Arc::new(log), last.as_ref(), needed_from)?;
+            let has = |batch| {
+                recovered
+                    .is_none_or(|recovered| Restart::has(&recovered.manifest, graph.batch_interval, batch))
+            };
+            graph.receivers.blocks().recover(Arc::new(log), last.as_ref(), needed_from, has)?;
         }
         let variables = match recovered {
             Some(recovered) => adopt_variables(graph, recovered, (&*system, &directory), store.generation)?,
@@ -139,7 +151,16 @@ impl Checkpointer {
             return Ok(());
         }
         self.time = self.time.max(batch);
-        self.publish(graph)
+        self.publish(graph)?;
+        self.check()
+    }
+
+    /// Makes sure that no other process goes on from this directory: before anything is done that it would not know of.
+    ///
+    /// # Errors
+    /// If one does, or that can not be told for too long.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.lease.check()
     }
 
     /// Saves states that were made again after a restart if it is time, so that the next one has less to make again, however soon
@@ -169,7 +190,6 @@ impl Checkpointer {
         let generation = self.store.generation;
         self.variables.save(&self.system, &self.directory, generation, batch, variables)?;
         self.publish(graph)?;
-        self.lease.check()?;
         let oldest_needed = self.store.oldest_needed();
         if oldest_needed > self.cleaned {
             self.cleaned = oldest_needed;
@@ -223,6 +243,7 @@ impl Checkpointer {
     }
 
     fn publish(&mut self, graph: &Graph) -> Result<()> {
+        self.check()?;
         self.states.look()?;
         let goes_on = self.states.goes_on(self.not_asked_for());
         self.states.forget(&goes_on);
@@ -243,7 +264,8 @@ impl Checkpointer {
         let oldest_needed = self.oldest_needed_by(graph, goes_on);
         Manifest {
             format: FORMAT,
-            generation: 0, // the store's affair, as is the next
+            generation: 0, // the store's affair, as are the next
+            run: 0,
             sequence: 0,
             program: graph.program(),
             time: self.time,
@@ -257,6 +279,7 @@ impl Checkpointer {
             inputs,
             input_files: Vec::new(),
             block_log: graph.receivers.blocks().last_logged(),
+            receivers: graph.receivers.blocks().saved_receivers(),
             variables: self.variables.file(),
         }
     }

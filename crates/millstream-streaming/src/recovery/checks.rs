@@ -20,11 +20,12 @@ pub(crate) fn problems(graph: &Graph) -> Result<Vec<String>> {
             }
         }
     }
-    if directory.is_none() {
+    // One of the context says that they may be lost with the program.
+    if directory.is_none() && graph.context.get_checkpoint_dir().is_none() {
         problems.extend(graph.needs_checkpoint_dir().iter().map(|operator| {
             format!(
                 "{operator}: its state would be lost with the program, and there is no checkpoint directory; call `checkpoint` \
-                 with one, or set spark.streaming.checkpoint.directory"
+                 with one, or set spark.streaming.checkpoint.directory; where it may be lost, call `set_checkpoint_dir` on the context"
             )
         }));
     }

@@ -115,8 +115,15 @@ fn batches(text: &mut String, manifest: &Manifest) -> fmt::Result {
 }
 
 fn restart(text: &mut String, manifest: &Manifest, now: Time) -> fmt::Result {
-    let Restart { pending, missed, first, .. } =
+    let Restart { replayed, pending, missed, first, .. } =
         Restart::new(manifest, Duration::from_millis(manifest.batch_interval_ms), now);
+    if let (Some(from), Some(to)) = (replayed.first(), replayed.last()) {
+        writeln!(
+            text,
+            "a restart would make states again, without outputs, of the batches {from} to {to} ({})",
+            replayed.len()
+        )?;
+    }
     if let (Some(from), Some(to)) = (pending.first(), pending.last()) {
         writeln!(
             text,

@@ -43,8 +43,9 @@ impl StreamingContext {
     /// Goes on from the newest intact checkpoint of a directory; where there is none, begins anew and writes checkpoints there.
     ///
     /// Other than in Spark, `create` is called in both cases: no code is stored, and what was saved is bound to the operators
-    /// that it describes by their ids. So its side effects happen at each start; settings, listeners and
-    /// [`remember`](StreamingContext::remember) may be given to the context that is returned, and named variables
+    /// that it describes by their ids. So its side effects happen at each start. Listeners and
+    /// [`remember`](StreamingContext::remember) may be given to the context that is returned, settings to the one that `create` makes;
+    /// named variables
     /// ([`Context::broadcast_named`](millstream_core::Context::broadcast_named)) have their saved values if they are asked for in the
     /// outputs, not in `create`. Settings of the new run win over those of
     /// the old one. The batches that were not completed run again with exactly their inputs, then those that were missed meanwhile, then the

@@ -7,6 +7,7 @@
 //! | `savepoint_request.rs` | a savepoint that another process asks for |
 //! | `plan.rs`, `checks.rs` | what is said of recovery while a graph is described, and what may be wrong with it |
 //! | `bind.rs` | what was saved, given back to the operators of the program |
+//! | `gone_receivers.rs` | what is lost of receivers that the program is without |
 //! | `restart.rs`, `grids.rs` | which batches are run before the clock goes on; batch times of another interval |
 //! | `checkpointer.rs` | writes a manifest when a batch was generated and when it was completed |
 //! | `lineage.rs` | which states and sources are asked for batches of how long ago |
@@ -25,6 +26,7 @@ mod checkpointer;
 pub(crate) mod checks;
 mod explain;
 mod get_or_create;
+mod gone_receivers;
 mod grids;
 mod lineage;
 mod listed_inputs;

@@ -24,8 +24,7 @@ impl Restart {
     /// Decides for a program that goes on from a manifest at `now`, with a batch each `interval`.
     pub(crate) fn new(manifest: &Manifest, interval: Duration, now: Time) -> Self {
         let kept = Duration::from_millis(manifest.batch_interval_ms) == interval;
-        // Batches of another interval begin anew at multiples of it, as those of a first start do.
-        let zero = if kept { manifest.zero } else { manifest.time.floor(interval) };
+        let zero = Self::zero(manifest, interval);
         let next = if kept { manifest.time } else { zero } + interval;
         // The clock may have been put back.
         let first = next.max(now.floor_from(interval, zero) + interval);
@@ -45,6 +44,17 @@ impl Restart {
             first,
             zero,
         }
+    }
+
+    fn zero(manifest: &Manifest, interval: Duration) -> Time {
+        let kept = Duration::from_millis(manifest.batch_interval_ms) == interval;
+        // Batches of another interval begin anew at multiples of it, as those of a first start do.
+        if kept { manifest.zero } else { manifest.time.floor(interval) }
+    }
+
+    /// Returns whether a batch was generated before the manifest, or is one to come.
+    pub(crate) fn has(manifest: &Manifest, interval: Duration, batch: Time) -> bool {
+        batch <= manifest.time || batch.floor_from(interval, Self::zero(manifest, interval)) == batch
     }
 }
 

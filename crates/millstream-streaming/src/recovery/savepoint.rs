@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use millstream_core::fs::{FileSystem, FsPath};
 
-use super::block_log::BlockLog;
+use super::block_log::{BlockLog, LogNumbers};
 use super::checkpoint::manifest::{SavedFile, SavedOperator};
 use super::checkpoint::store::{Found, STATE};
-use super::checkpoint::{CheckpointStore, data_file};
+use super::checkpoint::{CheckpointStore, Lease, data_file};
 use super::checkpointer::Checkpointer;
 use super::plan::Recovered;
 use super::states::States;
@@ -27,7 +27,8 @@ impl RunningContext {
     /// is part of it if they have a log (`spark.streaming.receiver.writeAheadLog.enable`).
     ///
     /// # Errors
-    /// If there is no checkpoint directory, no batch was completed yet, the streams are stopped, or the files can not be written.
+    /// If there is no checkpoint directory, no batch was completed yet, the streams are stopped, the directory holds checkpoints or a
+    /// savepoint already, or the files can not be written.
     ///
     /// # Examples
     /// ```
@@ -112,6 +113,15 @@ impl Checkpointer {
         };
         let system = graph.context.file_systems().of(directory)?;
         let found = Found::look(&*system, directory)?;
+        // A program that goes on from a directory would take a savepoint in it for its own newest checkpoint.
+        if !found.is_empty() || Lease::is_taken(&*system, directory)? {
+            return Err(millstream_core::Error::Argument {
+                operator: "savepoint".into(),
+                problem: format!("{directory} holds checkpoints or another savepoint"),
+                remedy: "name a directory of its own".into(),
+            }
+            .into());
+        }
         let mut store = CheckpointStore::new(Arc::clone(&system), directory.clone(), &found, None);
         let (states, not_asked_for) = (self.states(), self.not_asked_for());
         let kept = states.of_savepoint(graph, completed, not_asked_for);
@@ -122,7 +132,9 @@ impl Checkpointer {
         let mut manifest = self.manifest(graph, &states, &states.goes_on(not_asked_for));
         if let Some(log) = graph.receivers.blocks().log() {
             let (conf, clock) = (graph.context.conf(), Arc::clone(&graph.clock));
-            let there = BlockLog::new(conf, clock, Arc::clone(&system), directory.clone(), store.generation)?;
+            let (at, generation) = (directory.clone(), store.generation);
+            let there =
+                BlockLog::new(conf, clock, Arc::clone(&system), at, generation, log.numbers().clone())?;
             log.copy_to(&there, manifest.block_log.as_ref(), manifest.oldest_needed)?;
             manifest.block_log = there.last_position();
         }
@@ -148,7 +160,8 @@ pub(crate) fn adopt_blocks(
     let Recovered { directory, manifest, .. } = savepoint;
     let (conf, clock) = (graph.context.conf(), Arc::clone(&graph.clock));
     let system = graph.context.file_systems().of(directory)?;
-    let from = BlockLog::new(conf, clock, system, directory.clone(), manifest.generation)?;
+    let numbers = LogNumbers::new(&manifest.receivers, &graph.receivers_by_id());
+    let from = BlockLog::new(conf, clock, system, directory.clone(), manifest.generation, numbers)?;
     from.copy_to(to, manifest.block_log.as_ref(), manifest.oldest_needed)?;
     Ok(to.last_position())
 }

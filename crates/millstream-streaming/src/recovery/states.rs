@@ -4,6 +4,7 @@
 //! them once they are written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -409,32 +410,42 @@ impl Files<'_> {
     }
 }
 
-/// Calls `each` with the blocks of a data file.
-///
-/// # Errors
-/// If it is not whole, or as `each` does.
-pub(crate) fn read(
-    system: &dyn FileSystem,
-    directory: &FsPath,
-    file: &SavedFile,
-    mut each: impl FnMut(&[u8]) -> Result<()>,
-) -> Result<()> {
-    let content = data_file::read(system, directory, file)?;
-    let mut rest = &content[..];
-    while let Some((length, more)) = rest.split_first_chunk::<8>() {
-        let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
-        let Some((block, more)) = more.split_at_checked(length) else { break };
-        each(block)?;
-        rest = more;
+/// A data file of a state.
+pub(crate) struct StateFile {
+    content: Vec<u8>,
+    blocks: Vec<Range<usize>>,
+}
+
+impl StateFile {
+    /// Reads a data file.
+    ///
+    /// # Errors
+    /// If it can not be read, or is not whole.
+    pub(crate) fn read(system: &dyn FileSystem, directory: &FsPath, file: &SavedFile) -> Result<Self> {
+        let content = data_file::read(system, directory, file)?;
+        let mut blocks = Vec::new();
+        let mut rest = 0;
+        while let Some((length, _)) = content.get(rest..).and_then(<[u8]>::split_first_chunk::<8>) {
+            let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+            let begin = rest + 8;
+            let Some(end) = begin.checked_add(length).filter(|end| *end <= content.len()) else { break };
+            blocks.push(begin..end);
+            rest = end;
+        }
+        if rest == content.len() {
+            return Ok(StateFile { content, blocks });
+        }
+        Err(Error::Damaged {
+            file: directory.join(&file.name).to_string(),
+            problem: "a block of a state is not whole".into(),
+            remedy: "bring the file back from a copy, or start from another savepoint".into(),
+        })
     }
-    if rest.is_empty() {
-        return Ok(());
+
+    /// Returns its blocks.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &[u8]> {
+        self.blocks.iter().filter_map(|block| self.content.get(block.clone()))
     }
-    Err(Error::Damaged {
-        file: directory.join(&file.name).to_string(),
-        problem: "a block of a state is not whole".into(),
-        remedy: "bring the file back from a copy, or start from another savepoint".into(),
-    })
 }
 
 #[cfg(test)]

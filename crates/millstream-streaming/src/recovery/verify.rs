@@ -14,6 +14,7 @@ use super::checkpoint::store::Found;
 use super::write_ahead_log::{LogConfig, LogPosition, WriteAheadLog};
 use crate::error::Result;
 use crate::receiver::StreamId;
+use crate::time::Time;
 
 /// What was found in a checkpoint directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +51,12 @@ pub fn verify(files: &FileSystems, directory: impl AsRef<Path>) -> Result<Verifi
     let directory = FsPath::from_path(directory)?;
     let system = files.of(&directory)?;
     let found = Found::look(&*system, &directory)?;
+    let broken = found.broken.iter().map(|(path, problem)| format!("{path}: {problem}"));
     let mut verified = Verified {
         checkpoints: found.intact.len(),
         data_files: 0,
         log_records: 0,
-        problems: found.broken.iter().map(|(path, problem)| format!("{path}: {problem}")).collect(),
+        problems: broken.chain(found.refusals.iter().map(ToString::to_string)).collect(),
     };
     let mut seen = BTreeSet::new();
     for (_, manifest) in &found.intact {
@@ -105,26 +107,31 @@ impl Logs<'_> {
     /// records are whole.
     fn verify(&self, manifest: &Manifest, problems: &mut BTreeSet<String>) -> usize {
         let mut records = 0;
-        let mut blocks: BTreeMap<(StreamId, String, u64), LogPosition> = BTreeMap::new();
-        let key = |stream, at: &LogPosition| (stream, at.segment.clone(), at.offset);
+        // With the last batch that was given each.
+        let mut blocks: BTreeMap<(StreamId, String, u64), (LogPosition, Option<Time>)> = BTreeMap::new();
+        let key = |log, at: &LogPosition| (log, at.segment.clone(), at.offset);
         let read = self.of(METADATA, manifest.generation).read_all(manifest.oldest_needed, |_, record| {
             records += 1;
             match BlockLog::event(record)? {
                 BlockEvent::Added(block) => {
-                    blocks.insert(key(block.id.stream, &block.at), block.at);
+                    blocks.insert(key(block.id.stream, &block.at), (block.at, None));
                 }
-                BlockEvent::Allocated { batch, blocks: given } if batch < manifest.oldest_needed => {
-                    for (stream, places) in given {
-                        places.iter().for_each(|at| drop(blocks.remove(&key(stream, at))));
+                BlockEvent::Allocated { batch, blocks: given } => {
+                    for (log, at) in given.iter().flat_map(|(log, places)| places.iter().map(|at| (*log, at)))
+                    {
+                        blocks.entry(key(log, at)).and_modify(|(_, of)| *of = Some(batch));
                     }
                 }
-                BlockEvent::Allocated { .. } => {}
             }
             Ok(())
         });
+        let is_gone = |log| manifest.receivers.iter().any(|saved| saved.gone && saved.log == log);
+        blocks.retain(|(log, ..), (_, batch)| {
+            batch.is_none_or(|batch| batch >= manifest.oldest_needed) && !is_gone(*log)
+        });
         problems.extend(read.err().map(|error| error.to_string()));
-        for ((stream, ..), at) in blocks {
-            match self.of(&format!("{DATA}/{stream}"), manifest.generation).read(&at) {
+        for ((log, ..), (at, _)) in blocks {
+            match self.of(&format!("{DATA}/{log}"), manifest.generation).read(&at) {
                 Ok(_) => records += 1,
                 Err(error) => drop(problems.insert(error.to_string())),
             }

@@ -239,7 +239,8 @@ impl Work {
         if self.failed || self.scheduler.is_halted() {
             return;
         }
-        if let Err(cause) = self.graph.receivers.allocate_blocks_to_batch(time) {
+        let may_write = self.checkpointer.as_ref().map_or(Ok(()), Checkpointer::check);
+        if let Err(cause) = may_write.and_then(|()| self.graph.receivers.allocate_blocks_to_batch(time)) {
             return self.fail(time, cause);
         }
         let id = BatchId { time_ms: time.as_millis().unsigned_abs(), output: None };

@@ -68,6 +68,7 @@ impl StreamingContext {
         let storage = Storage::of(&graph.context, level, holds_back);
         let source = Received { graph: Arc::clone(graph), id, storage: storage.clone() };
         let stream = stream(graph, name, place, id, source);
+        graph.add_receiver(id, stream.any());
         match config(graph, storage) {
             Ok(config) => graph.receivers.register(id, receiver, config),
             Err(error) => graph.problem(stream.any().operator(), error.to_string()),

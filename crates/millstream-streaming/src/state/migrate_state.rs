@@ -69,6 +69,15 @@ impl Migrations {
         if now.fits(saved) {
             return Ok(None);
         }
+        if now.window != saved.window {
+            return Err(millstream_core::Error::Argument {
+                operator: operator.to_string(),
+                problem: format!("its saved state is of another window: it was {saved}, now it is {now}"),
+                remedy: "give the operator another `uid` for a window that fills anew, or its former length"
+                    .into(),
+            }
+            .into());
+        }
         let to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
         let found = to.get(&TypeId::of::<S>()).into_iter().flatten();
         let mut found = found.filter(|(shape, _)| *shape == saved.state_shape);

@@ -10,6 +10,7 @@ use millstream_core::shuffle::partitioner::PartitionedBy;
 use millstream_core::stream::{self, ChunkStream};
 use millstream_core::{Data, Key, Partitioner, Rdd, TaskContext};
 
+use super::fingerprint::Fingerprint;
 use super::held::Held;
 use super::stateful::Stateful;
 use super::step::{Batches, Steps, only};
@@ -57,6 +58,7 @@ impl<K: Key, S: Data> PutOn<K, S> {
             self.with_timeouts,
             self.needs_directory,
             self.saved_each,
+            Fingerprint::of::<K, S>(Some(batches.reaches_back()).filter(|window| !window.is_zero())),
             migrations,
         );
         let inner = operator.id.as_deref().map(|id| format!("{id}:state").into());

@@ -58,6 +58,7 @@ impl<K: Key, S: Data> Stateful<K, S> {
         with_timeouts: bool,
         needs_directory: bool,
         saved_each: fn(Duration) -> Duration,
+        fingerprint: Fingerprint,
         migrations: Arc<Migrations>,
     ) -> Arc<Self> {
         let state = State {
@@ -73,7 +74,7 @@ impl<K: Key, S: Data> Stateful<K, S> {
             partitioner,
             with_timeouts,
             needs_directory,
-            fingerprint: Fingerprint::of::<K, S>(),
+            fingerprint,
             migrations,
             stream: OnceLock::new(),
             saved_each,
@@ -96,9 +97,10 @@ impl<K: Key, S: Data> Stateful<K, S> {
         self.lock().begins_after.is_some_and(|last| batch <= last)
     }
 
-    /// Returns whether the first batch goes on from a version that was restored.
-    pub(super) fn is_restored(&self) -> bool {
-        self.lock().restored.is_some()
+    /// Returns the batch whose version was restored, if the first batch goes on from it.
+    pub(super) fn restored_of(&self) -> Option<Time> {
+        let state = self.lock();
+        state.forgotten.filter(|_| state.restored.is_some())
     }
 
     /// Returns where its tables lie.

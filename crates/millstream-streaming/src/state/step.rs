@@ -82,8 +82,9 @@ impl<P: Data, K: Key, S: Data, U: Data> Node<Held<K, S, U>> for Steps<P, K, S, U
         let time_before = own.time_before(batch);
         let is_first = self.stateful.is_before_all(time_before);
         let before = if is_first { None } else { own.rdd(time_before)? };
-        let goes_on = before.is_some() || self.stateful.is_restored();
-        let Some(of_batch) = self.batches.inputs(batch, goes_on.then_some(time_before))? else {
+        // That of before a restart may be of a time at which there is no batch any more.
+        let goes_on_from = before.as_ref().map(|_| time_before).or_else(|| self.stateful.restored_of());
+        let Some(of_batch) = self.batches.inputs(batch, goes_on_from)? else {
             return Ok(None);
         };
         let nothing = || own.context().empty_rdd::<(K, S)>();

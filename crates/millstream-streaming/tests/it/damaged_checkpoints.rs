@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use millstream_streaming::testing::Driver;
 use millstream_streaming::{DStream, Result, State, StateSpec, checkpoints};
 
+use crate::faulty_disk;
 use crate::fed::fed_stream;
 use crate::recovery::{Directory, SECOND, at, conf, put};
 use crate::saved_streams::{SmallDisk, may_mount};
@@ -205,6 +205,10 @@ fn what_takes_the_place_of_files_that_are_not_whole_is_said_and_without_any_the_
         let states = text.lines().filter_map(|line| line.trim().strip_prefix("state of batch "));
         let batches: Vec<i64> = states.map(|text| text.split(' ').next().unwrap().parse().unwrap()).collect();
         assert!(!batches.is_empty() && batches.iter().all(|batch| *batch <= place), "{text}");
+        assert!(
+            text.contains("a restart would make states again, without outputs, of the batches"),
+            "{text}"
+        );
         assert_eq!(run(&damaged, &input, 4100, &[], 1).unwrap(), expected);
     }
     // When the first checkpoint, which needs no states, is not kept any more, and all others lack theirs.
@@ -269,12 +273,11 @@ fn a_directory_that_may_not_be_written_is_refused_at_the_start() {
 
 #[test]
 fn a_full_disk_stops_the_streams_and_room_lets_them_go_on() {
-    small_disk::register();
+    faulty_disk::register();
     let directory = Directory::new();
-    let checkpoints = PathBuf::from(format!("small://disk{}", directory.0.join("checkpoints").display()));
+    let checkpoints = faulty_disk::path(&directory.0.join("checkpoints"));
     let input = directory.0.join("in");
     fs::create_dir_all(&input).unwrap();
-    small_disk::ROOM.store(1 << 20, Ordering::SeqCst);
     let expected = run(&checkpoints, &input, 0, &[1, 20], 2).unwrap();
     assert!(expected[&2000].0.contains(&"window n20".to_owned()), "{expected:?}");
     let mut stopped = 0;
@@ -282,10 +285,10 @@ fn a_full_disk_stops_the_streams_and_room_lets_them_go_on() {
     for room in [0, 50, 150, 300, 600, 1000, 1500, 2500] {
         let copied = directory.0.join(format!("room-{room}"));
         copy(&directory.0.join("checkpoints"), &copied);
-        let small = PathBuf::from(format!("small://disk{}", copied.display()));
-        small_disk::ROOM.store(room, Ordering::SeqCst);
+        let small = faulty_disk::path(&copied);
+        faulty_disk::leave_room(&copied, room);
         let first = run(&small, &input, 2100, &[300, 4000], 2);
-        small_disk::ROOM.store(1 << 20, Ordering::SeqCst);
+        faulty_disk::leave_room(&copied, 1 << 20);
         if let Err(error) = first {
             stopped += 1;
             assert!(error.to_string().contains("make room there"), "{error}");
@@ -328,85 +331,24 @@ fn a_disk_that_really_is_full_stops_the_streams_and_room_lets_them_go_on() {
     assert!(stopped >= 4, "{stopped} were stopped");
 }
 
-/// This machine's files on a disk that is full when the test says so.
-mod small_disk {
-    use std::io::{self, ErrorKind, Read, Write};
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use millstream_core::Result;
-    use millstream_core::fs::{self, FileStatus, FileSystem, FileWriter, FsPath, LocalFs};
-
-    /// How many bytes may be written.
-    pub(super) static ROOM: AtomicUsize = AtomicUsize::new(0);
-
-    pub(super) fn register() {
-        fs::register("small", |_, _| Ok(Arc::new(SmallDisk)));
-    }
-
-    struct SmallDisk;
-
-    fn local(path: &FsPath) -> Result<FsPath> {
-        FsPath::parse(path.path())
-    }
-
-    fn small(status: FileStatus) -> Result<FileStatus> {
-        Ok(FileStatus { path: FsPath::parse(&format!("small://disk{}", status.path.path()))?, ..status })
-    }
-
-    impl FileSystem for SmallDisk {
-        fn status(&self, path: &FsPath) -> Result<FileStatus> {
-            LocalFs.status(&local(path)?).and_then(small)
-        }
-
-        fn list(&self, directory: &FsPath) -> Result<Vec<FileStatus>> {
-            LocalFs.list(&local(directory)?)?.into_iter().map(small).collect()
-        }
-
-        fn open(&self, file: &FileStatus, offset: u64) -> Result<Box<dyn Read + Send>> {
-            LocalFs.open(&FileStatus { path: local(&file.path)?, ..file.clone() }, offset)
-        }
-
-        fn create(&self, path: &FsPath) -> Result<Box<dyn FileWriter>> {
-            Ok(Box::new(Writer(LocalFs.create(&local(path)?)?)))
-        }
-
-        fn rename(&self, from: &FsPath, to: &FsPath) -> Result<()> {
-            LocalFs.rename(&local(from)?, &local(to)?)
-        }
-
-        fn delete(&self, path: &FsPath) -> Result<bool> {
-            LocalFs.delete(&local(path)?)
-        }
-
-        fn make_directories(&self, path: &FsPath) -> Result<()> {
-            LocalFs.make_directories(&local(path)?)
-        }
-    }
-
-    struct Writer(Box<dyn FileWriter>);
-
-    impl Write for Writer {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let enough = |room: usize| room.checked_sub(bytes.len());
-            match ROOM.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enough) {
-                Ok(_) => self.0.write(bytes),
-                Err(_) => Err(ErrorKind::StorageFull.into()),
-            }
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            self.0.flush()
-        }
-    }
-
-    impl FileWriter for Writer {
-        fn publish(self: Box<Self>) -> Result<()> {
-            self.0.publish()
-        }
-
-        fn publish_new(self: Box<Self>) -> Result<bool> {
-            self.0.publish_new()
-        }
-    }
+#[test]
+fn a_checkpoint_that_can_not_be_read_now_is_not_passed_over() {
+    faulty_disk::register();
+    let directory = Directory::new();
+    let input = directory.0.join("in");
+    fs::create_dir_all(&input).unwrap();
+    let place = directory.0.join("checkpoints");
+    run(&place, &input, 0, &[1, 20], 2).unwrap();
+    let expected = {
+        let copied = directory.0.join("copied");
+        copy(&place, &copied);
+        run(&copied, &input, 2100, &[], 1).unwrap()
+    };
+    let faulty = faulty_disk::path(&place);
+    let newest = place.join("checkpoint-2000");
+    let unreadable = faulty_disk::Unreadable::new(&newest);
+    let refused = run(&faulty, &input, 2100, &[], 1).unwrap_err().to_string();
+    assert!(refused.contains("checkpoint-2000") && refused.contains("the disk does not answer"), "{refused}");
+    drop(unreadable);
+    assert_eq!(run(&faulty, &input, 2100, &[], 1).unwrap(), expected);
 }

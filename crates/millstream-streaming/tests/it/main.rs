@@ -9,6 +9,7 @@
 )]
 
 mod batch_times;
+mod changed_programs;
 mod child_process;
 mod child_process_rdds;
 mod child_process_states;
@@ -17,6 +18,7 @@ mod damaged_checkpoints;
 mod decoders;
 mod direct_streams;
 mod failures;
+mod faulty_disk;
 mod fed;
 mod file_streams;
 mod grouping;

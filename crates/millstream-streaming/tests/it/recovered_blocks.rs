@@ -127,3 +127,21 @@ fn a_window_reads_a_recovered_block_once_if_memory_may_keep_it() {
     steps.step().unwrap();
     assert_eq!(collected.batches(), [[RECORDS], [RECORDS]]);
 }
+
+#[test]
+fn a_listener_that_is_given_to_the_context_that_is_returned_hears_of_its_batches() {
+    let directory = Directory::new();
+    for now in [0, 2100] {
+        let driver = Driver::at(with_log(), SECOND, at(now)).unwrap();
+        let (lines, _feed) = fed_stream::<String>(driver.streaming());
+        lines.count().print();
+        let driver = driver.get_or_create(&directory.0).unwrap();
+        let told = Arc::new(Told::default());
+        driver.streaming().add_streaming_listener(Arc::clone(&told) as _).unwrap();
+        let steps = driver.start().unwrap();
+        steps.step().unwrap();
+        steps.step().unwrap();
+        steps.running.stop(true, false).unwrap();
+        assert_eq!(told.0.lock().unwrap().len(), 2, "from {now} on");
+    }
+}

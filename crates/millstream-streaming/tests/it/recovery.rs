@@ -10,6 +10,8 @@ use millstream_core::Conf;
 use millstream_streaming::testing::{Collected, Driver, batches};
 use millstream_streaming::{DStream, Error, RddQueue, StreamingContext, Time};
 
+use crate::faulty_disk;
+
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// A directory of a test, removed with it.
@@ -135,6 +137,30 @@ fn what_was_missed_is_caught_up_before_the_clock_goes_on() {
     let caught_up = run(&directory, 5200, 1, Clone::clone);
     assert_eq!(times(&caught_up), [3000, 5000, 6000]);
     assert_eq!(caught_up.batches(), batches![["3"], ["5"], ["6"]]);
+}
+
+#[test]
+fn what_was_missed_is_not_skipped_while_the_directory_can_not_be_listed() {
+    faulty_disk::register();
+    let directory = Directory::new();
+    let input = inputs(&directory);
+    let run = |now: i64, batches: usize| {
+        let driver = Driver::at(conf(), SECOND, at(now)).unwrap();
+        let lines = driver.streaming().text_file_stream(faulty_disk::path(&input.0));
+        let collected = driver.collect(&lines);
+        let steps = driver.get_or_create(directory.0.join("checkpoints")).unwrap().start().unwrap();
+        for _ in 0..batches {
+            steps.step().unwrap();
+        }
+        collected
+    };
+    run(0, 2);
+    input.put("4", 3500, "4\n");
+    // So long ago that a batch of now would not take it. It is asked for whether anything came, and for the batch after that.
+    let unreadable = faulty_disk::Unreadable::new(&input.0);
+    unreadable.set(0, 2);
+    let collected = run(90_200, 1);
+    assert_eq!(collected.batches().concat(), ["4"]);
 }
 
 #[test]

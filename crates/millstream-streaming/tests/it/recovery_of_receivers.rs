@@ -7,6 +7,7 @@ use millstream_streaming::testing::{Collected, Driver, Steps};
 use crate::damaged_checkpoints::copy;
 use crate::fed::fed_stream;
 use crate::recovery::{Directory, SECOND, at, conf, times};
+use crate::recovery_of_states::kill;
 use crate::server::{HOST, Server};
 use crate::tables::LONG;
 
@@ -199,4 +200,125 @@ fn lines_of_a_socket_are_logged_as_text_and_read_again() {
     let (steps, collected) = start(batches * 1000 + 100, false);
     steps.step().unwrap();
     assert_eq!(collected.batches().concat(), ["größer", "", "or not"]);
+}
+
+/// A program whose receivers have these names, the first of them first.
+fn named(
+    conf: Conf,
+    directory: &Directory,
+    now: i64,
+    names: &[&str],
+) -> millstream_streaming::Result<(Steps, Vec<ReceiverHandle<String>>, Collected<String>)> {
+    let driver = Driver::at(conf, SECOND, at(now))?;
+    let mut streams = Vec::new();
+    let mut feeds = Vec::new();
+    for name in names {
+        let (words, feed) = fed_stream::<String>(driver.streaming());
+        let name = (*name).to_owned();
+        streams.push(words.uid(&*name).map(move |word| format!("{name}: {word}")));
+        feeds.push(feed);
+    }
+    let all = streams[1..].iter().fold(streams[0].clone(), |all, stream| all.union(stream));
+    let collected = driver.collect(&all);
+    let steps = driver.get_or_create(&directory.0)?.start()?;
+    Ok((steps, feeds.iter().map(crate::fed::Feed::handle).collect(), collected))
+}
+
+#[test]
+fn a_log_belongs_to_its_receiver_whatever_other_receivers_there_are() {
+    let directory = Directory::new();
+    let (steps, handles, _) = named(with_log(), &directory, 0, &["a", "b"]).unwrap();
+    steps.step().unwrap();
+    handles[0].store_many(["1".to_owned()]).unwrap();
+    handles[1].store_many(["2".to_owned()]).unwrap();
+    drop((handles, steps));
+    // One was inserted before, and the others have changed places.
+    let (steps, handles, collected) = named(with_log(), &directory, 1100, &["c", "b", "a"]).unwrap();
+    handles[0].store_many(["3".to_owned()]).unwrap();
+    steps.step().unwrap();
+    let mut rows = collected.batches().concat();
+    rows.sort();
+    assert_eq!(rows, ["a: 1", "b: 2", "c: 3"]);
+    assert_eq!(files(&directory, "receivedData"), ["0", "1", "2"]);
+    handles[1].store_many(["4".to_owned()]).unwrap();
+    drop((handles, steps));
+    let (steps, _handles, collected) = named(with_log(), &directory, 2100, &["b", "a", "c"]).unwrap();
+    steps.step().unwrap();
+    assert_eq!(collected.batches().concat(), ["b: 4"]);
+}
+
+#[test]
+fn what_a_receiver_that_is_gone_has_received_is_a_difference_and_is_given_up_if_that_is_allowed() {
+    let directory = Directory::new();
+    let conf = with_log()
+        .set("spark.streaming.receiver.writeAheadLog.rollingIntervalSecs", "1")
+        .set("spark.streaming.driver.writeAheadLog.rollingIntervalSecs", "1");
+    let (steps, handles, _) = named(conf.clone(), &directory, 0, &["a", "b"]).unwrap();
+    handles[0].store_many(["1".to_owned()]).unwrap();
+    steps.step().unwrap();
+    handles[0].store_many(["2".to_owned(), "3".to_owned()]).unwrap();
+    drop((handles, steps));
+    // That of which nothing is left may go.
+    for (names, refused) in [(["b", "c"], true), (["a", "c"], false)] {
+        let copied = Directory::new();
+        copy(&directory.0, &copied.0);
+        let started = named(with_log(), &copied, 1100, &names);
+        assert_eq!(started.is_err(), refused, "{names:?}");
+        if let Err(error) = started {
+            assert_eq!(error.exit_code(), 3);
+            let text = error.to_string();
+            assert!(
+                text.contains("the receiver of `a` is gone, and 2 records are in receivedData/0"),
+                "{text}"
+            );
+        }
+    }
+    let allowed = conf.clone().set("millstream.recovery.allowStateLoss", "true");
+    let (steps, handles, _) = named(allowed, &directory, 1100, &["b"]).unwrap();
+    for _ in 0..20 {
+        handles[0].store_many(["4".to_owned()]).unwrap();
+        steps.step().unwrap();
+    }
+    // Its log does not hold back that anything is deleted.
+    assert_eq!(files(&directory, "receivedData/0"), [""; 0]);
+    assert!(files(&directory, "receivedBlockMetadata").len() <= 10);
+    drop((handles, steps));
+    // When it comes back it begins anew.
+    let (steps, handles, collected) = named(conf, &directory, 21_100, &["a", "b"]).unwrap();
+    handles[0].store_many(["5".to_owned()]).unwrap();
+    steps.step().unwrap();
+    assert_eq!(collected.batches().concat(), ["a: 5"]);
+    assert_eq!(files(&directory, "receivedData").len(), 3);
+}
+
+#[test]
+fn what_a_batch_was_given_that_never_ran_goes_to_the_next_one_if_there_is_no_batch_of_its_time_any_more() {
+    let directory = Directory::new();
+    let place = directory.0.join("checkpoints");
+    let start = |interval, now| {
+        let driver = Driver::at(with_log(), interval, at(now)).unwrap();
+        let (numbers, feed) = fed_stream::<u64>(driver.streaming());
+        let collected = driver.collect(&numbers);
+        let steps = driver.get_or_create(&place).unwrap().start().unwrap();
+        (steps, feed.handle(), collected)
+    };
+    let (steps, handle, _) = start(SECOND, 0);
+    handle.store_many([1, 2]).unwrap();
+    steps.step().unwrap();
+    handle.store_many([3]).unwrap();
+    steps.step().unwrap();
+    drop(handle);
+    kill(steps, &place);
+    // Died after the log knew what batch 2000 was given, and before a checkpoint knew the batch.
+    for name in files(&directory, "checkpoints").iter().filter(|name| name.starts_with("checkpoint-2000")) {
+        std::fs::remove_file(place.join(name)).unwrap();
+    }
+    let (steps, handle, collected) = start(3 * SECOND, 2100);
+    steps.step().unwrap();
+    assert_eq!((times(&collected), collected.batches()), (vec![3000], vec![vec![3]]));
+    drop(handle);
+    kill(steps, &place);
+    let (steps, _handle, collected) = start(3 * SECOND, 3100);
+    steps.step().unwrap();
+    assert_eq!((times(&collected), collected.batches()), (vec![6000], vec![vec![]]));
 }

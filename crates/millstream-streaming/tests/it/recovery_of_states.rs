@@ -273,6 +273,27 @@ fn without_a_directory_a_state_is_refused() {
         refused.contains("update_state_by_key at ") && refused.contains("call `checkpoint`"),
         "{refused}"
     );
+    // A directory of the context does, for data that ends with the program.
+    let directory = Directory::new();
+    let driver = Driver::at(conf(), SECOND, at(0)).unwrap();
+    driver.context().set_checkpoint_dir(&directory.0).unwrap();
+    let states = driver.input(rows()).update_state_by_key(|values: Vec<u64>, state: Option<u64>| {
+        Some(state.unwrap_or_default() + values.len() as u64)
+    });
+    let context = driver.context().clone();
+    let files = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let into = std::sync::Arc::clone(&files);
+    states.foreach_rdd(move |rdd| {
+        let evens = rdd.filter(|(key, _)| key % 2 == 0);
+        evens.checkpoint()?;
+        evens.count()?;
+        assert!(context.get_checkpoint_dir().is_some());
+        into.lock().unwrap().push(evens.get_checkpoint_file());
+        Ok::<_, millstream_core::Error>(())
+    });
+    step(&driver.start().unwrap(), 2);
+    assert!(files.lock().unwrap().iter().all(Option::is_some));
+    assert!(!directory.0.join("checkpoint-1000").exists());
 }
 
 #[test]

@@ -132,6 +132,31 @@ fn one_that_is_torn_is_refused() {
     assert!(refused.contains(&*name) && refused.contains("bring the file back"), "{refused}");
 }
 
+#[test]
+fn one_in_a_directory_that_holds_checkpoints_or_is_in_use_is_refused() {
+    let directory = Directory::new();
+    let start = |name: &str| {
+        let (driver, handle, _) = describe(with_log(), 0);
+        driver.streaming().checkpoint(directory.0.join(name));
+        let steps = driver.start().unwrap();
+        feed(&steps, &handle(), 1..=2);
+        steps
+    };
+    let (own, other) = (start("own"), start("other"));
+    let savepoint = |name: &str| own.running.savepoint(directory.0.join(name));
+    savepoint("mine").unwrap();
+    for taken in ["own", "other", "mine"] {
+        let refused = savepoint(taken).unwrap_err().to_string();
+        assert!(refused.contains("holds checkpoints or another savepoint"), "{taken}: {refused}");
+    }
+    // Nothing was written that one would go on from.
+    drop((own, other));
+    let (driver, ..) = describe(with_log(), 2100);
+    let goes_on = driver.get_or_create(directory.0.join("other")).unwrap();
+    assert_eq!(goes_on.streaming().recovered_from(), Some(at(2000)));
+    assert_eq!(std::fs::read_dir(directory.0.join("other/state")).unwrap().count(), 1);
+}
+
 /// Asks for a savepoint from a thread of its own, while the program runs batches until there is an answer.
 fn ask(
     steps: &Steps,

@@ -1,6 +1,6 @@
 //! `copy_to`: what a log holds, for a savepoint and from one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Allocation, BlockEvent, BlockLog, LoggedBlock};
@@ -21,29 +21,29 @@ impl BlockLog {
             events.push(event);
             Ok(())
         })?;
-        let mut unneeded: HashSet<(StreamId, LogPosition)> = HashSet::new();
+        // The last counts: what a batch was given that was never run is given to another one.
+        let mut batches: HashMap<(StreamId, LogPosition), Time> = HashMap::new();
         for event in &events {
-            if let BlockEvent::Allocated { batch, blocks } = event
-                && *batch < needed_from
-            {
-                let of_stream = |(stream, places): (&StreamId, &Vec<LogPosition>)| {
-                    places.iter().map(|at| (*stream, at.clone())).collect::<Vec<_>>()
-                };
-                unneeded.extend(blocks.iter().flat_map(of_stream));
+            if let BlockEvent::Allocated { batch, blocks } = event {
+                for (stream, places) in blocks {
+                    batches.extend(places.iter().map(|at| ((*stream, at.clone()), *batch)));
+                }
             }
         }
+        let unneeded =
+            |key: &(StreamId, LogPosition)| batches.get(key).is_some_and(|batch| *batch < needed_from);
         let mut copied: HashMap<(StreamId, LogPosition), LogPosition> = HashMap::new();
         for event in events {
             match event {
                 BlockEvent::Added(block) => {
                     let key = (block.id.stream, block.at.clone());
-                    if unneeded.contains(&key) || copied.contains_key(&key) {
+                    if unneeded(&key) || copied.contains_key(&key) {
                         continue;
                     }
                     let time = block.time;
-                    let at = to.data(key.0).write(Arc::new(self.read(&block)?), time)?;
+                    let at = to.data_of(key.0).write(Arc::new(self.read(&block)?), time)?;
                     copied.insert(key, at.clone());
-                    to.log(&BlockEvent::Added(LoggedBlock { at, ..block }), time)?;
+                    to.log(BlockEvent::Added(LoggedBlock { at, ..block }), time)?;
                 }
                 BlockEvent::Allocated { batch, .. } if batch < needed_from => {}
                 BlockEvent::Allocated { batch, blocks } => {

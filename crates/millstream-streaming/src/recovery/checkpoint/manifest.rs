@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::recovery::block_log::SavedReceiver;
 use crate::recovery::grids::Grids;
 use crate::recovery::write_ahead_log::LogPosition;
 use crate::state::Fingerprint;
@@ -23,7 +24,9 @@ pub(crate) struct Manifest {
     pub(crate) format: u32,
     /// The run of the program, together with those that were recovered from it.
     pub(crate) generation: u64,
-    /// Counts the manifests of a generation: the largest is the newest.
+    /// Counts the runs of a generation: what one writes that has lost its lease does not count once the next has begun.
+    pub(crate) run: u64,
+    /// Counts the manifests of a generation: the largest of the last run is the newest.
     pub(crate) sequence: u64,
     /// The name of the program.
     pub(crate) program: String,
@@ -49,6 +52,8 @@ pub(crate) struct Manifest {
     pub(crate) input_files: Vec<SavedFile>,
     /// The last record of the log of received blocks.
     pub(crate) block_log: Option<LogPosition>,
+    /// The receivers whose blocks are in it.
+    pub(crate) receivers: Vec<SavedReceiver>,
     /// The named variables, as they were after the last batch that was completed.
     pub(crate) variables: Option<SavedFile>,
 }
@@ -121,6 +126,21 @@ pub(crate) struct SavedFile {
     pub(crate) crc32: u32,
 }
 
+/// Why a manifest is not read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotRead {
+    /// It is not whole: an older one counts.
+    Broken(String),
+    /// It is whole and of a later format: older ones do not count any more.
+    Later(u32),
+}
+
+impl<T: Into<String>> From<T> for NotRead {
+    fn from(problem: T) -> Self {
+        NotRead::Broken(problem.into())
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Checksum {
     crc32: u32,
@@ -167,8 +187,8 @@ impl Manifest {
         Ok(bytes)
     }
 
-    /// Reads what a file holds; says why if that is no whole manifest.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+    /// Reads what a file holds.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, NotRead> {
         let text = bytes.strip_suffix(b"\n").ok_or("it was not written to the end")?;
         let end = text.iter().position(|byte| *byte == b'\n').ok_or("it was not written to the end")?;
         let (manifest, checksum) = (&text[..end], &text[end + 1..]);
@@ -184,9 +204,9 @@ impl Manifest {
         let broken = |error| format!("it can not be read: {error}");
         let Format { format } = serde_json::from_slice(manifest).map_err(broken)?;
         if format > FORMAT {
-            return Err(format!("it is of format {format}, and this version reads formats up to {FORMAT}"));
+            return Err(NotRead::Later(format));
         }
-        serde_json::from_slice(manifest).map_err(broken)
+        Ok(serde_json::from_slice(manifest).map_err(broken)?)
     }
 }
 
@@ -197,6 +217,7 @@ impl Manifest {
         Manifest {
             format: FORMAT,
             generation,
+            run: 0,
             sequence,
             program: "test".into(),
             time: Time::from_millis(time),
@@ -210,6 +231,7 @@ impl Manifest {
             inputs: BTreeMap::new(),
             input_files: Vec::new(),
             block_log: None,
+            receivers: Vec::new(),
             variables: None,
         }
     }
@@ -218,7 +240,7 @@ impl Manifest {
 /// Makes an operator whose state was saved after a batch, in a file of a name.
 #[cfg(test)]
 pub(crate) fn operator_of(version: i64, file: SavedFile) -> SavedOperator {
-    let (schema, batch) = (Fingerprint::of::<u8, u8>(), Time::from_millis(version));
+    let (schema, batch) = (Fingerprint::of::<u8, u8>(None), Time::from_millis(version));
     let state = SavedState { batch, kind: SavedKind::Snapshot(schema.clone()), files: vec![file] };
     SavedOperator {
         id: "a".into(),
@@ -293,7 +315,7 @@ mod tests {
     fn one_of_a_later_format_says_so() {
         let mut manifest = sample();
         manifest.format = FORMAT + 1;
-        let error = Manifest::from_bytes(&manifest.to_bytes().unwrap()).unwrap_err();
-        assert_eq!(error, "it is of format 2, and this version reads formats up to 1");
+        let later = Manifest::from_bytes(&manifest.to_bytes().unwrap());
+        assert_eq!(later, Err(NotRead::Later(FORMAT + 1)));
     }
 }

@@ -5,7 +5,7 @@
 //! | `checkpoint-<ms>`, `checkpoint-<ms>.<n>` | the [manifests](manifest) of a batch: when it was generated, when it was completed |
 //! | `state/` | [data files](data_file) that manifests name |
 //! | `receivedData/<stream>/`, `receivedBlockMetadata/` | the logs |
-//! | `lease` | [who](lease) writes |
+//! | `lease`, `lease-<n>` | [who](lease) writes |
 //!
 //! What is gone on from if something of this is torn or missing says [`usable`].
 //!
@@ -17,6 +17,7 @@ pub(crate) mod lease;
 pub(crate) mod manifest;
 mod process;
 pub(crate) mod store;
+pub(crate) mod sweep;
 pub(crate) mod usable;
 
 pub(crate) use self::lease::Lease;

@@ -1,17 +1,18 @@
 //! The manifests of a directory: the newest intact one counts, older ones are kept for when it is not.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use millstream_core::failpoint;
 use millstream_core::fs::{FileSystem, FsPath, failed, is_not_found};
 
-use super::manifest::Manifest;
+use super::manifest::{FORMAT, Manifest, NotRead};
 use crate::error::{Error, Result};
+use crate::recovery::read_file::read_listed;
 use crate::time::Time;
 
-const PREFIX: &str = "checkpoint-";
+pub(super) const PREFIX: &str = "checkpoint-";
 
 /// Where data files lie.
 pub(crate) const STATE: &str = "state";
@@ -27,8 +28,10 @@ const TRIES: u32 = 3;
 pub(crate) struct Found {
     /// The intact manifests, the newest last.
     pub(crate) intact: Vec<(FsPath, Manifest)>,
-    /// Those that can not be read, and why.
+    /// Those that are not whole, and why.
     pub(crate) broken: Vec<(FsPath, String)>,
+    /// Why it can not be told which manifest is the newest.
+    pub(crate) refusals: Vec<Error>,
 }
 
 impl Found {
@@ -42,27 +45,41 @@ impl Found {
             files => files?,
         };
         let mut found = Found::default();
-        for file in files.into_iter().filter(|file| time_of(file.path.name()).is_some()) {
-            let mut bytes = Vec::new();
-            let opened = system.open(&file, 0);
-            let read = opened.map_err(|error| error.to_string()).and_then(|mut opened| {
-                opened.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-                Manifest::from_bytes(&bytes)
-            });
-            match read {
+        for file in files.into_iter().filter(|file| !file.is_dir && time_of(file.path.name()).is_some()) {
+            let bytes = match read_listed(system, &file) {
+                Ok(Some(bytes)) => bytes,
+                // Deleted by the program that writes here.
+                Ok(None) => continue,
+                Err(error) => {
+                    found.refusals.push(error);
+                    continue;
+                }
+            };
+            match Manifest::from_bytes(&bytes) {
                 Ok(manifest) => found.intact.push((file.path, manifest)),
-                Err(problem) => found.broken.push((file.path, problem)),
+                Err(NotRead::Broken(problem)) => found.broken.push((file.path, problem)),
+                Err(NotRead::Later(format)) => found.refusals.push(Error::Damaged {
+                    file: file.path.to_string(),
+                    problem: format!(
+                        "it is of format {format}, and this version reads formats up to {FORMAT}"
+                    ),
+                    remedy: "go on with the version of Millstream that wrote it, or start anew in another directory"
+                        .into(),
+                }),
             }
         }
-        found.intact.sort_by_key(|(_, manifest)| (manifest.generation, manifest.sequence));
+        found.intact.sort_by_key(|(_, manifest)| (manifest.generation, manifest.run, manifest.sequence));
         Ok(found)
     }
 
     /// Returns the newest intact manifest.
     ///
     /// # Errors
-    /// If there are manifests and none can be read.
+    /// If there are manifests and none is whole; if one can not be read now, or is of a later format: it may be the newest.
     pub(crate) fn newest(&self, directory: &FsPath) -> Result<Option<&Manifest>> {
+        if let Some(refusal) = self.refusals.first() {
+            return Err(refusal.clone());
+        }
         let newest = self.intact.last().map(|(_, manifest)| manifest);
         if newest.is_none() && !self.broken.is_empty() {
             let listed = self.broken.iter().map(|(path, problem)| format!("{}: {problem}", path.name()));
@@ -78,8 +95,18 @@ impl Found {
     /// Returns a generation that nothing in the directory belongs to.
     pub(crate) fn next_generation(&self) -> u64 {
         let last = self.intact.last().map_or(0, |(_, manifest)| manifest.generation);
-        // A broken manifest may have been of any generation after it.
-        last + 1 + self.broken.len() as u64
+        // One that is not read may have been of any generation after it.
+        last + 1 + self.not_read()
+    }
+
+    /// Returns how many manifests are not read.
+    pub(super) fn not_read(&self) -> u64 {
+        (self.broken.len() + self.refusals.len()) as u64
+    }
+
+    /// Returns whether there are no manifests, whole or not.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.intact.is_empty() && self.not_read() == 0
     }
 }
 
@@ -96,6 +123,7 @@ pub(crate) struct CheckpointStore {
     system: Arc<dyn FileSystem>,
     directory: FsPath,
     pub(crate) generation: u64,
+    run: u64,
     next_sequence: u64,
     /// The manifests of the generation, the oldest first.
     own: VecDeque<Kept>,
@@ -127,8 +155,10 @@ impl CheckpointStore {
     ) -> Self {
         let generation = recovered.map_or_else(|| found.next_generation(), |manifest| manifest.generation);
         let own = found.intact.iter().filter(|(_, manifest)| manifest.generation == generation);
+        let after = |number: u64| number + 1 + found.not_read();
         CheckpointStore {
-            next_sequence: recovered.map_or(0, |manifest| manifest.sequence + 1 + found.broken.len() as u64),
+            run: recovered.map_or(0, |manifest| after(manifest.run)),
+            next_sequence: recovered.map_or(0, |manifest| after(manifest.sequence)),
             own: own.map(|(path, manifest)| Kept::new(path.clone(), manifest)).collect(),
             system,
             directory,
@@ -138,7 +168,7 @@ impl CheckpointStore {
 
     /// Numbers a manifest as that which is published next.
     pub(crate) fn number(&self, manifest: Manifest) -> Manifest {
-        Manifest { generation: self.generation, sequence: self.next_sequence, ..manifest }
+        Manifest { generation: self.generation, run: self.run, sequence: self.next_sequence, ..manifest }
     }
 
     /// Publishes a manifest, and deletes those of this generation that are too many.
@@ -316,6 +346,33 @@ mod tests {
         std::fs::remove_file(scratch.0.join("checkpoint-2000.1")).unwrap();
         let error = scratch.found().newest(&scratch.path()).unwrap_err().to_string();
         assert!(error.contains("no checkpoint can be read (checkpoint-1000: it was not written"), "{error}");
+    }
+
+    #[test]
+    fn what_a_run_writes_after_the_next_one_has_begun_does_not_count() {
+        let scratch = Scratch::new("runs");
+        let mut first = scratch.store(false);
+        first.publish(Manifest::of(0, 0, 1000)).unwrap();
+        let mut second = scratch.store(true);
+        second.publish(Manifest::of(0, 0, 1000)).unwrap();
+        for time in [2000, 3000, 4000] {
+            first.publish(Manifest::of(0, 0, time)).unwrap();
+        }
+        assert_eq!(newest(&scratch), Some((1, 1, 1000)));
+    }
+
+    #[test]
+    fn one_of_a_later_format_is_not_passed_over() {
+        let scratch = Scratch::new("refused");
+        let mut store = scratch.store(false);
+        store.publish(Manifest::of(0, 0, 1000)).unwrap();
+        let later = Manifest { format: FORMAT + 1, ..Manifest::of(1, 1, 2000) };
+        std::fs::write(scratch.0.join("checkpoint-2000"), later.to_bytes().unwrap()).unwrap();
+        let found = scratch.found();
+        let error = found.newest(&scratch.path()).unwrap_err().to_string();
+        assert!(error.contains("this version reads formats up to 1; go on with the version"), "{error}");
+        // Who begins anew does so in a generation that it can not be of.
+        assert_eq!(found.next_generation(), 3);
     }
 
     #[test]

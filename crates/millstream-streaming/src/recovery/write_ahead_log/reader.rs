@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use millstream_core::fs::{FsPath, failed};
+use millstream_core::fs::{FsPath, failed, is_not_found};
 
 use super::frame::{self, FRAME, Frame};
 use super::segment::{Ended, HEAD, Head, read_head};
 use super::{LogPosition, WriteAheadLog};
 use crate::error::{Error, Result};
-use crate::recovery::read_file::read_file;
 use crate::time::Time;
+
+/// The bytes of a head, and a reader of what follows it.
+type HeadAndRest = (Vec<u8>, Box<dyn Read + Send>);
 
 impl WriteAheadLog {
     /// Reads one record.
@@ -44,6 +46,7 @@ impl WriteAheadLog {
     ) -> Result<()> {
         let mut lengths = BTreeMap::new();
         let mut named = Vec::new();
+        let mut broken = Vec::new();
         for (name, path) in self.segments()? {
             let Some((before, bytes)) = self.bytes_of_own(&path)? else { continue };
             named.extend(before);
@@ -65,19 +68,29 @@ impl WriteAheadLog {
                         );
                         break;
                     }
-                    Frame::Broken(problem) => return Err(damaged(&path, offset as u64, problem)),
+                    Frame::Broken(problem) => {
+                        broken.push((name, problem));
+                        break;
+                    }
                 }
             }
             lengths.insert(name, offset as u64);
         }
-        for Ended { name, length } in named {
+        for Ended { name, length } in &named {
             let path = self.directory.join(&name.to_string());
-            match lengths.get(&name) {
-                Some(found) if *found < length => {
+            match lengths.get(name) {
+                Some(found) if found < length => {
                     return Err(damaged(&path, *found, "the segment is shorter than it was"));
                 }
                 None if name.stop >= needed_from => return Err(damaged(&path, 0, "the segment is missing")),
                 _ => {}
+            }
+        }
+        for (name, problem) in broken {
+            let offset = lengths.get(&name).copied().unwrap_or_default();
+            // Behind the end that the next segment names lies what could not be written, and could not be cut off either.
+            if !named.iter().any(|ended| (ended.name, ended.length) == (name, offset)) {
+                return Err(damaged(&self.directory.join(&name.to_string()), offset, problem));
             }
         }
         let last = lengths.last_key_value().map(|(name, length)| Ended { name: *name, length: *length });
@@ -85,25 +98,42 @@ impl WriteAheadLog {
         Ok(())
     }
 
-    /// Returns whether a segment is of this generation; one that can not be told is no one's.
+    /// Returns whether a segment may be deleted by this generation: it is its own, or no one's, because it has no records.
     pub(super) fn is_own(&self, path: &FsPath) -> Result<bool> {
-        let mut head = Vec::new();
-        let mut file = self.system.open(&self.system.status(path)?, 0)?.take(HEAD as u64);
-        file.read_to_end(&mut head).map_err(|error| failed("reading", path, error))?;
-        Ok(matches!(read_head(&head), Head::Of { generation, .. } if generation == self.config.generation))
+        let Some((head, _)) = self.head(path)? else { return Ok(false) };
+        Ok(match read_head(&head) {
+            Head::Of { generation, .. } => generation == self.config.generation,
+            Head::Torn => true,
+            Head::Broken => false,
+        })
     }
 
     /// Reads a segment and what it says of the one before it; nothing if it is of another generation or has no records.
     fn bytes_of_own(&self, path: &FsPath) -> Result<Option<(Option<Ended>, Vec<u8>)>> {
-        // It may have been cleaned since the directory was read.
-        let Some(bytes) = read_file(&*self.system, path)? else { return Ok(None) };
+        let Some((mut bytes, mut rest)) = self.head(path)? else { return Ok(None) };
         match read_head(&bytes) {
-            Head::Of { generation, before } => {
-                Ok((generation == self.config.generation).then_some((before, bytes)))
+            Head::Of { generation, before } if generation == self.config.generation => {
+                rest.read_to_end(&mut bytes).map_err(|error| failed("reading", path, error))?;
+                Ok(Some((before, bytes)))
             }
-            Head::Torn => Ok(None),
+            Head::Of { .. } | Head::Torn => Ok(None),
             Head::Broken => Err(damaged(path, 0, "the head of the segment has a wrong checksum")),
         }
+    }
+
+    /// Reads the head of a segment; returns what follows it too. Nothing if the segment was cleaned since the directory was read.
+    fn head(&self, path: &FsPath) -> Result<Option<HeadAndRest>> {
+        let status = match self.system.status(path) {
+            Err(error) if is_not_found(&error) => return Ok(None),
+            status => status?,
+        };
+        let mut head = Vec::new();
+        let mut file = self.system.open(&status, 0)?;
+        file.by_ref()
+            .take(HEAD as u64)
+            .read_to_end(&mut head)
+            .map_err(|error| failed("reading", path, error))?;
+        Ok(Some((head, file)))
     }
 }
 

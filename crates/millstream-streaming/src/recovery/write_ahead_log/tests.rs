@@ -170,6 +170,37 @@ fn a_segment_torn_at_any_byte_gives_all_records_before_it() {
 }
 
 #[test]
+fn what_lies_behind_the_end_that_the_next_segment_names_is_passed_over() {
+    let scratch = Scratch::new();
+    let log = scratch.log();
+    texts(0..4).iter().for_each(|text| drop(write(&log, text, 0)));
+    let path = scratch.0.join("log-0-1000");
+    let whole = std::fs::read(&path).unwrap();
+    // The begin of a write that failed, and that could not be cut off.
+    let left_over = [&whole[..], &[1; 100]].concat();
+    std::fs::write(&path, &left_over).unwrap();
+    let refused = scratch.log().read_all(at(0), |_, _| Ok(())).unwrap_err().to_string();
+    assert!(refused.contains(&format!("wrong checksum (at byte {})", whole.len())), "{refused}");
+    write(&log, "after", 2000);
+    assert_eq!(all(&scratch.log()), [texts(0..4), vec!["after".to_owned()]].concat());
+    // What lies before it is not.
+    let mut changed = left_over;
+    changed[whole.len() - 1] ^= 1;
+    std::fs::write(&path, &changed).unwrap();
+    assert!(scratch.log().read_all(at(0), |_, _| Ok(())).is_err());
+}
+
+#[test]
+fn a_segment_without_a_whole_head_is_cleaned_by_whoever_comes_after_it() {
+    let scratch = Scratch::new();
+    let log = scratch.log();
+    write(&log, "a", 2000);
+    std::fs::write(scratch.0.join("log-0-1000"), &[0; HEAD - 1][..]).unwrap();
+    assert_eq!(log.clean(at(1001)).unwrap(), 1);
+    assert_eq!(scratch.files(), ["log-2000-3000"]);
+}
+
+#[test]
 fn a_flipped_bit_is_told_and_never_read() {
     let scratch = Scratch::new();
     let log = scratch.log();

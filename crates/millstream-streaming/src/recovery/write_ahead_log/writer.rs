@@ -13,7 +13,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use millstream_core::Error as CoreError;
 use millstream_core::failpoint;
-use millstream_core::fs::{FsPath, failed};
+use millstream_core::fs::{FsPath, LocalFs, failed};
 
 use super::direct::Direct;
 use super::frame::{self, FRAME};
@@ -282,10 +282,7 @@ impl WriteAheadLog {
                 opened => opened.map_err(broken)?,
             };
             file.write_all(&head(self.config.generation, before)).map_err(broken)?;
-            if let Some(Ok(directory)) = local.parent().map(File::open) {
-                // The name must survive as well; where directories can not be synchronised it does so by itself.
-                let _ = directory.sync_all();
-            }
+            LocalFs.sync_name(&path)?;
             return Ok(Open { name, file, path, length: HEAD as u64, direct: OnceCell::new() });
         }
         Err(self.no_name())

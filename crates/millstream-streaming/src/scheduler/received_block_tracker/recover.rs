@@ -1,6 +1,6 @@
 //! Blocks of before a restart: each that no batch had goes to one batch, those of a batch stay in it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use millstream_core::Data;
@@ -8,9 +8,15 @@ use millstream_core::Data;
 use super::{Blocks, ReceivedBlockTracker, Tracked};
 use crate::error::{Error, Result};
 use crate::receiver::{ReceivedBlock, Storage, StreamId};
-use crate::recovery::block_log::{BlockEvent, BlockLog, LoggedBlock};
+use crate::recovery::block_log::{BlockEvent, BlockLog, LoggedBlock, SavedReceiver};
 use crate::recovery::write_ahead_log::LogPosition;
 use crate::time::Time;
+
+/// A block that is in the log, and the batch that has it.
+struct Added {
+    block: Option<LoggedBlock>,
+    batch: Option<Time>,
+}
 
 impl ReceivedBlockTracker {
     /// Gives nothing to the batches up to `time`, which an earlier run has generated: what comes before these have run again
@@ -20,7 +26,8 @@ impl ReceivedBlockTracker {
         state.last_allocated = state.last_allocated.max(Some(time));
     }
 
-    /// Logs from now on, before the first block has come; takes over what an earlier run has logged.
+    /// Logs from now on, before the first block has come; takes over what an earlier run has logged. What batches were given that
+    /// this run has not (`has` says so) is for the next one.
     ///
     /// # Errors
     /// If the log can not be read, is damaged, or lacks `last`, which a checkpoint knows to be in it, or a block of a batch from
@@ -30,47 +37,58 @@ impl ReceivedBlockTracker {
         log: Arc<BlockLog>,
         last: Option<&LogPosition>,
         needed_from: Time,
+        has: impl Fn(Time) -> bool,
     ) -> Result<()> {
-        let mut waiting: HashMap<(StreamId, LogPosition), usize> = HashMap::new();
-        let mut added: Vec<Option<LoggedBlock>> = Vec::new();
-        let mut allocated: Vec<(Time, Blocks)> = Vec::new();
+        let mut known: HashMap<(StreamId, LogPosition), usize> = HashMap::new();
+        let mut added: Vec<Added> = Vec::new();
+        let mut allocated: BTreeMap<Time, Vec<usize>> = BTreeMap::new();
         log.replay(last, needed_from, |event| {
             match event {
                 BlockEvent::Added(block) => {
                     // Written twice if the first time seemed to have failed.
-                    waiting.entry((block.id.stream, block.at.clone())).or_insert_with(|| {
-                        added.push(Some(block));
+                    known.entry((block.id.stream, block.at.clone())).or_insert_with(|| {
+                        added.push(Added { block: Some(block), batch: None });
                         added.len() - 1
                     });
                 }
                 BlockEvent::Allocated { batch, blocks } => {
-                    let mut of_batch = Blocks::new();
+                    if !has(batch) || allocated.contains_key(&batch) {
+                        return Ok(());
+                    }
+                    let of_batch = allocated.entry(batch).or_default();
                     for (stream, places) in blocks {
-                        let of_stream: &mut Vec<_> = of_batch.entry(stream).or_default();
                         for place in places {
                             let key = (stream, place);
-                            match waiting.get(&key) {
-                                // Of those that are written twice, too, one has it.
-                                Some(at) => of_stream
-                                    .extend(added.get_mut(*at).and_then(Option::take).map(Tracked::Logged)),
+                            match known.get(&key) {
+                                Some(at) => {
+                                    // The last batch counts: one that was given it before has never run.
+                                    if let Some(added) = added.get_mut(*at) {
+                                        added.batch = Some(batch);
+                                    }
+                                    of_batch.push(*at);
+                                }
                                 None if batch >= needed_from => return Err(log.lacks(batch, &key.1)),
                                 // Cleaned, with all batches that have it.
                                 None => {}
                             }
                         }
                     }
-                    allocated.push((batch, of_batch));
                 }
             }
             Ok(())
         })?;
         let mut state = self.state();
-        for (batch, blocks) in allocated {
-            if !state.allocated.contains_key(&batch) {
-                state.allocate(batch, blocks);
+        for (batch, of_batch) in allocated {
+            let mut blocks = Blocks::new();
+            for at in of_batch {
+                let block = added.get_mut(at).filter(|added| added.batch == Some(batch));
+                if let Some(block) = block.and_then(|added| added.block.take()) {
+                    blocks.entry(block.id.stream).or_default().push(Tracked::Logged(block));
+                }
             }
+            state.allocate(batch, blocks);
         }
-        for block in added.into_iter().flatten() {
+        for block in added.into_iter().filter_map(|added| added.block) {
             state.unallocated.entry(block.id.stream).or_default().push(Tracked::Logged(block));
         }
         drop(state);
@@ -108,6 +126,11 @@ impl ReceivedBlockTracker {
             needed.min().unwrap_or(oldest_needed).min(oldest_needed)
         };
         log.clean(threshold);
+    }
+
+    /// Returns which log is whose, for a checkpoint.
+    pub(crate) fn saved_receivers(&self) -> Vec<SavedReceiver> {
+        self.log.get().map(|log| log.numbers().saved().to_vec()).unwrap_or_default()
     }
 
     /// Returns the log, if there is one.

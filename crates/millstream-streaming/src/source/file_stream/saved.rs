@@ -1,9 +1,9 @@
 //! What a checkpoint keeps of a file stream: which files each batch has taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use millstream_core::fs::{FileStatus, FileSystems};
+use millstream_core::fs::{FileStatus, FileSystems, is_not_found};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -61,17 +61,21 @@ impl Selection {
         files.iter().any(|file| modified(file).max(batch) >= threshold - self.remember)
     }
 
-    /// Returns whether no file was changed in the interval of a batch that was missed.
+    /// Returns whether no file was changed in the interval of a batch that was missed; not so if that can not be told.
     ///
     /// The directory is read once: the interval is over, and what appears in it now is looked for by the batches to come.
     pub(super) fn is_quiet(&mut self, systems: &FileSystems, batch: Time, interval: Duration) -> bool {
         if self.while_away.is_none() {
-            let listed = systems.of(&self.directory).and_then(|system| self.list(&*system));
-            let files = listed.unwrap_or_default().into_iter().filter(|file| !file.is_dir);
+            let files = match systems.of(&self.directory).and_then(|system| self.list(&*system)) {
+                Err(error) if is_not_found(&error) => Vec::new(),
+                // The batch looks for itself, and so does the next one.
+                Err(_) => return false,
+                Ok(listed) => listed,
+            };
+            let files = files.into_iter().filter(|file| !file.is_dir);
             self.while_away = Some(files.map(|file| modified(&file)).collect());
         }
-        let within =
-            |times: &std::collections::BTreeSet<Time>| times.range(batch - interval..=batch).next().is_some();
+        let within = |times: &BTreeSet<Time>| times.range(batch - interval..=batch).next().is_some();
         !self.while_away.as_ref().is_some_and(within)
     }
 }
