@@ -8,7 +8,7 @@ use millstream_core::fs::{FileSystem, FsPath};
 use millstream_core::settings;
 use serde_json::Value;
 
-use super::checkpoint::manifest::SavedOperator;
+use super::checkpoint::manifest::{SavedKind, SavedOperator, SavedState};
 use super::checkpoint::{Lease, Manifest};
 use super::grids::OldGrid;
 use super::lineage::Lineage;
@@ -77,8 +77,13 @@ fn restore_states(
     for operator in graph.stateful().into_iter().filter(|operator| lineage.has(&operator.id())) {
         // One that is new begins when it is known what is made of it.
         let Some(saved) = saved.remove(&*operator.id()) else { continue };
+        let goes_on = SavedOperator {
+            version: saved.version,
+            ..states::describe(&*operator, saved.began, with_later_ones_that_fit(&*operator, saved))
+        };
         let Some(schema) = saved.restored_schema() else {
-            begins(&*operator, saved.version, operators);
+            operator.begins_after(saved.version);
+            operators.push(goes_on);
             continue;
         };
         let mut misfit = None;
@@ -102,10 +107,7 @@ fn restore_states(
         }
         operator.begins_after(saved.began);
         operator.restored(saved.version);
-        operators.push(SavedOperator {
-            version: saved.version,
-            ..states::describe(&*operator, saved.began, saved.states.clone())
-        });
+        operators.push(goes_on);
     }
     // Also one of which nothing was saved yet: its state would be made of the batches since it began.
     differences.extend(saved.values().map(|SavedOperator { name, place, id, schema, .. }| {
@@ -118,6 +120,15 @@ fn restore_states(
         }
     }));
     Ok(differences)
+}
+
+/// Returns what was saved of an operator, up to the first later state that is of other types than it keeps.
+fn with_later_ones_that_fit(operator: &dyn StatefulOperator, saved: &SavedOperator) -> Vec<SavedState> {
+    let fits = |state: &SavedState| match &state.kind {
+        SavedKind::Snapshot(schema) => state.batch <= saved.version || operator.fingerprint().fits(schema),
+        SavedKind::Begin | SavedKind::Changes => true,
+    };
+    saved.states.iter().take_while(|state| fits(state)).cloned().collect()
 }
 
 /// Has an operator begin after a batch without a state.
