@@ -164,7 +164,7 @@ fn a_state_that_is_put_before_another_one_takes_nothing_from_it() {
         let batch = now as u64 / 1000 + 1;
         let numbers = numbers.batches().concat();
         let [(key, 1, number)] = numbers[..] else { panic!("{numbers:?}") };
-        let behind = (batch + 1) / 2 - number;
+        let behind = batch.div_ceil(2) - number;
         assert!(key == batch % 2 && [0, 2].contains(&behind), "{numbers:?}");
         assert_eq!(*began.get_or_insert(behind), behind);
     }
