@@ -89,6 +89,16 @@ fn one_of_several_publishes_new(system: &dyn FileSystem, root: &FsPath) {
     assert_eq!(read(system, &system.status(&path).unwrap(), 0), [won[0]; 100]);
     assert!(!system.create(&path).unwrap().publish_new().unwrap());
     assert_eq!(names(&system.list(root).unwrap()), ["only"]);
+
+    // However long it is, and as a whole.
+    let (path, long) = (root.join("long"), vec![7; (33 << 20) + 1]);
+    for is_new in [true, false] {
+        let mut writer = system.create_new(&path).unwrap();
+        writer.write_all(&long).unwrap();
+        assert_eq!(writer.publish_new().unwrap(), is_new);
+        assert_eq!(system.status(&path).unwrap().len, long.len() as u64);
+    }
+    assert_eq!(read(system, &system.status(&path).unwrap(), 0), long);
 }
 
 fn directories_are_listed(system: &dyn FileSystem, root: &FsPath) {

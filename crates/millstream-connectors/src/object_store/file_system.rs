@@ -62,6 +62,11 @@ impl ObjectStoreFs {
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(entries)
     }
+
+    fn writer(&self, path: &FsPath) -> Result<Writer> {
+        let key = key(path).map_err(|error| failed("creating", path, error))?;
+        Ok(Writer::new(Arc::clone(&self.store), key, path.clone()))
+    }
 }
 
 impl FileSystem for ObjectStoreFs {
@@ -122,8 +127,11 @@ impl FileSystem for ObjectStoreFs {
     }
 
     fn create(&self, path: &FsPath) -> Result<Box<dyn FileWriter>> {
-        let key = key(path).map_err(|error| failed("creating", path, error))?;
-        Ok(Box::new(Writer::new(Arc::clone(&self.store), key, path.clone())))
+        Ok(Box::new(self.writer(path)?))
+    }
+
+    fn create_new(&self, path: &FsPath) -> Result<Box<dyn FileWriter>> {
+        Ok(Box::new(self.writer(path)?.at_once()))
     }
 
     fn rename(&self, from: &FsPath, to: &FsPath) -> Result<()> {

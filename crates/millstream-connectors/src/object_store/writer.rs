@@ -1,13 +1,14 @@
-//! Writes an object: at once, or in parts if it is long.
+//! Writes an object: at once, or in parts if it is long and may take the place of another.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use millstream_core::Result;
 use millstream_core::fs::{FileWriter, FsPath, failed};
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use super::blocking::{Running, io_error, run, start};
 
@@ -22,7 +23,15 @@ pub(super) struct Writer {
     key: Path,
     path: FsPath,
     buffer: Vec<u8>,
-    upload: Option<Upload>,
+    rest: Rest,
+}
+
+/// What came before the buffer.
+enum Rest {
+    /// Nothing, or it is sent already.
+    Sent(Option<Upload>),
+    /// It is kept: only an object that is sent at once can be made only if there is none.
+    Kept(Vec<Bytes>),
 }
 
 struct Upload {
@@ -33,14 +42,24 @@ struct Upload {
 
 impl Writer {
     pub(super) fn new(store: Arc<dyn ObjectStore>, key: Path, path: FsPath) -> Self {
-        Writer { store, key, path, buffer: Vec::new(), upload: None }
+        Writer { store, key, path, buffer: Vec::new(), rest: Rest::Sent(None) }
     }
 
-    /// Sends what is in the buffer as a part.
-    fn send_part(&mut self) -> io::Result<()> {
-        let upload = match &mut self.upload {
-            Some(upload) => upload,
-            none => {
+    /// A writer of an object that is to be sent at once.
+    pub(super) fn at_once(self) -> Self {
+        Writer { rest: Rest::Kept(Vec::new()), ..self }
+    }
+
+    /// Makes a part of what is in the buffer, and sends it if that may be.
+    fn end_part(&mut self) -> io::Result<()> {
+        let part = std::mem::take(&mut self.buffer);
+        let upload = match &mut self.rest {
+            Rest::Kept(parts) => {
+                parts.push(part.into());
+                return Ok(());
+            }
+            Rest::Sent(Some(upload)) => upload,
+            Rest::Sent(none) => {
                 let (store, key) = (Arc::clone(&self.store), self.key.clone());
                 let parts = run(async move { store.put_multipart(&key).await })?;
                 none.insert(Upload { parts: Some(parts), under_way: VecDeque::new() })
@@ -50,24 +69,34 @@ impl Writer {
             upload.wait_for_one()?;
         }
         if let Some(parts) = &mut upload.parts {
-            let part = parts.put_part(std::mem::take(&mut self.buffer).into());
+            let part = parts.put_part(part.into());
             upload.under_way.push_back(start(part)?);
         }
         Ok(())
     }
 
+    /// Returns whether a part of it is in the store already.
+    fn is_sent(&self) -> bool {
+        matches!(self.rest, Rest::Sent(Some(_)))
+    }
+
     fn put(&mut self, mode: PutMode) -> io::Result<()> {
         let (store, key) = (Arc::clone(&self.store), self.key.clone());
-        let payload = std::mem::take(&mut self.buffer).into();
+        let mut parts = match &mut self.rest {
+            Rest::Kept(parts) => std::mem::take(parts),
+            Rest::Sent(_) => Vec::new(),
+        };
+        parts.push(std::mem::take(&mut self.buffer).into());
+        let payload = parts.into_iter().collect::<PutPayload>();
         let options = PutOptions { mode, ..PutOptions::default() };
         run(async move { store.put_opts(&key, payload, options).await }).map(drop)
     }
 
     fn complete(&mut self) -> io::Result<()> {
         if !self.buffer.is_empty() {
-            self.send_part()?;
+            self.end_part()?;
         }
-        let Some(upload) = &mut self.upload else { return Ok(()) };
+        let Rest::Sent(Some(upload)) = &mut self.rest else { return Ok(()) };
         while !upload.under_way.is_empty() {
             upload.wait_for_one()?;
         }
@@ -109,7 +138,7 @@ impl Write for Writer {
         let length = bytes.len().min(PART - self.buffer.len());
         self.buffer.extend_from_slice(&bytes[..length]);
         if self.buffer.len() == PART {
-            self.send_part()?;
+            self.end_part()?;
         }
         Ok(length)
     }
@@ -121,12 +150,12 @@ impl Write for Writer {
 
 impl FileWriter for Writer {
     fn publish(mut self: Box<Self>) -> Result<()> {
-        let published = if self.upload.is_some() { self.complete() } else { self.put(PutMode::Overwrite) };
+        let published = if self.is_sent() { self.complete() } else { self.put(PutMode::Overwrite) };
         published.map_err(|error| failed("publishing", &self.path, error))
     }
 
     fn publish_new(mut self: Box<Self>) -> Result<bool> {
-        let published = if self.upload.is_some() {
+        let published = if self.is_sent() {
             let problem =
                 format!("an object of more than {PART} bytes can not be made only if there is none");
             Err(io::Error::new(ErrorKind::Unsupported, problem))

@@ -111,6 +111,15 @@ pub trait FileSystem: Send + Sync + 'static {
     /// If it can not be written there.
     fn create(&self, path: &FsPath) -> Result<Box<dyn FileWriter>>;
 
+    /// Begins a file that is to be published by [`FileWriter::publish_new`], however long it gets: an object store keeps it in memory
+    /// until then. The default is [`FileSystem::create`].
+    ///
+    /// # Errors
+    /// If it can not be written there.
+    fn create_new(&self, path: &FsPath) -> Result<Box<dyn FileWriter>> {
+        self.create(path)
+    }
+
     /// Gives a file or directory another name, and takes the place of a file that has it.
     ///
     /// Atomic but for object stores, which copy.
@@ -182,6 +191,7 @@ pub trait FileWriter: Write + Send {
     /// Of several writers of one name one is told so.
     ///
     /// # Errors
-    /// If it can not be stored.
+    /// If it can not be stored. In an object store also if it is longer than 16 MiB and was not begun by
+    /// [`FileSystem::create_new`].
     fn publish_new(self: Box<Self>) -> Result<bool>;
 }

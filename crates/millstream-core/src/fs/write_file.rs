@@ -3,20 +3,19 @@
 use std::cell::Cell;
 use std::io::{self, BufWriter, Write};
 
-use super::{FileSystem, FileWriter, FsPath, OutputFormat, failed};
+use super::{FileWriter, FsPath, OutputFormat, failed};
 use crate::data::Data;
 use crate::error::Result;
 use crate::stream::ChunkStream;
 
-/// Writes records by a format, and counts its bytes as they come; the file is whole, and not yet published.
+/// Writes records by a format into a file that was begun, and counts its bytes as they come; it is whole then, and not yet published.
 pub(crate) fn write_file<T: Data>(
-    system: &dyn FileSystem,
+    mut file: Box<dyn FileWriter>,
     path: &FsPath,
     format: &impl OutputFormat<T>,
     records: ChunkStream<T>,
     bytes: &Cell<u64>,
 ) -> Result<Box<dyn FileWriter>> {
-    let mut file = system.create(path)?;
     let mut noting = Noting { to: &mut *file, failure: None };
     let mut buffer = BufWriter::with_capacity(256 * 1024, &mut noting);
     let written = format

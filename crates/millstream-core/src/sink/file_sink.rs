@@ -68,7 +68,7 @@ impl<T: Data, F: OutputFormat<T>> ExactlyOnceSink<T> for FileSink<F> {
         if system.exists(&path)? {
             return Ok(Stored::Before);
         }
-        let file = write_file(&*system, &path, &self.format, records, &Cell::new(0))?;
+        let file = write_file(system.create_new(&path)?, &path, &self.format, records, &Cell::new(0))?;
         failpoint::reach("sink-before-commit");
         let stored = if file.publish_new()? { Stored::Now } else { Stored::Before };
         failpoint::reach("sink-after-commit");

@@ -297,7 +297,7 @@ impl WriteAheadLog {
     ) -> millstream_core::Result<SegmentName> {
         for name in self.names(time) {
             let path = self.directory.join(&name.to_string());
-            let mut writer = self.system.create(&path)?;
+            let mut writer = self.system.create_new(&path)?;
             let head = head(self.config.generation, before);
             let written = writer.write_all(&head).and_then(|()| Frames::of(group).write(&mut writer));
             written.map_err(|error| failed("writing", &path, error))?;

@@ -72,7 +72,7 @@ pub(super) fn write<T: Data>(
             if max_bytes.is_some_and(|max| source.bytes.get() >= max) { Ok(None) } else { source.next() }
         });
         let path = path(written.len());
-        write_file(system, &path, format, records, &bytes)?.publish()?;
+        write_file(system.create(&path)?, &path, format, records, &bytes)?.publish()?;
         written.push(Written { path, records: source.borrow().count });
         if max_bytes.is_none() || !source.borrow_mut().has_more()? {
             return Ok(written);
