@@ -61,6 +61,9 @@ fn create(directory: &Path, port: u16) -> Result<StreamingContext> {
         .set_master("local[2]")
         .set("spark.default.parallelism", "2")
         .set("spark.streaming.receiver.writeAheadLog.enable", "true")
+        // So short that a child lives to see segments rolled and cleaned.
+        .set("spark.streaming.receiver.writeAheadLog.rollingIntervalSecs", "1")
+        .set("spark.streaming.driver.writeAheadLog.rollingIntervalSecs", "1")
         .set("spark.streaming.receiverRestartDelay", "50ms")
         // A child may take its time to come back: no file is too old.
         .set("spark.streaming.fileStream.minRememberDuration", "10min");

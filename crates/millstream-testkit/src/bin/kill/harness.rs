@@ -1,5 +1,6 @@
 //! The parent: feeds a child, kills it, starts it again, and looks at what is left in the end.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -55,6 +56,8 @@ struct Run {
     directory: PathBuf,
     server: Server,
     files: u64,
+    /// The places at which a child has died.
+    reached: BTreeSet<&'static str>,
 }
 
 impl Run {
@@ -65,7 +68,7 @@ impl Run {
             let made = fs::create_dir_all(directory.join(folder));
             made.map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
         }
-        Ok(Run { data, directory, server: Server::start(data)?, files: 0 })
+        Ok(Run { data, directory, server: Server::start(data)?, files: 0, reached: BTreeSet::new() })
     }
 
     /// Kills so many children, lets the last one come to the end, and returns what the outputs hold.
@@ -74,6 +77,16 @@ impl Run {
         for number in 0..kills {
             self.add_file()?;
             self.one_life(number)?;
+        }
+        if kills > 0 {
+            let places = millstream_core::failpoint::NAMES;
+            let missed: Vec<&str> =
+                places.iter().filter(|place| !self.reached.contains(*place)).copied().collect();
+            say(format_args!(
+                "killed at {} of {} places; not at {missed:?}",
+                self.reached.len(),
+                places.len()
+            ));
         }
         self.server.hurry();
         let mut last = self.start(None)?;
@@ -105,13 +118,13 @@ impl Run {
     }
 
     /// Starts a child and kills it.
-    fn one_life(&self, number: usize) -> Result<()> {
+    fn one_life(&mut self, number: usize) -> Result<()> {
         let dice = |what: &str| pinned_hash(&(self.data.seed, what, number as u64));
         let places = millstream_core::failpoint::NAMES;
-        // At a random moment, or at each of the places in turn for the first, second, .. time.
-        let place = (number % 2 == 1).then(|| {
-            let place = places[(number / 2) % places.len()];
-            (place, 1 + dice("times") % 5)
+        // One in four at a random moment, the others at each of the places in turn for the first, second, .. time: 25 come to all.
+        let place = (number % 4 != 0).then(|| {
+            let place = places[(number - number / 4 - 1) % places.len()];
+            (place, 1 + dice("times") % 3)
         });
         let mut child = self.start(place)?;
         let (limit, what) = match place {
@@ -123,7 +136,8 @@ impl Run {
             let ended = child.try_wait().map_err(|error| format!("cannot wait for the child: {error}"))?;
             if let Some(status) = ended {
                 let killed = std::os::unix::process::ExitStatusExt::signal(&status).is_some();
-                if killed && place.is_some() {
+                if let Some((place, _)) = place.filter(|_| killed) {
+                    self.reached.insert(place);
                     return Ok(());
                 }
                 return Err(format!(
