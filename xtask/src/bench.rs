@@ -53,7 +53,7 @@ fn bench_steps(steps: &mut Steps, extra: &[&str]) -> Result<()> {
 
 fn bench(subcommand: &str) -> Command {
     let mut command = cargo(subcommand);
-    command.args(["--release", "-p", "benches", "--bin", "bench"]);
+    command.args(["--profile", "bench", "-p", "benches", "--bin", "bench"]);
     command
 }
 
