@@ -122,7 +122,7 @@ impl Run {
         let dice = |what: &str| pinned_hash(&(self.data.seed, what, number as u64));
         let places = millstream_core::failpoint::NAMES;
         // One in four at a random moment, the others at each of the places in turn for the first, second, .. time: 25 come to all.
-        let place = (number % 4 != 0).then(|| {
+        let place = (!number.is_multiple_of(4)).then(|| {
             let place = places[(number - number / 4 - 1) % places.len()];
             (place, 1 + dice("times") % 3)
         });
