@@ -261,7 +261,7 @@ impl<T: Clone> Chunk<T> {
                     .into(),
             },
             Repr::Selected(records, _) => Chunk(Repr::Selected(records, picked)),
-            Repr::Copied(copied) => copied.pick(&picked).into(),
+            Repr::Copied(copied) => Chunk::from(copied.into_vec()).pick(picked),
         }
     }
 

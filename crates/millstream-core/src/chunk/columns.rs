@@ -83,16 +83,6 @@ impl<T> Copied<T> {
         self.all.into_inner().unwrap_or_else(|| copies(&*self.columns, self.len))
     }
 
-    /// Copies the records at some positions.
-    pub(super) fn pick(&self, picked: &[u32]) -> Vec<T> {
-        let (mut kept, mut one) = (Vec::with_capacity(picked.len()), Vec::new());
-        for &at in picked {
-            self.columns.copy(at as usize..at as usize + 1, &mut one);
-            kept.append(&mut one);
-        }
-        kept
-    }
-
     /// Returns a view of the first `n` of them.
     pub(super) fn first(&self, n: usize) -> Self {
         Copied::new(Arc::clone(&self.columns), n.min(self.len))
