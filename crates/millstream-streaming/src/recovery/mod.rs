@@ -16,7 +16,7 @@
 //! | `variables.rs` | named broadcasts and accumulators, as of a completed batch |
 //! | `explain.rs`, `verify.rs` | what a directory holds, and whether it is whole |
 //! | `checkpoint/` | the directory: manifests, data files, the lease |
-//! | `read_file.rs` | a file as a whole, if it is there |
+//! | `read_file.rs`, `list.rs` | a file as a whole, if it is there; what lies in a directory, if it is there |
 //! | `block_log.rs`, `write_ahead_log/` | received blocks and what became of them |
 
 mod bind;
@@ -29,6 +29,7 @@ mod get_or_create;
 mod gone_receivers;
 mod grids;
 mod lineage;
+mod list;
 mod listed_inputs;
 mod plan;
 mod read_file;

@@ -5,10 +5,11 @@ use std::io::Write;
 use std::sync::Arc;
 
 use millstream_core::failpoint;
-use millstream_core::fs::{FileSystem, FsPath, failed, is_not_found};
+use millstream_core::fs::{FileSystem, FsPath, failed};
 
 use super::manifest::{FORMAT, Manifest, NotRead};
 use crate::error::{Error, Result};
+use crate::recovery::list::list;
 use crate::recovery::read_file::read_listed;
 use crate::time::Time;
 
@@ -40,10 +41,7 @@ impl Found {
     /// # Errors
     /// If it can not be read.
     pub(crate) fn look(system: &dyn FileSystem, directory: &FsPath) -> Result<Self> {
-        let files = match system.list(directory) {
-            Err(error) if is_not_found(&error) => return Ok(Found::default()),
-            files => files?,
-        };
+        let files = list(system, directory)?;
         let mut found = Found::default();
         for file in files.into_iter().filter(|file| !file.is_dir && time_of(file.path.name()).is_some()) {
             let bytes = match read_listed(system, &file) {

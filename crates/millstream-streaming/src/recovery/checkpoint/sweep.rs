@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use millstream_core::fs::{FileSystem, FsPath, is_not_found};
+use millstream_core::fs::{FileSystem, FsPath};
 
 use super::store::{Found, PREFIX, STATE};
 use crate::error::Result;
+use crate::recovery::list::list;
 
 /// Deletes what a run that was killed has left of a generation that is gone on with: data files that no manifest names, files that were
 /// not written to the end. What can not be deleted costs room only.
@@ -20,24 +21,21 @@ pub(crate) fn sweep(system: &dyn FileSystem, directory: &FsPath, generation: u64
 }
 
 fn try_sweep(system: &dyn FileSystem, directory: &FsPath, generation: u64, found: &Found) -> Result<()> {
-    let files = found.intact.iter().flat_map(|(_, manifest)| manifest.data_files());
-    let named: BTreeSet<FsPath> = files.map(|file| directory.join(&file.name)).collect();
-    let of_state = list(system, &directory.join(&format!("{STATE}/{generation}")))?;
+    let data = found.intact.iter().flat_map(|(_, manifest)| manifest.data_files());
+    let named: BTreeSet<FsPath> = data.map(|file| directory.join(&file.name)).collect();
+    let of_state = files(system, &directory.join(&format!("{STATE}/{generation}")))?;
     let unnamed = of_state.into_iter().filter(|path| !named.contains(path));
     let unfinished = |path: &FsPath| path.name().starts_with(&format!("._{PREFIX}"));
-    let unfinished = list(system, directory)?.into_iter().filter(unfinished);
+    let unfinished = files(system, directory)?.into_iter().filter(unfinished);
     for path in unnamed.chain(unfinished) {
         system.delete(&path)?;
     }
     Ok(())
 }
 
-/// Returns the files of a directory; one that is missing has none.
-fn list(system: &dyn FileSystem, directory: &FsPath) -> Result<Vec<FsPath>> {
-    match system.list(directory) {
-        Err(error) if is_not_found(&error) => Ok(Vec::new()),
-        listed => Ok(listed?.into_iter().filter(|file| !file.is_dir).map(|file| file.path).collect()),
-    }
+fn files(system: &dyn FileSystem, directory: &FsPath) -> Result<Vec<FsPath>> {
+    let listed = list(system, directory)?.into_iter();
+    Ok(listed.filter(|file| !file.is_dir).map(|file| file.path).collect())
 }
 
 #[cfg(test)]

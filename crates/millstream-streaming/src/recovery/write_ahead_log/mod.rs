@@ -18,12 +18,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use millstream_core::failpoint;
-use millstream_core::fs::{FileSystem, FsPath, is_not_found};
+use millstream_core::fs::{FileSystem, FsPath};
 use serde::{Deserialize, Serialize};
 
 use self::segment::SegmentName;
 use self::writer::{Queue, Writing};
 use crate::error::Result;
+use crate::recovery::list::list;
 use crate::time::Time;
 
 /// What is written to a log as one.
@@ -118,10 +119,7 @@ impl WriteAheadLog {
 
     /// Returns the segments of all generations, the oldest first.
     fn segments(&self) -> Result<Vec<(SegmentName, FsPath)>> {
-        let files = match self.system.list(&self.directory) {
-            Err(error) if is_not_found(&error) => return Ok(Vec::new()),
-            files => files?,
-        };
+        let files = list(&*self.system, &self.directory)?;
         let named = files.into_iter().filter(|file| !file.is_dir);
         let named = named.filter_map(|file| Some((SegmentName::parse(file.path.name())?, file.path)));
         let mut segments: Vec<_> = named.collect();

@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use millstream_core::fs::{FileSystem, FsPath, failed, is_not_found};
+use millstream_core::fs::{FileSystem, FsPath, failed};
 
 use super::{EXPIRES, Holder, NAME, bytes, in_use, named, now_ms};
 use crate::error::{Error, Result};
+use crate::recovery::list::list;
 use crate::recovery::read_file::read_file;
 
 /// How often it is renewed.
@@ -229,10 +230,7 @@ fn path(directory: &FsPath, number: u64) -> FsPath {
 
 /// Returns the numbers of the lease files of a directory, in order.
 fn numbers(system: &dyn FileSystem, directory: &FsPath) -> Result<Vec<u64>> {
-    let files = match system.list(directory) {
-        Err(error) if is_not_found(&error) => return Ok(Vec::new()),
-        files => files?,
-    };
+    let files = list(system, directory)?;
     let number = |name: &str| name.strip_prefix(NAME)?.strip_prefix('-')?.parse().ok();
     let mut numbers: Vec<u64> = files.iter().filter_map(|file| number(file.path.name())).collect();
     numbers.sort_unstable();
