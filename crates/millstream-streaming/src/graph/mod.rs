@@ -207,7 +207,7 @@ impl Graph {
 
     /// Returns the name of the program, as people know it.
     pub(crate) fn program(&self) -> String {
-        self.context.conf().app_name().unwrap_or_default()
+        self.context.app_name()
     }
 
     /// Returns all streams, in the order in which they were described.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use millstream_core::fs::{FileSystem, FsPath};
 use millstream_core::{SavedVariable, settings};
 
 use super::bind;
 use super::block_log::{BlockLog, LogNumbers};
-use super::checkpoint::manifest::{FORMAT, Inputs};
+use super::checkpoint::manifest::{self, FORMAT, Inputs};
 use super::checkpoint::store::Found;
 use super::checkpoint::sweep::sweep;
 use super::checkpoint::{CheckpointStore, Lease, Manifest};
@@ -223,9 +222,9 @@ impl Checkpointer {
         goes_on.sources.min(first - graph.longest_memory())
     }
 
-    /// Returns the last batch whose outputs are not asked for any more.
+    /// See [`not_asked_for`](manifest::not_asked_for).
     pub(super) fn not_asked_for(&self) -> Time {
-        self.pending.first().map_or(self.time, |first| *first - Duration::from_millis(1))
+        manifest::not_asked_for(&self.pending, self.time)
     }
 
     /// Returns where the checkpoints are written.

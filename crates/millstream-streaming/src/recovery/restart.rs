@@ -30,12 +30,12 @@ impl Restart {
         let first = next.max(now.floor_from(interval, zero) + interval);
         let saved = manifest.operators.iter().map(|operator| operator.version).min();
         let before = Duration::from_millis(manifest.batch_interval_ms);
-        let end = manifest.pending.first().copied().unwrap_or(manifest.time + Duration::from_millis(1));
+        let last = manifest.not_asked_for();
         let replayed = saved.into_iter().flat_map(|saved| {
-            let old = manifest.old_grids.times(saved, end - Duration::from_millis(1));
-            let saved = manifest.old_grids.last().map_or(saved, |last| saved.max(last));
+            let old = manifest.old_grids.times(saved, last);
+            let saved = manifest.old_grids.last().map_or(saved, |old| saved.max(old));
             let first = saved.floor_from(before, manifest.zero) + before;
-            old.chain(first.until(end, before)).collect::<Vec<_>>()
+            old.chain(first.to(last, before)).collect::<Vec<_>>()
         });
         Restart {
             replayed: replayed.collect(),

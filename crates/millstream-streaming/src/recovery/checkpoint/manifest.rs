@@ -141,15 +141,20 @@ impl<T: Into<String>> From<T> for NotRead {
     }
 }
 
+/// Returns the last batch, of those up to `last`, whose outputs are not asked for any more.
+pub(crate) fn not_asked_for(pending: &BTreeSet<Time>, last: Time) -> Time {
+    pending.first().map_or(last, |first| *first - Duration::from_millis(1))
+}
+
 #[derive(Serialize, Deserialize)]
 struct Checksum {
     crc32: u32,
 }
 
 impl Manifest {
-    /// Returns the last batch whose outputs are not asked for any more.
+    /// See [`not_asked_for`].
     pub(crate) fn not_asked_for(&self) -> Time {
-        self.pending.first().map_or(self.time, |first| *first - Duration::from_millis(1))
+        not_asked_for(&self.pending, self.time)
     }
 
     /// Returns the data files that it names.
