@@ -165,6 +165,8 @@ fn actions(n: &Rdd<i64>) -> Result<Vec<String>> {
         reduce => n.reduce(|a, b| a + b)?;
         fold => n.fold(0, |a, b| a + b)?;
         aggregate => n.aggregate((3, 0), |(k, sum), n| (k, sum + k * n), |a, b| (a.0, a.1 + b.1))?;
+        run_job => n.run_job(0..n.num_partitions(), |all| all.sum::<i64>())?;
+        run_job_env => n.run_job_env(5, 0..n.num_partitions(), |k, all| all.sum::<i64>() + k)?;
         reduce_env => n.reduce_env(9, |most, a, b| (a + b).min(*most))?;
         fold_env => n.fold_env(9, 0, |most, a, b| (a + b).min(*most))?;
         aggregate_env => n.aggregate_env(3, 0, |k, sum, n| sum + k * n, |_, a, b| a + b)?;
