@@ -2,7 +2,9 @@
 //! `receivedBlockMetadata/`.
 
 mod copy_to;
+mod head;
 mod numbers;
+mod untold;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +13,7 @@ use millstream_core::fs::{FileSystem, FsPath};
 use millstream_core::{Conf, Error as CoreError, settings};
 use serde::{Deserialize, Serialize};
 
+use self::head::{Head, WithHead};
 pub(crate) use self::numbers::{LogNumbers, SavedReceiver};
 use super::write_ahead_log::{LogConfig, LogPosition, Record, WriteAheadLog};
 use crate::clock::Clock;
@@ -102,9 +105,21 @@ impl BlockLog {
         metadata: Option<String>,
         encoded: Arc<dyn Record>,
     ) -> Result<LoggedBlock> {
-        let time = self.clock.now();
-        let at = self.data_of(id.stream).write(encoded, time)?;
-        Ok(LoggedBlock { id, records, metadata, at, time })
+        self.store_as_of(self.clock.now(), id, records, metadata, encoded)
+    }
+
+    /// Logs the records of a block as if that were at a time.
+    fn store_as_of(
+        &self,
+        time: Time,
+        id: BlockId,
+        records: u64,
+        metadata: Option<String>,
+        encoded: Arc<dyn Record>,
+    ) -> Result<LoggedBlock> {
+        let head = Head { number: id.number, records, metadata, time };
+        let at = self.data_of(id.stream).write(Arc::new(WithHead::new(&head, encoded)?), time)?;
+        Ok(LoggedBlock { id, records, metadata: head.metadata, at, time })
     }
 
     /// Logs that a block has come whose records are logged; when this returns it will be given to a batch.
@@ -112,7 +127,8 @@ impl BlockLog {
     /// # Errors
     /// If it can not be written.
     pub(crate) fn add(&self, block: LoggedBlock) -> Result<()> {
-        let time = block.time;
+        // Not before other events, if the block was logged long ago.
+        let time = self.clock.now().max(block.time);
         self.log(BlockEvent::Added(block), time)
     }
 
@@ -129,11 +145,18 @@ impl BlockLog {
     /// # Errors
     /// If they are gone or damaged.
     pub(crate) fn read(&self, block: &LoggedBlock) -> Result<Vec<u8>> {
-        self.data_of(block.id.stream).read(&block.at)
+        let mut bytes = self.data_of(block.id.stream).read(&block.at)?;
+        if let Some((_, length)) = head::of(&bytes) {
+            bytes.drain(..length);
+        }
+        Ok(bytes)
     }
 
     /// Reads what happened; `last` is what a checkpoint knows to be in the log, and the log is complete for the batches from
-    /// `needed_from` on.
+    /// `needed_from` on. Returns up to when events may have been cleaned.
+    ///
+    /// What lies behind `last` may be lost: of events of that time only those that blocks have come matter, and these have their
+    /// blocks to tell of them ([`untold`](BlockLog::untold)).
     ///
     /// # Errors
     /// If the log is damaged, or lacks what the checkpoint knows; or as `each` does.
@@ -142,10 +165,10 @@ impl BlockLog {
         last: Option<&LogPosition>,
         needed_from: Time,
         each: impl FnMut(BlockEvent) -> Result<()>,
-    ) -> Result<()> {
-        self.events(last, needed_from, each)?;
+    ) -> Result<Option<Time>> {
+        let cleaned = self.events(last, needed_from, each)?;
         *self.last() = last.cloned();
-        Ok(())
+        Ok(cleaned)
     }
 
     /// Reads what happened, as [`replay`](BlockLog::replay) does, in a log that may be written to meanwhile.
@@ -154,11 +177,11 @@ impl BlockLog {
         last: Option<&LogPosition>,
         needed_from: Time,
         mut each: impl FnMut(BlockEvent) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<Option<Time>> {
         if let Some(last) = last {
             self.metadata.read(last)?;
         }
-        self.metadata.read_all(needed_from, |_, record| {
+        self.metadata.read_all(last, needed_from, |_, record| {
             self.numbers.of_streams(Self::event(record)?).map_or(Ok(()), &mut each)
         })
     }

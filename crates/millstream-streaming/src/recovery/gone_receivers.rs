@@ -31,10 +31,12 @@ pub(super) fn differences(graph: &Graph, recovered: &Recovered) -> Result<Vec<St
     let log = BlockLog::new(conf, clock, system, directory, manifest.generation, numbers)?;
     let completed = |batch: &Time| *batch <= manifest.time && !manifest.pending.contains(batch);
     let mut waiting = HashMap::new();
-    log.replay(manifest.block_log.as_ref(), manifest.oldest_needed, |event| {
+    let mut told = Vec::new();
+    let cleaned = log.replay(manifest.block_log.as_ref(), manifest.oldest_needed, |event| {
         match event {
             BlockEvent::Added(block) => {
-                waiting.insert((block.id.stream, block.at), block.records);
+                waiting.insert((block.id.stream, block.at.clone()), block.records);
+                told.push(block);
             }
             BlockEvent::Allocated { batch, blocks } if completed(&batch) => {
                 let given = blocks.into_iter();
@@ -46,6 +48,9 @@ pub(super) fn differences(graph: &Graph, recovered: &Recovered) -> Result<Vec<St
         }
         Ok(())
     })?;
+    for block in log.untold(told.iter(), cleaned)? {
+        waiting.insert((block.id.stream, block.at), block.records);
+    }
     let mut records: BTreeMap<StreamId, u64> = BTreeMap::new();
     for ((log, _), of_block) in waiting {
         *records.entry(log).or_default() += of_block;

@@ -25,6 +25,8 @@ pub(crate) mod checkpoint;
 mod checkpointer;
 pub(crate) mod checks;
 mod explain;
+#[cfg(test)]
+pub(crate) mod flawed_disk;
 mod get_or_create;
 mod gone_receivers;
 mod grids;

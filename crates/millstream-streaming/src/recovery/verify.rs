@@ -110,7 +110,8 @@ impl Logs<'_> {
         // With the last batch that was given each.
         let mut blocks: BTreeMap<(StreamId, String, u64), (LogPosition, Option<Time>)> = BTreeMap::new();
         let key = |log, at: &LogPosition| (log, at.segment.clone(), at.offset);
-        let read = self.of(METADATA, manifest.generation).read_all(manifest.oldest_needed, |_, record| {
+        let (log, last) = (self.of(METADATA, manifest.generation), manifest.block_log.as_ref());
+        let read = log.read_all(last, manifest.oldest_needed, |_, record| {
             records += 1;
             match BlockLog::event(record)? {
                 BlockEvent::Added(block) => {

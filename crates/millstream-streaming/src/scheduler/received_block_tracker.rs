@@ -92,9 +92,9 @@ impl ReceivedBlockTracker {
     /// last one, so that a batch that is generated again keeps its blocks.
     ///
     /// # Errors
-    /// If a block, or that the batch has its blocks, can not be logged.
+    /// If a block, or that the batch has its blocks, can not be logged; then a later batch has them.
     pub(crate) fn allocate_blocks_to_batch(&self, time: Time) -> Result<()> {
-        let blocks = {
+        let (blocks, before) = {
             let mut state = self.state();
             if let Some(failure) = &state.failure {
                 return Err(failure.clone());
@@ -102,15 +102,18 @@ impl ReceivedBlockTracker {
             if state.last_allocated.is_some_and(|last| time <= last) {
                 return Ok(());
             }
-            state.last_allocated = Some(time);
-            std::mem::take(&mut state.unallocated)
+            let before = state.last_allocated.replace(time);
+            (std::mem::take(&mut state.unallocated), before)
         };
         if let Some(log) = self.log.get() {
             let place = |block: &Tracked| block.logged().map(|logged| logged.at.clone());
             let places =
                 blocks.iter().map(|(stream, blocks)| (*stream, blocks.iter().filter_map(place).collect()));
             // Whoever asks for the blocks of the batch asks after this: it is the thread that generates the batch.
-            log.allocate(time, places.collect())?;
+            if let Err(error) = log.allocate(time, places.collect()) {
+                self.state().take_back(blocks, before);
+                return Err(error);
+            }
         }
         self.state().allocate(time, blocks);
         Ok(())
@@ -187,6 +190,16 @@ impl ReceivedBlockTracker {
 }
 
 impl State {
+    /// Takes back blocks that were not given to a batch, before those that have come since.
+    fn take_back(&mut self, blocks: Blocks, last_allocated: Option<Time>) {
+        self.last_allocated = last_allocated;
+        for (stream, mut blocks) in blocks {
+            let since = self.unallocated.entry(stream).or_default();
+            blocks.append(since);
+            *since = blocks;
+        }
+    }
+
     fn allocate(&mut self, batch: Time, blocks: Blocks) {
         let logged = blocks.values().flatten().filter_map(Tracked::logged).map(|logged| logged.time);
         if let Some(oldest) = logged.min() {

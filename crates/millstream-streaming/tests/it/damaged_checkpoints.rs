@@ -11,6 +11,7 @@ use millstream_streaming::{DStream, Result, State, StateSpec, checkpoints};
 use crate::faulty_disk;
 use crate::fed::fed_stream;
 use crate::recovery::{Directory, SECOND, at, conf, put};
+use crate::recovery_of_receivers::with_log;
 use crate::saved_streams::{SmallDisk, may_mount};
 
 /// What was put out, by the batch: what windows hold, states, what a named accumulator has counted.
@@ -351,4 +352,59 @@ fn a_checkpoint_that_can_not_be_read_now_is_not_passed_over() {
     assert!(refused.contains("checkpoint-2000") && refused.contains("the disk does not answer"), "{refused}");
     drop(unreadable);
     assert_eq!(run(&faulty, &input, 2100, &[], 1).unwrap(), expected);
+}
+
+#[test]
+fn what_was_acknowledged_is_found_whatever_became_of_the_end_of_the_log_of_metadata() {
+    let directory = Directory::new();
+    let start = |place: &Path, now: i64| {
+        let driver = Driver::at(with_log(), SECOND, at(now)).unwrap();
+        let (numbers, feed) = fed_stream::<u64>(driver.streaming());
+        let collected = driver.collect(&numbers);
+        let started = driver.get_or_create(place).and_then(Driver::start);
+        started.map(|steps| (steps, feed, collected))
+    };
+    let place = directory.0.join("whole");
+    let (steps, feed, _) = start(&place, 0).unwrap();
+    let handle = feed.handle();
+    handle.store_many([1]).unwrap();
+    steps.step().unwrap();
+    handle.store_many([20]).unwrap();
+    handle.store_many([300]).unwrap();
+    // Before the stop writes a checkpoint.
+    let killed = directory.0.join("killed");
+    copy(&place, &killed);
+    drop((handle, steps));
+
+    let name = files(&killed.join("receivedBlockMetadata")).pop().unwrap();
+    let name = name.strip_prefix(&killed).unwrap();
+    let whole = fs::read(killed.join(name)).unwrap();
+    let (mut right, mut refused) = (0, 0);
+    for at in (0..whole.len()).step_by(3).chain([whole.len() - 1]) {
+        for damage in [Damage::CutAt(at), Damage::ChangedAt(at)] {
+            let damaged = directory.0.join("damaged");
+            copy(&killed, &damaged);
+            damage.do_to(&damaged.join(name));
+            let started = start(&damaged, 1100).and_then(|(steps, _, collected)| {
+                steps.step()?;
+                Ok(collected)
+            });
+            match started {
+                Ok(collected) => {
+                    right += 1;
+                    // The first batch may run again: its end was not written yet.
+                    let mut batches = collected.batches();
+                    assert_eq!(batches.pop().unwrap(), [20, 300], "{damage:?}");
+                    assert!(batches.is_empty() || batches == [[1]], "{damage:?}: {batches:?}");
+                }
+                Err(error) => {
+                    refused += 1;
+                    assert!(error.to_string().contains("receivedBlockMetadata"), "{damage:?}: {error}");
+                }
+            }
+            fs::remove_dir_all(&damaged).unwrap();
+        }
+    }
+    // What the checkpoint relies on may not be missing; that the two blocks have come lies behind it.
+    assert!(right > 20 && refused > 20, "{right} right, {refused} refused");
 }

@@ -63,6 +63,23 @@ fn a_backlog_of_four_times_the_memory_is_recovered_and_nothing_is_dropped() {
     assert!(most > 0 && most <= budget, "{most} of {budget}");
 }
 
+/// The values of Spark's `WriteAheadLogBackedBlockRDDSuite`: five blocks of ten texts, some of which only the log has.
+#[test]
+fn blocks_that_only_the_log_has_and_blocks_of_this_run_make_a_batch() {
+    for in_log in [0, 2, 5] {
+        let data: Vec<Vec<String>> =
+            (0..5).map(|block| (0..10).map(|n| format!("{block}-{n:048}")).collect()).collect();
+        let directory = Directory::new();
+        let (steps, handle, _) = start(with_log(), &directory.0, 0);
+        data[..in_log].iter().for_each(|block| handle.store_many(block.clone()).unwrap());
+        drop((steps, handle));
+        let (steps, handle, batches) = start(with_log(), &directory.0, 100);
+        data[in_log..].iter().for_each(|block| handle.store_many(block.clone()).unwrap());
+        steps.step().unwrap();
+        assert_eq!(*batches.lock().unwrap(), [(5, data.concat())], "{in_log} only in the log");
+    }
+}
+
 #[test]
 fn a_block_that_is_gone_is_an_error_of_its_task_that_names_the_file() {
     let directory = Directory::new();

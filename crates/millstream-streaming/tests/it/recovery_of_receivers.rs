@@ -130,8 +130,8 @@ fn old_segments_are_deleted_while_the_streams_run() {
 #[test]
 fn a_log_that_can_not_be_written_stops_the_streams() {
     let directory = Directory::new();
-    std::fs::write(directory.0.join("receivedData"), "a file in the place of a directory").unwrap();
     let (steps, handle, collected) = start(with_log(), &directory, 0, None);
+    std::fs::write(directory.0.join("receivedData"), "a file in the place of a directory").unwrap();
     // Whoever stores is told that it is not safe.
     let error = handle.store_many(vec![1]).unwrap_err().to_string();
     assert!(error.contains("receivedData"), "{error}");

@@ -40,10 +40,11 @@ impl BlockLog {
                     if unneeded(&key) || copied.contains_key(&key) {
                         continue;
                     }
-                    let time = block.time;
-                    let at = to.data_of(key.0).write(Arc::new(self.read(&block)?), time)?;
-                    copied.insert(key, at.clone());
-                    to.log(BlockEvent::Added(LoggedBlock { at, ..block }), time)?;
+                    let encoded = Arc::new(self.read(&block)?);
+                    let LoggedBlock { id, records, metadata, time, .. } = block;
+                    let there = to.store_as_of(time, id, records, metadata, encoded)?;
+                    copied.insert(key, there.at.clone());
+                    to.log(BlockEvent::Added(there), time)?;
                 }
                 BlockEvent::Allocated { batch, .. } if batch < needed_from => {}
                 BlockEvent::Allocated { batch, blocks } => {

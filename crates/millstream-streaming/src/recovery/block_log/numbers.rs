@@ -60,6 +60,11 @@ impl LogNumbers {
         &self.saved
     }
 
+    /// Returns the streams whose blocks are logged.
+    pub(super) fn streams(&self) -> impl Iterator<Item = StreamId> {
+        self.logs.keys().copied()
+    }
+
     /// Returns the number of a stream's log.
     pub(super) fn log_of(&self, stream: StreamId) -> StreamId {
         self.logs.get(&stream).copied().unwrap_or(stream)

@@ -34,21 +34,30 @@ pub(super) enum Frame<'a> {
     Broken(&'static str),
 }
 
+/// Returns the length of a record and its checksum, as its head says; nothing if the head is not as it was written.
+fn parse(head: &[u8]) -> Option<(u32, u32)> {
+    let number =
+        |at: usize| head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
+    let whole = number(8)? == crc32fast::hash(head.get(..8)?);
+    whole.then_some((number(0)?, number(4)?))
+}
+
+/// Returns the length of the record that lies behind a head; nothing if the head is not as it was written.
+pub(super) fn length(head: &[u8]) -> Option<u32> {
+    parse(head).map(|(length, _)| length)
+}
+
 /// Looks at the rest of a segment.
 pub(super) fn read(rest: &[u8]) -> Frame<'_> {
     let Some((head, body)) = rest.split_at_checked(FRAME) else {
         return if rest.is_empty() { Frame::End } else { Frame::Torn };
     };
-    let number = |at: usize| {
-        let bytes = head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
-        u32::from_le_bytes(bytes.unwrap_or_default())
-    };
-    if number(8) != crc32fast::hash(&head[..8]) {
+    let Some((length, checksum)) = parse(head) else {
         let blank = rest.iter().all(|byte| *byte == 0);
         return if blank { Frame::Torn } else { Frame::Broken("the head of a record has a wrong checksum") };
-    }
-    let Some(record) = body.get(..number(0) as usize) else { return Frame::Torn };
-    if crc32fast::hash(record) == number(4) {
+    };
+    let Some(record) = body.get(..length as usize) else { return Frame::Torn };
+    if crc32fast::hash(record) == checksum {
         return Frame::Record(record);
     }
     let blank = body.iter().rev().take_while(|byte| **byte == 0).count();

@@ -4,6 +4,7 @@
 //! generation of the program it belongs, so that a later one does not read it by mistake; [frames](frame) follow. A
 //! segment is written by one run of the program and never appended to by another.
 
+mod behind;
 mod direct;
 mod frame;
 mod reader;
@@ -18,7 +19,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use millstream_core::failpoint;
-use millstream_core::fs::{FileSystem, FsPath};
+use millstream_core::fs::{FileStatus, FileSystem, FsPath};
 use serde::{Deserialize, Serialize};
 
 use self::segment::SegmentName;
@@ -48,6 +49,14 @@ pub(crate) struct LogPosition {
     pub(crate) offset: u64,
     /// The bytes of the record, without its frame.
     pub(crate) length: u32,
+}
+
+impl LogPosition {
+    /// Returns whether the record lies behind another one of its log.
+    pub(crate) fn is_behind(&self, other: &LogPosition) -> bool {
+        let place = |at: &LogPosition| (SegmentName::parse(&at.segment), at.offset);
+        place(self) > place(other)
+    }
 }
 
 /// How a log is written.
@@ -96,19 +105,30 @@ impl WriteAheadLog {
     /// Deletes the segments of this generation whose records are all of before `threshold`; returns how many.
     ///
     /// # Errors
-    /// If the directory can not be read or a segment can not be deleted.
+    /// If the directory can not be read, or the first one of a segment that can not be deleted; the others are.
     pub(crate) fn clean(&self, threshold: Time) -> Result<usize> {
         let current = self.writing().current();
         let mut cleaned = 0;
-        for (name, path) in self.segments()? {
-            let is_old = name.stop < threshold && Some(name) != current;
-            if is_old && self.is_own(&path)? {
-                failpoint::reach("log-before-clean");
-                cleaned += usize::from(self.system.delete(&path)?);
-                failpoint::reach("log-after-clean");
+        let mut failure = None;
+        for (name, file) in self.segments()? {
+            if name.stop < threshold && Some(name) != current {
+                match self.clean_segment(&file.path) {
+                    Ok(deleted) => cleaned += usize::from(deleted),
+                    Err(error) => drop(failure.get_or_insert(error)),
+                }
             }
         }
-        Ok(cleaned)
+        failure.map_or(Ok(cleaned), Err)
+    }
+
+    fn clean_segment(&self, path: &FsPath) -> Result<bool> {
+        if !self.is_own(path)? {
+            return Ok(false);
+        }
+        failpoint::reach("log-before-clean");
+        let deleted = self.system.delete(path)?;
+        failpoint::reach("log-after-clean");
+        Ok(deleted)
     }
 
     /// Closes the current segment; the next record begins another.
@@ -118,10 +138,10 @@ impl WriteAheadLog {
     }
 
     /// Returns the segments of all generations, the oldest first.
-    fn segments(&self) -> Result<Vec<(SegmentName, FsPath)>> {
+    fn segments(&self) -> Result<Vec<(SegmentName, FileStatus)>> {
         let files = list(&*self.system, &self.directory)?;
         let named = files.into_iter().filter(|file| !file.is_dir);
-        let named = named.filter_map(|file| Some((SegmentName::parse(file.path.name())?, file.path)));
+        let named = named.filter_map(|file| Some((SegmentName::parse(file.path.name())?, file)));
         let mut segments: Vec<_> = named.collect();
         segments.sort_by_key(|(name, _)| *name);
         Ok(segments)

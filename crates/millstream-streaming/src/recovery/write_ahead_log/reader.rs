@@ -6,10 +6,18 @@ use std::io::Read;
 use millstream_core::fs::{FsPath, failed, is_not_found};
 
 use super::frame::{self, FRAME, Frame};
-use super::segment::{Ended, HEAD, Head, read_head};
+use super::segment::{Ended, HEAD, Head, SegmentName, read_head};
 use super::{LogPosition, WriteAheadLog};
 use crate::error::{Error, Result};
 use crate::time::Time;
+
+/// A segment that was read.
+struct Found {
+    /// Up to where there are records, one after the other; 0 if it is not known whose they are.
+    length: u64,
+    /// What is wrong with what lies there.
+    problem: Option<&'static str>,
+}
 
 /// The bytes of a head, and a reader of what follows it.
 type HeadAndRest = (Vec<u8>, Box<dyn Read + Send>);
@@ -32,26 +40,42 @@ impl WriteAheadLog {
         }
     }
 
-    /// Reads all records of this generation in order.
+    /// Reads all records of this generation in order; `last` is known to be there. Returns up to when records may have been cleaned.
     ///
-    /// What a run that was killed did not write to the end is passed over: no one was told that it is there. Segments that
-    /// end before `needed_from` may be missing.
+    /// Segments that end before `needed_from` may be missing. What lies behind `last` at the end of the last segment may be
+    /// anything: a run that was killed, or whose machine was, may not have written it to the end, and in whatever order a disk
+    /// writes. Whether someone was told that it is there can not be told from this log alone.
     ///
     /// # Errors
     /// If a segment can not be read or was changed, is shorter than it was, or is missing; or as `each` does.
     pub(crate) fn read_all(
         &self,
+        last: Option<&LogPosition>,
         needed_from: Time,
         mut each: impl FnMut(LogPosition, &[u8]) -> Result<()>,
-    ) -> Result<()> {
-        let mut lengths = BTreeMap::new();
-        let mut named = Vec::new();
-        let mut broken = Vec::new();
-        for (name, path) in self.segments()? {
-            let Some((before, bytes)) = self.bytes_of_own(&path)? else { continue };
-            named.extend(before);
+    ) -> Result<Option<Time>> {
+        let mut found: BTreeMap<SegmentName, Found> = BTreeMap::new();
+        // As long as they are at least; what was written after one names it.
+        let mut named: Vec<Ended> = last.and_then(Ended::with).into_iter().collect();
+        for (name, file) in self.segments()? {
+            let path = &file.path;
+            let Some((mut bytes, mut rest)) = self.head(path)? else { continue };
+            match read_head(&bytes) {
+                Head::Of { generation, before } if generation == self.config.generation => {
+                    named.extend(before)
+                }
+                Head::Of { .. } | Head::Torn => continue,
+                Head::Broken => {
+                    found.insert(
+                        name,
+                        Found { length: 0, problem: Some("the head of the segment has a wrong checksum") },
+                    );
+                    continue;
+                }
+            }
+            rest.read_to_end(&mut bytes).map_err(|error| failed("reading", path, error))?;
             let mut offset = HEAD;
-            loop {
+            let problem = loop {
                 let rest = bytes.get(offset..).unwrap_or_default();
                 match frame::read(rest) {
                     Frame::Record(record) => {
@@ -60,41 +84,63 @@ impl WriteAheadLog {
                         each(LogPosition { segment, offset: offset as u64, length }, record)?;
                         offset += FRAME + record.len();
                     }
-                    Frame::End => break,
+                    Frame::End => break None,
                     Frame::Torn => {
                         let lost = rest.len();
                         tracing::info!(
                             "{path}: the last {lost} bytes were not written to the end; passed over"
                         );
-                        break;
+                        break None;
                     }
-                    Frame::Broken(problem) => {
-                        broken.push((name, problem));
-                        break;
-                    }
+                    Frame::Broken(problem) => break Some(problem),
                 }
-            }
-            lengths.insert(name, offset as u64);
+            };
+            found.insert(name, Found { length: offset as u64, problem });
         }
-        for Ended { name, length } in &named {
-            let path = self.directory.join(&name.to_string());
-            match lengths.get(name) {
-                Some(found) if found < length => {
-                    return Err(damaged(&path, *found, "the segment is shorter than it was"));
+        let own = found.iter().rev().find(|(_, found)| found.length > 0);
+        let end = own.map(|(name, found)| Ended { name: *name, length: found.length });
+        self.check(&found, &named, needed_from, end)?;
+        self.writing().goes_on_after(end);
+        let cleaned = named.iter().filter(|ended| !found.contains_key(&ended.name));
+        Ok(cleaned.map(|ended| ended.name.stop).max())
+    }
+
+    /// Makes sure that segments hold what those after them, or whoever relies on one, say that they do.
+    fn check(
+        &self,
+        found: &BTreeMap<SegmentName, Found>,
+        named: &[Ended],
+        needed_from: Time,
+        end: Option<Ended>,
+    ) -> Result<()> {
+        let damaged = |name: &SegmentName, offset, problem| {
+            Err(damaged(&self.directory.join(&name.to_string()), offset, problem))
+        };
+        for Ended { name, length } in named {
+            match found.get(name) {
+                Some(found) if found.length < *length => {
+                    let problem = found.problem.unwrap_or("the segment is shorter than it was");
+                    return damaged(name, found.length, problem);
                 }
-                None if name.stop >= needed_from => return Err(damaged(&path, 0, "the segment is missing")),
+                None if name.stop >= needed_from => return damaged(name, 0, "the segment is missing"),
                 _ => {}
             }
         }
-        for (name, problem) in broken {
-            let offset = lengths.get(&name).copied().unwrap_or_default();
-            // Behind the end that the next segment names lies what could not be written, and could not be cut off either.
-            if !named.iter().any(|ended| (ended.name, ended.length) == (name, offset)) {
-                return Err(damaged(&self.directory.join(&name.to_string()), offset, problem));
+        for (name, found) in found {
+            let Some(problem) = found.problem else { continue };
+            let at = Ended { name: *name, length: found.length };
+            if end == Some(at) {
+                tracing::warn!(
+                    "{}: {problem} (at byte {}); what lies behind it was not written to the end, and is passed over",
+                    self.directory.join(&name.to_string()),
+                    found.length
+                );
+            // Behind the end that the next segment names lies what an earlier run has passed over, or what could not be written, and
+            // could not be cut off either. One whose head is broken and that none names is another generation's, or was passed over.
+            } else if found.length > 0 && !named.contains(&at) {
+                return damaged(name, found.length, problem);
             }
         }
-        let last = lengths.last_key_value().map(|(name, length)| Ended { name: *name, length: *length });
-        self.writing().goes_on_after(last);
         Ok(())
     }
 
@@ -108,21 +154,8 @@ impl WriteAheadLog {
         })
     }
 
-    /// Reads a segment and what it says of the one before it; nothing if it is of another generation or has no records.
-    fn bytes_of_own(&self, path: &FsPath) -> Result<Option<(Option<Ended>, Vec<u8>)>> {
-        let Some((mut bytes, mut rest)) = self.head(path)? else { return Ok(None) };
-        match read_head(&bytes) {
-            Head::Of { generation, before } if generation == self.config.generation => {
-                rest.read_to_end(&mut bytes).map_err(|error| failed("reading", path, error))?;
-                Ok(Some((before, bytes)))
-            }
-            Head::Of { .. } | Head::Torn => Ok(None),
-            Head::Broken => Err(damaged(path, 0, "the head of the segment has a wrong checksum")),
-        }
-    }
-
     /// Reads the head of a segment; returns what follows it too. Nothing if the segment was cleaned since the directory was read.
-    fn head(&self, path: &FsPath) -> Result<Option<HeadAndRest>> {
+    pub(super) fn head(&self, path: &FsPath) -> Result<Option<HeadAndRest>> {
         let status = match self.system.status(path) {
             Err(error) if is_not_found(&error) => return Ok(None),
             status => status?,

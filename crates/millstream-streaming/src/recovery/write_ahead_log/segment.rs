@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::LogPosition;
+use super::frame::FRAME;
 use crate::time::Time;
 
 /// The name of a segment: when it was begun, and up to when records are put into it.
@@ -32,6 +34,14 @@ pub(super) struct Ended {
     pub(super) name: SegmentName,
     /// Where the last record ends.
     pub(super) length: u64,
+}
+
+impl Ended {
+    /// Returns a segment as it is at least, if there is a record at a place.
+    pub(super) fn with(at: &LogPosition) -> Option<Self> {
+        let length = at.offset + FRAME as u64 + u64::from(at.length);
+        Some(Ended { name: SegmentName::parse(&at.segment)?, length })
+    }
 }
 
 /// The last byte is the version of the format.

@@ -1,5 +1,7 @@
 //! The data cases of Spark's `WriteAheadLogSuite`, and what a log of ours promises beyond them.
 
+mod damage;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -8,6 +10,7 @@ use millstream_core::fs::LocalFs;
 
 use super::segment::HEAD;
 use super::*;
+use crate::recovery::flawed_disk::FlawedDisk;
 
 /// A directory that goes with the test.
 struct Scratch(PathBuf);
@@ -24,6 +27,14 @@ impl Scratch {
     }
 
     fn log_with(&self, change: impl FnOnce(&mut LogConfig)) -> WriteAheadLog {
+        self.make(Arc::new(LocalFs), change)
+    }
+
+    fn log_on(&self, disk: Arc<dyn FileSystem>) -> WriteAheadLog {
+        self.make(disk, |_| ())
+    }
+
+    fn make(&self, disk: Arc<dyn FileSystem>, change: impl FnOnce(&mut LogConfig)) -> WriteAheadLog {
         let mut config = LogConfig {
             generation: 1,
             rolling_interval: Duration::from_secs(1),
@@ -32,7 +43,7 @@ impl Scratch {
             group_commit: true,
         };
         change(&mut config);
-        WriteAheadLog::new(Arc::new(LocalFs), FsPath::from_path(&self.0).unwrap(), config)
+        WriteAheadLog::new(disk, FsPath::from_path(&self.0).unwrap(), config)
     }
 
     fn files(&self) -> Vec<String> {
@@ -61,7 +72,7 @@ fn write(log: &WriteAheadLog, text: &str, millis: i64) -> LogPosition {
 fn all(log: &WriteAheadLog) -> Vec<String> {
     let mut records = Vec::new();
     // What tests have cleaned is not missed.
-    log.read_all(at(i64::MAX), |position, record| {
+    log.read_all(None, at(i64::MAX), |position, record| {
         assert_eq!(log.read(&position)?, record);
         records.push(String::from_utf8(record.to_vec()).unwrap());
         Ok(())
@@ -148,49 +159,6 @@ fn records_of_another_generation_are_neither_read_nor_cleaned() {
 }
 
 #[test]
-fn a_segment_torn_at_any_byte_gives_all_records_before_it() {
-    let scratch = Scratch::new();
-    let log = scratch.log();
-    let texts = texts(0..8);
-    let ends: Vec<_> = texts
-        .iter()
-        .map(|text| {
-            let position = write(&log, text, 0);
-            position.offset as usize + frame::FRAME + position.length as usize
-        })
-        .collect();
-    let path = scratch.0.join("log-0-1000");
-    let bytes = std::fs::read(&path).unwrap();
-    assert_eq!(bytes.len(), *ends.last().unwrap());
-    for length in 0..bytes.len() {
-        std::fs::write(&path, &bytes[..length]).unwrap();
-        let whole = ends.iter().filter(|end| **end <= length).count();
-        assert_eq!(all(&scratch.log()), texts[..whole], "torn at {length}");
-    }
-}
-
-#[test]
-fn what_lies_behind_the_end_that_the_next_segment_names_is_passed_over() {
-    let scratch = Scratch::new();
-    let log = scratch.log();
-    texts(0..4).iter().for_each(|text| drop(write(&log, text, 0)));
-    let path = scratch.0.join("log-0-1000");
-    let whole = std::fs::read(&path).unwrap();
-    // The begin of a write that failed, and that could not be cut off.
-    let left_over = [&whole[..], &[1; 100]].concat();
-    std::fs::write(&path, &left_over).unwrap();
-    let refused = scratch.log().read_all(at(0), |_, _| Ok(())).unwrap_err().to_string();
-    assert!(refused.contains(&format!("wrong checksum (at byte {})", whole.len())), "{refused}");
-    write(&log, "after", 2000);
-    assert_eq!(all(&scratch.log()), [texts(0..4), vec!["after".to_owned()]].concat());
-    // What lies before it is not.
-    let mut changed = left_over;
-    changed[whole.len() - 1] ^= 1;
-    std::fs::write(&path, &changed).unwrap();
-    assert!(scratch.log().read_all(at(0), |_, _| Ok(())).is_err());
-}
-
-#[test]
 fn a_segment_without_a_whole_head_is_cleaned_by_whoever_comes_after_it() {
     let scratch = Scratch::new();
     let log = scratch.log();
@@ -201,71 +169,94 @@ fn a_segment_without_a_whole_head_is_cleaned_by_whoever_comes_after_it() {
 }
 
 #[test]
-fn a_flipped_bit_is_told_and_never_read() {
+fn segments_that_can_not_be_deleted_keep_no_others() {
     let scratch = Scratch::new();
-    let log = scratch.log();
-    texts(0..8).iter().for_each(|text| drop(write(&log, text, 0)));
-    let path = scratch.0.join("log-0-1000");
-    let bytes = std::fs::read(&path).unwrap();
-    for at in 0..bytes.len() {
-        let mut flipped = bytes.clone();
-        flipped[at] ^= 0x40;
-        std::fs::write(&path, &flipped).unwrap();
-        let error = scratch.log().read_all(Time::default(), |_, _| Ok(())).unwrap_err().to_string();
-        assert!(error.contains("log-0-1000") && error.contains("checksum"), "{at}: {error}");
+    let disk = FlawedDisk::new();
+    disk.refuse_to_delete(|path| path.ends_with("log-0-1000"));
+    let log = scratch.log_on(Arc::clone(&disk) as _);
+    for millis in [0, 1001, 2002, 3003] {
+        write(&log, "a record", millis);
     }
+    let refused = log.clean(at(3000)).unwrap_err().to_string();
+    assert!(refused.contains("log-0-1000"), "{refused}");
+    assert_eq!(scratch.files(), ["log-0-1000", "log-2002-3002", "log-3003-4003"]);
+    disk.refuse_to_delete(|_| false);
+    assert_eq!(log.clean(at(3003)).unwrap(), 2);
 }
 
 #[test]
-fn a_segment_before_the_last_that_is_missing_or_was_cut_is_told() {
-    for close in [false, true] {
-        let scratch = Scratch::new();
-        let log = || scratch.log_with(|config| config.close_file_after_write = close);
-        let first = log();
-        [0, 500, 1001].iter().for_each(|millis| drop(write(&first, "a record", *millis)));
-        drop(first);
-        // Another run of the program, which has read what there is.
-        let second = log();
-        assert_eq!(all(&second).len(), 3);
-        [2002, 3003].iter().for_each(|millis| drop(write(&second, "a record", *millis)));
-        let refused =
-            |needed_from| log().read_all(at(needed_from), |_, _| Ok(())).map_err(|error| error.to_string());
-        assert_eq!(refused(0), Ok(()));
-        let mut files = scratch.files();
-        files.sort_by_key(|name| SegmentName::parse(name));
-        for name in files.iter().rev().skip(1) {
-            let path = scratch.0.join(name);
-            let bytes = std::fs::read(&path).unwrap();
-            for length in [0, HEAD, bytes.len() - 1] {
-                std::fs::write(&path, &bytes[..length]).unwrap();
-                let error = refused(0).unwrap_err();
-                assert!(
-                    error.contains(name.as_str()) && error.contains("the segment is"),
-                    "{length}: {error}"
-                );
-            }
-            std::fs::remove_file(&path).unwrap();
-            assert!(refused(0).unwrap_err().contains(&format!("{name}: the segment is missing")));
-            std::fs::write(&path, &bytes).unwrap();
+fn nothing_is_made_before_something_is_written() {
+    let scratch = Scratch::new();
+    let log = scratch.log();
+    assert_eq!(all(&log), [""; 0]);
+    assert_eq!(log.clean(at(1000)).unwrap(), 0);
+    let nowhere = LogPosition { segment: "log-0-1000".into(), offset: 44, length: 5 };
+    assert!(log.read(&nowhere).is_err());
+    log.read_behind(None, None, |_, _| Ok(())).unwrap();
+    assert!(!scratch.0.exists());
+}
+
+/// The values of the cases that rotate: a hundred records half a second apart, of which two share a segment of a second.
+#[test]
+fn a_hundred_records_half_a_second_apart_are_read_again_by_the_next_run() {
+    let scratch = Scratch::new();
+    let texts: Vec<String> = (1..=100).map(|n: u32| n.to_string()).collect();
+    let log = scratch.log();
+    let mut clock = 10_000;
+    for text in &texts {
+        clock += 500;
+        write(&log, text, clock);
+    }
+    assert_eq!(all(&log), texts);
+    let files = scratch.files().len();
+    // A segment takes what comes up to its stop, which is included.
+    assert_eq!(files, 34);
+    drop(log);
+    let log = scratch.log();
+    assert_eq!(all(&log), texts);
+    assert!(log.clean(at(clock / 2)).unwrap() > 0);
+    assert!(scratch.files().len() < files);
+    let left = all(&log);
+    assert!(!left.is_empty() && texts.ends_with(&left), "{left:?}");
+    for text in &texts {
+        clock += 500;
+        write(&log, text, clock + 100_000);
+    }
+    assert_eq!(all(&log), [left, texts].concat());
+}
+
+#[test]
+fn all_that_share_a_commit_are_told_that_it_failed() {
+    const WRITERS: usize = 8;
+    let scratch = Scratch::new();
+    let log = scratch.log();
+    write(&log, "before", 0);
+    std::fs::rename(&scratch.0, scratch.0.with_extension("away")).unwrap();
+    std::fs::write(&scratch.0, "a file in the place of the directory").unwrap();
+    log.close();
+    thread::scope(|scope| {
+        let at_work = log.writing(); // as if a commit took long
+        let spawned: Vec<_> = (0..WRITERS)
+            .map(|n| {
+                scope.spawn({
+                    let log = &log;
+                    move || log.write(Arc::new(vec![n as u8]), at(n as i64))
+                })
+            })
+            .collect();
+        while log.handed_in() < 1 + WRITERS as u64 {
+            thread::yield_now();
         }
-        // One that was cleaned is not missed.
-        assert!(second.clean(at(1001)).unwrap() > 0);
-        assert!(refused(0).is_err());
-        assert_eq!(refused(1001), Ok(()));
-    }
-}
-
-#[test]
-fn a_record_whose_segment_is_gone_or_cut_is_an_error_that_names_it() {
-    let scratch = Scratch::new();
-    let log = scratch.log();
-    let position = write(&log, "to be or not", 0);
-    let path = scratch.0.join("log-0-1000");
-    std::fs::write(&path, &std::fs::read(&path).unwrap()[..HEAD + 20]).unwrap();
-    let error = log.read(&position).unwrap_err().to_string();
-    assert!(error.contains("log-0-1000: the record is not whole (at byte 44)"), "{error}");
-    std::fs::remove_file(&path).unwrap();
-    assert!(log.read(&position).unwrap_err().to_string().contains("log-0-1000"));
+        drop(at_work);
+        for writer in spawned {
+            assert!(writer.join().unwrap().unwrap_err().to_string().contains(&*scratch.0.to_string_lossy()));
+        }
+    });
+    std::fs::remove_file(&scratch.0).unwrap();
+    std::fs::rename(scratch.0.with_extension("away"), &scratch.0).unwrap();
+    // The next one is not held up, and begins a segment that is named after it.
+    assert_eq!(write(&log, "after", 4000).segment, "log-4000-5000");
+    assert_eq!(all(&log), ["before", "after"]);
 }
 
 #[test]

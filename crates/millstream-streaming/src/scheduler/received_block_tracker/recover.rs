@@ -1,5 +1,8 @@
 //! Blocks of before a restart: each that no batch had goes to one batch, those of a batch stay in it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -42,7 +45,7 @@ impl ReceivedBlockTracker {
         let mut known: HashMap<(StreamId, LogPosition), usize> = HashMap::new();
         let mut added: Vec<Added> = Vec::new();
         let mut allocated: BTreeMap<Time, Vec<usize>> = BTreeMap::new();
-        log.replay(last, needed_from, |event| {
+        let cleaned = log.replay(last, needed_from, |event| {
             match event {
                 BlockEvent::Added(block) => {
                     // Written twice if the first time seemed to have failed.
@@ -77,6 +80,17 @@ impl ReceivedBlockTracker {
             }
             Ok(())
         })?;
+        let told = added.iter().filter_map(|added| added.block.as_ref());
+        for block in log.untold(told, cleaned)? {
+            tracing::warn!(
+                "the block {} with {} records is in the log, and not that it has come; it is given to the next batch",
+                block.id,
+                block.records
+            );
+            // A restart after this one must find it before the batch that is given it.
+            log.add(block.clone())?;
+            added.push(Added { block: Some(block), batch: None });
+        }
         let mut state = self.state();
         for (batch, of_batch) in allocated {
             let mut blocks = Blocks::new();
