@@ -21,9 +21,10 @@ pub(crate) struct ListedInputs {
     files: Vec<Listed>,
 }
 
-/// A file, and of which batches of which sources it tells.
+/// What was written, and of which batches of which sources it tells.
 struct Listed {
-    file: SavedFile,
+    /// Twice the same: unlike a state it can not be made again of anything else.
+    files: [SavedFile; 2],
     of: BTreeSet<(Time, String)>,
 }
 
@@ -57,14 +58,15 @@ impl ListedInputs {
         })?;
         if content.len() > HELD {
             let name = format!("{STATE}/{generation}/inputs-{sequence}");
-            let file = data_file::write(&*self.system, &self.directory, &name, &content)?;
+            let write = |name: &str| data_file::write(&*self.system, &self.directory, name, &content);
+            let files = [write(&name)?, write(&format!("{name}-copy"))?];
             inputs.retain(|batch, _| pending.contains(batch));
             let of_batch = |(batch, sources): (Time, BTreeMap<String, _>)| {
                 sources.into_keys().map(move |source| (batch, source))
             };
-            self.files.push(Listed { file, of: completed.into_iter().flat_map(of_batch).collect() });
+            self.files.push(Listed { files, of: completed.into_iter().flat_map(of_batch).collect() });
         }
-        manifest.input_files = self.files.iter().map(|listed| listed.file.clone()).collect();
+        manifest.input_files = self.files.iter().flat_map(|listed| &listed.files).cloned().collect();
         Ok(())
     }
 }
@@ -73,13 +75,34 @@ fn has(inputs: &Inputs, batch: Time, source: &str) -> bool {
     inputs.get(&batch).is_some_and(|sources| sources.contains_key(source))
 }
 
-/// Returns of what the batches were made that a manifest tells of, itself or in files.
+/// Returns of what the batches were made that a manifest tells of, itself or in files; says which files are passed over, of which
+/// there is a copy.
 ///
 /// # Errors
-/// If a file is not whole or can not be read.
-pub(crate) fn all(system: &dyn FileSystem, directory: &FsPath, manifest: &Manifest) -> Result<Inputs> {
+/// If neither a file nor a copy of it is whole, or one can not be read.
+pub(crate) fn all(
+    system: &dyn FileSystem,
+    directory: &FsPath,
+    manifest: &Manifest,
+    passed_over: &mut BTreeSet<String>,
+) -> Result<Inputs> {
     let mut inputs = Inputs::new();
-    for file in &manifest.input_files {
+    for copies in manifest.input_files.chunk_by(SavedFile::is_copy_of) {
+        let mut whole = None;
+        for file in copies {
+            match data_file::problem(system, directory, file)? {
+                Some(problem) if copies.len() > 1 => {
+                    passed_over.insert(format!(
+                        "{}: {problem}; a copy of it takes its place",
+                        directory.join(&file.name)
+                    ));
+                }
+                Some(_) => {}
+                None => whole = Some(file),
+            }
+        }
+        // Where there is none, to read one says what is wrong with it.
+        let Some(file) = whole.or(copies.first()) else { continue };
         let content = data_file::read(system, directory, file)?;
         let listed = serde_json::from_slice(&content).map_err(|error| Error::Damaged {
             file: directory.join(&file.name).to_string(),
@@ -134,7 +157,7 @@ mod tests {
             let pending: Vec<_> = manifest.inputs.keys().rev().take(2).copied().collect();
             assert!(pending.iter().all(|batch| whole.pending.contains(batch)));
             // Files may tell of batches before those as well.
-            let told = all(&LocalFs, &directory, &manifest).unwrap();
+            let told = all(&LocalFs, &directory, &manifest, &mut BTreeSet::new()).unwrap();
             for (batch, sources) in &whole.inputs {
                 for (source, value) in sources {
                     assert!(told[batch].get(source) == Some(value), "{source} of {batch} after {time}");
@@ -145,6 +168,41 @@ mod tests {
             (Manifest::of(1, 1, 1).to_bytes().unwrap().len(), sizes.iter().max().unwrap());
         // A hundred names of some thirty bytes each.
         assert!(*largest < of_one + HELD + 4 * 3000, "{largest} bytes");
+        std::fs::remove_dir_all(&place).unwrap();
+    }
+
+    #[test]
+    fn a_file_or_its_copy_may_be_damaged_and_not_both() {
+        let place = std::env::temp_dir().join(format!("listed-inputs-twice-{}", std::process::id()));
+        let directory = FsPath::from_path(&place).unwrap();
+        let mut whole = Manifest::of(1, 1, 3000);
+        for batch in 1..=3 {
+            let names = [("files".to_owned(), json!("x".repeat(HELD)))].into();
+            whole.inputs.insert(Time::from_millis(batch * 1000), names);
+        }
+        let mut manifest = whole.clone();
+        ListedInputs::new(Arc::new(LocalFs), directory.clone()).shorten(&mut manifest).unwrap();
+        assert_eq!((manifest.inputs.len(), manifest.input_files.len()), (0, 2));
+        let paths: Vec<_> = manifest.input_files.iter().map(|file| place.join(&file.name)).collect();
+        let bytes = std::fs::read(&paths[0]).unwrap();
+        let told = |passed_over: &mut BTreeSet<String>| all(&LocalFs, &directory, &manifest, passed_over);
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            for path in &paths {
+                for damaged in [&bytes[..at], &flipped] {
+                    std::fs::write(path, damaged).unwrap();
+                    let mut passed_over = BTreeSet::new();
+                    assert_eq!(told(&mut passed_over).unwrap(), whole.inputs, "{path:?} at {at}");
+                    let said = passed_over.pop_first().unwrap();
+                    assert!(said.contains("length or checksum is wrong; a copy of it"), "{said}");
+                }
+                std::fs::write(path, &bytes).unwrap();
+            }
+        }
+        std::fs::remove_file(&paths[0]).unwrap();
+        std::fs::write(&paths[1], &bytes[1..]).unwrap();
+        assert!(told(&mut BTreeSet::new()).is_err());
         std::fs::remove_dir_all(&place).unwrap();
     }
 }

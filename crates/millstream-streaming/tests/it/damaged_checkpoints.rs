@@ -408,3 +408,54 @@ fn what_was_acknowledged_is_found_whatever_became_of_the_end_of_the_log_of_metad
     // What the checkpoint relies on may not be missing; that the two blocks have come lies behind it.
     assert!(right > 20 && refused > 20, "{right} right, {refused} refused");
 }
+
+#[test]
+fn what_tells_of_what_batches_were_made_is_there_twice() {
+    let directory = Directory::new();
+    let input = directory.0.join("in");
+    fs::create_dir_all(&input).unwrap();
+    let run = |place: &Path, now: i64, batches: usize| {
+        let driver = Driver::at(conf(), SECOND, at(now))?;
+        let lines = driver.streaming().text_file_stream(&input);
+        let collected = driver.collect(&lines.window(4 * SECOND, None));
+        let steps = driver.get_or_create(place)?.start()?;
+        for _ in 0..batches {
+            steps.step()?;
+        }
+        let rows = collected.batches().into_iter().map(crate::tables::sorted);
+        Ok::<_, millstream_streaming::Error>(rows.collect::<Vec<_>>())
+    };
+    // So many files that a manifest does not hold their names.
+    let of_batch = |batch: u64| (0..60).map(move |file| format!("{batch}-{file:0100}"));
+    for batch in 1..=5 {
+        of_batch(batch).for_each(|name| put(&input, &name, batch * 1000 - 500, &format!("{name}\n")));
+    }
+    let place = directory.0.join("whole");
+    run(&place, 0, 4).unwrap();
+    // What comes too late for its batch is not taken by it when it is made again.
+    put(&input, "late", 3600, "late\n");
+    let reference = directory.0.join("reference");
+    copy(&place, &reference);
+    let expected = run(&reference, 4100, 1).unwrap();
+    let all: Vec<_> = (2..=5).flat_map(of_batch).chain(["late".to_owned()]).collect();
+    assert_eq!(expected, [crate::tables::sorted(all)]);
+
+    let is_input = |file: &PathBuf| file.file_name().unwrap().to_string_lossy().starts_with("inputs-");
+    let inputs: Vec<_> = files(&place.join("state")).into_iter().filter(is_input).collect();
+    assert!(inputs.len() >= 2, "{inputs:?}");
+    let names: Vec<_> = inputs.iter().map(|file| file.strip_prefix(&place).unwrap()).collect();
+    for name in &names {
+        for damage in Damage::all_of(fs::read(place.join(name)).unwrap().len()) {
+            let damaged = directory.0.join("damaged");
+            copy(&place, &damaged);
+            damage.do_to(&damaged.join(name));
+            assert_eq!(run(&damaged, 4100, 1).unwrap(), expected, "{name:?} {damage:?}");
+            fs::remove_dir_all(&damaged).unwrap();
+        }
+    }
+    let damaged = directory.0.join("damaged");
+    copy(&place, &damaged);
+    names.iter().for_each(|name| Damage::ChangedAt(30).do_to(&damaged.join(name)));
+    let refused = run(&damaged, 4100, 1).unwrap_err().to_string();
+    assert!(refused.contains("inputs-") && refused.contains("bring the file back from a copy"), "{refused}");
+}

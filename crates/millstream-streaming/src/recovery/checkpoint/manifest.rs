@@ -48,7 +48,7 @@ pub(crate) struct Manifest {
     /// By batch and source: what the batch was made of. Of all batches that windows and states may still ask for, with
     /// `input_files`.
     pub(crate) inputs: Inputs,
-    /// The data files that tell the same of earlier batches.
+    /// The data files that tell the same of earlier batches, each followed by a copy of it.
     pub(crate) input_files: Vec<SavedFile>,
     /// The last record of the log of received blocks.
     pub(crate) block_log: Option<LogPosition>,
@@ -124,6 +124,13 @@ pub(crate) struct SavedFile {
     pub(crate) name: String,
     pub(crate) bytes: u64,
     pub(crate) crc32: u32,
+}
+
+impl SavedFile {
+    /// Returns whether another file holds the same.
+    pub(crate) fn is_copy_of(&self, other: &SavedFile) -> bool {
+        (self.bytes, self.crc32) == (other.bytes, other.crc32)
+    }
 }
 
 /// Why a manifest is not read.

@@ -4,6 +4,7 @@
 //! manifest whose files are, and what has come since is made again. Of states that is done by replaying the batches since then,
 //! without their outputs; of named variables, which outputs change, by running those batches again. Of what the batches
 //! were made say the manifests since then, so that nothing is chosen anew; what they need is kept as long as the older manifest.
+//! The files with that of earlier batches there are twice, since nothing else tells of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -63,9 +64,10 @@ impl Found {
             }
         }
         // The later one counts: it is what was run.
-        let mut inputs = Inputs::new();
+        let (mut inputs, mut with_copies) = (Inputs::new(), BTreeSet::new());
         for (_, manifest) in &alike[states..] {
-            listed_inputs::add(&mut inputs, listed_inputs::all(system, directory, manifest)?);
+            let all = listed_inputs::all(system, directory, manifest, &mut with_copies)?;
+            listed_inputs::add(&mut inputs, all);
         }
         (manifest.inputs, manifest.input_files) = (inputs, Vec::new());
         for operator in &mut manifest.operators {
@@ -89,7 +91,7 @@ impl Found {
                 older.time
             ))
         });
-        let passed_over = broken.chain(not_whole).collect();
+        let passed_over = broken.chain(not_whole).chain(with_copies).collect();
         Ok(Some(Usable { manifest, passed_over }))
     }
 }
