@@ -49,6 +49,8 @@ pub(crate) struct Graph {
     frozen: AtomicBool,
     /// Set by tests, whose states end with them.
     may_lose_state: AtomicBool,
+    /// Set by tests, on whose clock batches take no time.
+    waits_for_saves: AtomicBool,
     /// The first batch time less the interval.
     zero: OnceLock<Time>,
     /// Set when the program was told that there is one copy of each block.
@@ -88,6 +90,7 @@ impl Graph {
             parts: Mutex::default(),
             frozen: AtomicBool::new(false),
             may_lose_state: AtomicBool::new(false),
+            waits_for_saves: AtomicBool::new(false),
             zero: OnceLock::new(),
             noticed_copies: AtomicBool::new(false),
         })
@@ -155,6 +158,16 @@ impl Graph {
     /// Says that the states need not outlive the program.
     pub(crate) fn may_lose_state(&self) {
         self.may_lose_state.store(true, Ordering::Relaxed);
+    }
+
+    /// Says that each save of states that is due is waited for.
+    pub(crate) fn wait_for_saves(&self) {
+        self.waits_for_saves.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether each save of states that is due is waited for.
+    pub(crate) fn waits_for_saves(&self) -> bool {
+        self.waits_for_saves.load(Ordering::Relaxed)
     }
 
     /// Returns the operators that must not run without a checkpoint directory.

@@ -168,7 +168,7 @@ impl Checkpointer {
     /// # Errors
     /// If it can not be written.
     pub(crate) fn replayed(&mut self, graph: &Graph, batch: Time) -> Result<()> {
-        self.states.save(graph, batch)?;
+        self.states.save_in_turn(graph, batch)?;
         self.states.look()?;
         if self.states.take_new() { self.publish(graph) } else { Ok(()) }
     }

@@ -12,7 +12,7 @@
 //! | `checkpointer.rs` | writes a manifest when a batch was generated and when it was completed |
 //! | `lineage.rs` | which states and sources are asked for batches of how long ago |
 //! | `listed_inputs.rs` | of what batches were made, written once |
-//! | `states.rs` | what stateful operators hold, saved while batches go on |
+//! | `states.rs`, `state_file.rs` | what stateful operators hold, saved while batches go on, and read again |
 //! | `variables.rs` | named broadcasts and accumulators, as of a completed batch |
 //! | `explain.rs`, `verify.rs` | what a directory holds, and whether it is whole |
 //! | `checkpoint/` | the directory: manifests, data files, the lease |
@@ -38,6 +38,7 @@ mod read_file;
 mod restart;
 mod savepoint;
 mod savepoint_request;
+mod state_file;
 pub(crate) mod states;
 pub(crate) mod variables;
 mod verify;

@@ -1,17 +1,16 @@
 //! Saves what stateful operators hold: now and then a snapshot, in between what has changed.
 //!
 //! The bytes are written by a thread of its own while batches go on, a piece whenever none is processed; a manifest names
-//! them once they are written.
+//! them once they are written. What is due meanwhile waits until then.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use millstream_core::fs::{FileSystem, FsPath};
 
-use super::checkpoint::data_file::{self, DataFile};
+use super::checkpoint::data_file::DataFile;
 use super::checkpoint::manifest::{SavedFile, SavedKind, SavedOperator, SavedState};
 use super::checkpoint::store::STATE;
 use super::lineage::{GoesOn, Lineage};
@@ -37,6 +36,8 @@ pub(crate) struct States {
     saved: BTreeMap<Arc<str>, Saved>,
     /// The save that is under way.
     writing: Option<JoinHandle<Result<Written>>>,
+    /// The operators whose save was due while another was under way.
+    overdue: BTreeSet<Arc<str>>,
     /// Whether something was saved that no manifest names yet.
     is_new: bool,
 }
@@ -68,7 +69,8 @@ impl States {
             (Arc::from(operator.id), saved)
         });
         let saved = saved.collect();
-        States { system, directory, generation, lineage, saved, writing: None, is_new: false }
+        let overdue = BTreeSet::new();
+        States { system, directory, generation, lineage, saved, writing: None, overdue, is_new: false }
     }
 
     /// Says that operators of which nothing was saved have no batches up to `zero`.
@@ -111,25 +113,53 @@ impl States {
         std::mem::take(&mut self.is_new)
     }
 
-    /// Begins to save the states after a batch for which it is time.
+    /// Begins to save the states after a batch for which it is time. While another save is under way that is put off to a later
+    /// batch, which saves all that has changed until then: batches do not wait for a disk.
     ///
     /// # Errors
     /// If the save before it failed, or there are no threads.
     pub(crate) fn save(&mut self, graph: &Graph, batch: Time) -> Result<()> {
-        let lineage = Arc::clone(&self.lineage);
-        let is_due = |operator: &Arc<dyn StatefulOperator>| is_due(graph, &lineage, &**operator, batch);
-        if !graph.stateful().iter().any(is_due) {
-            return Ok(());
+        if graph.waits_for_saves() {
+            self.save_in_turn(graph, batch)
+        } else {
+            self.save_if_free(graph, batch)
         }
-        self.wait()?;
-        let due =
-            graph.stateful().into_iter().filter(|operator| is_due(operator) && self.lacks(operator, batch));
-        let due: Vec<_> = due.collect();
+    }
+
+    /// Begins to save the states after a batch for which it is time, when the save before it has been written.
+    ///
+    /// # Errors
+    /// If the save before it failed, or there are no threads.
+    pub(crate) fn save_in_turn(&mut self, graph: &Graph, batch: Time) -> Result<()> {
+        if graph.stateful().iter().any(|operator| self.is_due(graph, operator, batch)) {
+            self.wait()?;
+        }
+        self.save_if_free(graph, batch)
+    }
+
+    fn save_if_free(&mut self, graph: &Graph, batch: Time) -> Result<()> {
+        self.look()?;
+        let (is_free, mut due) = (self.writing.is_none(), Vec::new());
+        for operator in graph.stateful() {
+            let id = operator.id();
+            let is_due = self.is_due(graph, &operator, batch) || self.overdue.contains(&id);
+            if is_due && !is_free {
+                self.overdue.insert(id);
+            // One whose window was not due has no state of this batch, and stays overdue.
+            } else if is_due && operator.version(batch).is_some() {
+                self.overdue.remove(&id);
+                due.extend(self.lacks(&operator, batch).then_some(operator));
+            }
+        }
         if due.is_empty() {
             return Ok(());
         }
         let batches_first = Arc::clone(&graph.batches_first);
         self.begin(due, batch, move || batches_first.make_way())
+    }
+
+    fn is_due(&self, graph: &Graph, operator: &Arc<dyn StatefulOperator>, batch: Time) -> bool {
+        is_due(graph, &self.lineage, &**operator, batch)
     }
 
     /// Saves all states after a batch, and waits until that is done.
@@ -407,44 +437,6 @@ impl Files<'_> {
         let name = format!("{}-{}", self.prefix, self.files.len());
         self.files.push(file.publish(self.place.0, self.place.1, &name, self.pause)?);
         Ok(())
-    }
-}
-
-/// A data file of a state.
-pub(crate) struct StateFile {
-    content: Vec<u8>,
-    blocks: Vec<Range<usize>>,
-}
-
-impl StateFile {
-    /// Reads a data file.
-    ///
-    /// # Errors
-    /// If it can not be read, or is not whole.
-    pub(crate) fn read(system: &dyn FileSystem, directory: &FsPath, file: &SavedFile) -> Result<Self> {
-        let content = data_file::read(system, directory, file)?;
-        let mut blocks = Vec::new();
-        let mut rest = 0;
-        while let Some((length, _)) = content.get(rest..).and_then(<[u8]>::split_first_chunk::<8>) {
-            let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
-            let begin = rest + 8;
-            let Some(end) = begin.checked_add(length).filter(|end| *end <= content.len()) else { break };
-            blocks.push(begin..end);
-            rest = end;
-        }
-        if rest == content.len() {
-            return Ok(StateFile { content, blocks });
-        }
-        Err(Error::Damaged {
-            file: directory.join(&file.name).to_string(),
-            problem: "a block of a state is not whole".into(),
-            remedy: "bring the file back from a copy, or start from another savepoint".into(),
-        })
-    }
-
-    /// Returns its blocks.
-    pub(crate) fn blocks(&self) -> impl Iterator<Item = &[u8]> {
-        self.blocks.iter().filter_map(|block| self.content.get(block.clone()))
     }
 }
 

@@ -73,6 +73,7 @@ impl Driver {
         let clock = ManualClock::new(0);
         let streaming = StreamingContext::with_clock(context, interval, Arc::new(clock.clone()))?;
         streaming.graph().may_lose_state();
+        streaming.graph().wait_for_saves();
         Ok(Driver { streaming, clock, interval })
     }
 
@@ -98,6 +99,7 @@ impl Driver {
         let clock = ManualClock::new(now.as_millis());
         let streaming = StreamingContext::with_clock(conf, interval, Arc::new(clock.clone()))?;
         streaming.graph().may_lose_state();
+        streaming.graph().wait_for_saves();
         Ok(Driver { streaming, clock, interval })
     }
 

@@ -1,9 +1,9 @@
 //! This machine's files on a disk that is full, or does not answer, when a test says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use millstream_core::Result;
 use millstream_core::fs::{self, FileStatus, FileSystem, FileWriter, FsPath, LocalFs};
@@ -62,6 +62,32 @@ fn answers(path: &FsPath) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Directories of which nothing that is written appears, until that is allowed.
+static HELD: (Mutex<BTreeSet<String>>, Condvar) = (Mutex::new(BTreeSet::new()), Condvar::new());
+
+/// A directory of which nothing that is written appears as long as this is held.
+pub(crate) struct Held(String);
+
+impl Held {
+    pub(crate) fn new(local: &Path) -> Self {
+        let path = local.display().to_string();
+        HELD.0.lock().unwrap().insert(path.clone());
+        Held(path)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.0.lock().unwrap().remove(&self.0);
+        HELD.1.notify_all();
+    }
+}
+
+fn wait_while_held(path: &str) {
+    let held = HELD.0.lock().unwrap();
+    drop(HELD.1.wait_while(held, |held| held.iter().any(|directory| path.starts_with(directory))).unwrap());
 }
 
 struct FaultyDisk;
@@ -125,6 +151,7 @@ impl Write for Writer {
 
 impl FileWriter for Writer {
     fn publish(self: Box<Self>) -> Result<()> {
+        wait_while_held(&self.0);
         self.1.publish()
     }
 

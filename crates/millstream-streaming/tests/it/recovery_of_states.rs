@@ -1,15 +1,17 @@
 //! States survive, whenever the program dies, and also if it is another program afterwards.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use millstream_core::Conf;
+use millstream_streaming::clock::ManualClock;
 use millstream_streaming::testing::{Collected, Driver, Steps, batches};
-use millstream_streaming::{DStream, Error, StateSpec, Time};
+use millstream_streaming::{DStream, Error, RunningContext, StateSpec, StreamingContext, Time};
 
 use crate::damaged_checkpoints::copy;
 use crate::recovery::{Directory, SECOND, at, conf};
-use crate::tables::step;
+use crate::tables::{LONG, step};
 
 /// Ten batches, some of them empty.
 fn rows() -> Vec<Vec<(u8, u64)>> {
@@ -341,4 +343,64 @@ fn what_a_checkpoint_writes_follows_the_keys_touched_not_the_keys_held() {
     // A hundred keys of some ten bytes each.
     assert!((800..4_000).contains(&after_few), "{after_few}");
     assert!(after_many < after_few + after_few / 4, "{after_few} and {after_many} bytes of changes");
+}
+
+#[test]
+fn batches_go_on_while_a_save_takes_long_and_the_next_one_saves_all_that_has_changed() {
+    crate::faulty_disk::register();
+    let directory = Directory::new();
+    let place = directory.0.join("checkpoints");
+    let faulty = crate::faulty_disk::path(&place);
+    let clock = ManualClock::new(0);
+    let start = || {
+        let sums = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&sums);
+        let streaming = StreamingContext::get_or_create(&faulty, || {
+            let streaming = StreamingContext::with_clock(conf(), SECOND, Arc::new(clock.clone()))?;
+            let ones = streaming.generator_stream(1, |_, _| [((), 1_u64)]);
+            let sums = ones.update_state_by_key(|ones: Vec<u64>, sum: Option<u64>| {
+                Some(sum.unwrap_or_default() + ones.iter().sum::<u64>())
+            });
+            sums.checkpoint(SECOND).foreach_rdd(move |rdd| {
+                into.lock().unwrap().extend(rdd.collect()?.into_iter().map(|(_, sum)| sum));
+                Ok::<_, millstream_core::Error>(())
+            });
+            Ok::<_, Error>(streaming)
+        });
+        (streaming.unwrap().start().unwrap(), sums)
+    };
+    let batches = |running: &RunningContext, numbers: std::ops::RangeInclusive<i64>| {
+        for number in numbers {
+            clock.advance(SECOND);
+            assert!(running.await_batch(at(number * 1000), LONG).unwrap(), "batch {number} waits for a save");
+        }
+    };
+    let saved = || {
+        let files = std::fs::read_dir(place.join("state/1")).into_iter().flatten();
+        let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let times = names
+            .filter(|name| !name.starts_with('.'))
+            .filter_map(|name| name.split('-').nth(1).and_then(|time| time.parse::<i64>().ok()));
+        crate::tables::sorted(times.collect::<Vec<_>>())
+    };
+    let (running, sums) = start();
+    let held = crate::faulty_disk::Held::new(&place.join("state"));
+    batches(&running, 1..=5);
+    assert_eq!(saved(), [0_i64; 0]);
+    drop(held);
+    // What is due is saved once the first save is found to have come to its end.
+    let mut number = 5;
+    while saved().iter().all(|time| *time <= 5000) {
+        number += 1;
+        assert!(number < 1000, "nothing is saved any more");
+        batches(&running, number..=number);
+    }
+    assert!(saved().iter().all(|time| *time == 1000 || *time > 5000), "{:?}", saved());
+    running.stop(true, false).unwrap();
+    assert_eq!(*sums.lock().unwrap(), (1..=number.unsigned_abs()).collect::<Vec<_>>());
+    let (running, sums) = start();
+    number += 1;
+    batches(&running, number..=number);
+    running.stop(true, false).unwrap();
+    assert_eq!(*sums.lock().unwrap(), [number.unsigned_abs()]);
 }
