@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use self::parts::Written;
 pub use self::saving::{Existing, Saving};
-use crate::context::Context;
+use crate::context::{Context, batch};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, FileSystems, FsPath, OutputFormat, failed, is_not_found};
@@ -76,7 +76,12 @@ impl<T: Data> Rdd<T> {
         saving: impl Into<Saving>,
     ) -> Result<()> {
         let directory = FsPath::from_path(directory)?;
-        let output = Output::prepare(self.context(), name, place, directory, saving.into())?;
+        let mut saving = saving.into();
+        // What a batch of a stream saves it saves once more if it has to run again.
+        if saving.existing == Existing::Refuse && batch().is_some() {
+            saving.existing = Existing::Replace;
+        }
+        let output = Output::prepare(self.context(), name, place, directory, saving)?;
         let task = Save {
             parent: self.clone(),
             files: self.context().file_systems(),

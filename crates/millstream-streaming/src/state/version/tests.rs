@@ -29,6 +29,7 @@ enum Op {
     Read { of: usize },
 }
 
+mod records;
 mod state_map;
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {

@@ -4,7 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Existing {
-    /// A directory that exists is an error, unless `spark.hadoop.validateOutputSpecs` is false.
+    /// A directory that exists is an error, unless `spark.hadoop.validateOutputSpecs` is false. Where a batch of a stream saves, which may
+    /// run again, it is replaced.
     Refuse,
     /// The part files of the directory are replaced: saving twice is as saving once.
     Replace,

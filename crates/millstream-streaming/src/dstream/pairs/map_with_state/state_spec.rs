@@ -191,6 +191,14 @@ impl<K: Key, V: Data, S: Data, U: Data> StateSpec<K, V, S, U> {
     }
 }
 
+#[cfg(test)]
+impl<K: Key, V: Data, S: Data, U: Data> StateSpec<K, V, S, U> {
+    /// Does what a batch does with the records of a partition.
+    pub(crate) fn run(&self, time: Time, records: Vec<(K, V)>, step: &mut Step<'_, K, S>) -> Result<Vec<U>> {
+        (self.kernel)(time, records, self.timeout, step)
+    }
+}
+
 /// How many records are looked up at once.
 const LOOKED_UP: usize = 64;
 
