@@ -125,13 +125,31 @@ pub fn user_code<R>(f: impl FnOnce() -> R) -> R {
 type Inner<'a> = Option<(&'a Arc<Operator>, Vec<AnyRdd>, Option<BatchId>, bool)>;
 
 fn within<R>(inner: Inner<'_>, f: impl FnOnce() -> R) -> (R, Vec<AnyRdd>) {
-    /// Leaves the scope also when the closure panics.
-    struct Leave;
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            SCOPES.with_borrow_mut(|scopes| scopes.pop());
-        }
+    let entered = enter(inner);
+    let result = f();
+    (result, entered.made())
+}
+
+/// The innermost scope of this thread; left also when the closure panics.
+struct Entered;
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        SCOPES.with_borrow_mut(|scopes| scopes.pop());
     }
+}
+
+impl Entered {
+    /// Leaves the scope; returns the RDDs that were made in it, if it keeps them.
+    fn made(self) -> Vec<AnyRdd> {
+        SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
+            Some(Some(scope)) => std::mem::take(&mut scope.made),
+            _ => Vec::new(),
+        })
+    }
+}
+
+fn enter(inner: Inner<'_>) -> Entered {
     let scope = inner.map(|(operator, inputs, batch, keep)| Scope {
         application: Arc::new(Application { operator: Arc::clone(operator), inputs, batch }),
         made: Vec::new(),
@@ -139,14 +157,7 @@ fn within<R>(inner: Inner<'_>, f: impl FnOnce() -> R) -> (R, Vec<AnyRdd>) {
         keep,
     });
     SCOPES.with_borrow_mut(|scopes| scopes.push(scope));
-    let leave = Leave;
-    let result = f();
-    let made = SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
-        Some(Some(scope)) => std::mem::take(&mut scope.made),
-        _ => Vec::new(),
-    });
-    drop(leave);
-    (result, made)
+    Entered
 }
 
 /// Names the RDD being made by a call of `name` at `location`.

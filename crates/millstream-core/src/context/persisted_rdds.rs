@@ -40,11 +40,11 @@ impl Context {
     #[must_use]
     pub fn get_rdd_storage_info(&self) -> Vec<RddStorageInfo> {
         let info = |(id, rdd): (RddId, AnyRdd)| {
-            let sizes = rdd.sizes();
+            let sizes = rdd.cache().sizes();
             (sizes.partitions > 0).then(|| RddStorageInfo {
                 id,
                 name: rdd.info().name().unwrap_or_else(|| rdd.info().operator.name.to_string()),
-                storage_level: rdd.storage_level(),
+                storage_level: rdd.cache().level(),
                 num_partitions: rdd.partitions(),
                 num_cached_partitions: sizes.partitions,
                 memory_size: sizes.memory,

@@ -14,7 +14,7 @@ use crate::fs::{FsPath, ObjectFormat};
 
 /// How far the checkpoint of an RDD has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+enum Stage {
     /// It is to be written after the next job.
     Wanted,
     /// It is being written.
@@ -25,22 +25,32 @@ pub enum Stage {
 
 /// The checkpoint of an RDD, if there is to be one.
 #[derive(Default)]
-pub(super) struct Progress(Mutex<Option<(Stage, FsPath)>>);
+pub struct Progress(Mutex<Option<Asked>>);
+
+/// A checkpoint that was asked for.
+#[derive(Clone)]
+struct Asked {
+    stage: Stage,
+    directory: FsPath,
+    /// Writes the RDD and has it read from there. An address, so that what writes and reads files is compiled for the
+    /// records that are asked for only.
+    write: fn(AnyRdd, &FsPath) -> Result<()>,
+}
 
 impl Progress {
-    pub(super) fn stage(&self) -> Option<Stage> {
-        self.lock().as_ref().map(|(stage, _)| *stage)
+    fn stage(&self) -> Option<Stage> {
+        self.lock().as_ref().map(|asked| asked.stage)
     }
 
-    /// Goes on from one stage to another; returns the directory if it was there.
-    fn step(&self, from: Stage, to: Stage) -> Option<FsPath> {
+    /// Goes on from one stage to another; returns what was asked for if it was there.
+    fn step(&self, from: Stage, to: Stage) -> Option<Asked> {
         let mut progress = self.lock();
-        let (stage, path) = progress.as_mut().filter(|(stage, _)| *stage == from)?;
-        *stage = to;
-        Some(path.clone())
+        let asked = progress.as_mut().filter(|asked| asked.stage == from)?;
+        asked.stage = to;
+        Some(asked.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<(Stage, FsPath)>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Asked>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -81,7 +91,8 @@ impl<T: Data> Rdd<T> {
         };
         let mut progress = self.0.checkpoint.lock();
         if progress.is_none() {
-            *progress = Some((Stage::Wanted, directory.join(&format!("rdd-{}", self.id()))));
+            let directory = directory.join(&format!("rdd-{}", self.id()));
+            *progress = Some(Asked { stage: Stage::Wanted, directory, write: write::<T> });
             self.context().any_checkpoints().store(true, Ordering::Release);
         }
         Ok(())
@@ -114,23 +125,8 @@ impl<T: Data> Rdd<T> {
     #[must_use]
     pub fn get_checkpoint_file(&self) -> Option<String> {
         let progress = self.0.checkpoint.lock();
-        progress.as_ref().filter(|(stage, _)| *stage == Stage::Written).map(|(_, path)| path.to_string())
-    }
-
-    pub(super) fn write_checkpoint(&self) -> Result<()> {
-        let progress = &self.0.checkpoint;
-        let Some(path) = progress.step(Stage::Wanted, Stage::Writing) else { return Ok(()) };
-        match self.written_to(&path) {
-            Ok(files) => {
-                self.0.compute_from(files);
-                progress.step(Stage::Writing, Stage::Written);
-                Ok(())
-            }
-            Err(error) => {
-                progress.step(Stage::Writing, Stage::Wanted);
-                Err(error)
-            }
-        }
+        let written = progress.as_ref().filter(|asked| asked.stage == Stage::Written);
+        written.map(|asked| asked.directory.to_string())
     }
 
     /// Writes the RDD; returns how it is read from there.
@@ -153,6 +149,13 @@ impl<T: Data> Rdd<T> {
     }
 }
 
+/// Writes an RDD of such records, and has it read from there.
+fn write<T: Data>(rdd: AnyRdd, directory: &FsPath) -> Result<()> {
+    let rdd = Rdd::<T>::from_any(rdd)?;
+    rdd.0.compute_from(rdd.written_to(directory)?);
+    Ok(())
+}
+
 /// Writes the checkpoints that are wanted of an RDD on which a job was run, or else of those it is computed from.
 pub(crate) fn after_job(context: &Context, rdd: &AnyRdd) -> Result<()> {
     if !context.any_checkpoints().load(Ordering::Acquire) {
@@ -165,8 +168,15 @@ pub(crate) fn after_job(context: &Context, rdd: &AnyRdd) -> Result<()> {
         if !seen.insert(rdd.info().id) {
             continue;
         }
-        match rdd.checkpoint_stage() {
-            Some(Stage::Wanted) => Arc::clone(&rdd).write_checkpoint()?,
+        let progress = rdd.checkpoint();
+        match progress.stage() {
+            Some(Stage::Wanted) => {
+                let Some(asked) = progress.step(Stage::Wanted, Stage::Writing) else { continue };
+                let written = (asked.write)(Arc::clone(&rdd), &asked.directory);
+                let stage = if written.is_ok() { Stage::Written } else { Stage::Wanted };
+                progress.step(Stage::Writing, stage);
+                written?;
+            }
             Some(Stage::Writing | Stage::Written) => {}
             None => open.extend(rdd.dependencies().iter().map(|dependency| match dependency {
                 Dependency::Narrow(parent) => Arc::clone(parent),

@@ -41,11 +41,7 @@ pub trait Compute<T: Data>: Send + Sync + 'static {
     ///
     /// By default the partition of the same number of each.
     fn reads(&self, partition: usize) -> Vec<(usize, Vec<usize>)> {
-        let narrow = |(at, dependency)| match dependency {
-            Dependency::Narrow(_) => Some((at, vec![partition])),
-            Dependency::Shuffle(_) => None,
-        };
-        self.dependencies().into_iter().enumerate().filter_map(narrow).collect()
+        same_of_each(&self.dependencies(), partition)
     }
 
     /// Returns how keys are spread over the partitions, if that is known.
@@ -66,6 +62,15 @@ pub trait Compute<T: Data>: Send + Sync + 'static {
     fn split(&self, _partition: usize) -> Result<Vec<u8>> {
         Ok(Vec::new())
     }
+}
+
+/// Not in the trait, where it would be compiled once more for each kind of RDD and each closure in it.
+fn same_of_each(dependencies: &[Dependency], partition: usize) -> Vec<(usize, Vec<usize>)> {
+    let narrow = |(at, dependency): (usize, &Dependency)| match dependency {
+        Dependency::Narrow(_) => Some((at, vec![partition])),
+        Dependency::Shuffle(_) => None,
+    };
+    dependencies.iter().enumerate().filter_map(narrow).collect()
 }
 
 /// How another process makes an RDD: the address of the code that does it, and the values it needs.

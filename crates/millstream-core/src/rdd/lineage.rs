@@ -52,7 +52,7 @@ pub(super) fn deeper<R>(operator: &Operator, f: impl FnOnce() -> Result<R>) -> R
 ///
 /// The RDDs in it that go with it do not drop what they are made of in turn, one within the other, but leave that to the
 /// outermost call.
-pub(super) fn drop_flat(remains: impl Any) {
+pub(super) fn drop_flat(remains: Box<dyn Any>) {
     /// Leaves nothing behind also when someone's `Drop` panics.
     struct Leave;
     impl Drop for Leave {
@@ -60,7 +60,7 @@ pub(super) fn drop_flat(remains: impl Any) {
             let _ = REMAINS.try_with(|all| all.take());
         }
     }
-    let mut remains: Option<Box<dyn Any>> = Some(Box::new(remains));
+    let mut remains = Some(remains);
     let outermost = REMAINS.try_with(|all| match &mut *all.borrow_mut() {
         Some(all) => {
             all.extend(remains.take());

@@ -4,6 +4,7 @@
 //! one of the three forms in `narrow`; one that needs a shuffle is a few lines on `exchange`.
 
 pub(crate) mod actions;
+mod any_rdd;
 mod cartesian;
 pub(crate) mod checkpoint;
 mod coalesce;
@@ -17,6 +18,7 @@ mod glom;
 mod group_by;
 mod hyper_log_log;
 mod in_place;
+mod info;
 mod intersection;
 mod itself;
 mod key_by;
@@ -48,9 +50,11 @@ use std::rc::Rc;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use actions::{Existing, Saving};
+pub use any_rdd::{AnyRdd, RddNode};
 pub use compute::{Compute, Dependency};
 pub(crate) use compute::{Rebuild, Rebuilding, Recipe};
 pub use counting_reads::ReadCounts;
+pub use info::Info;
 use method::Method;
 pub use pairs::{Grouped, Grouped3, Grouped4};
 pub use pipe::PipeInput;
@@ -59,11 +63,10 @@ pub use source::parallelize::StoredPartition;
 use crate::context::Context;
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::ids::RddId;
-use crate::operator::{self, Operator, Origin};
+use crate::operator::{self, Operator};
 use crate::shuffle::partitioner::PartitionedBy;
-use crate::storage::cache::{Cache, Hold, Sizes, Trust};
-use crate::storage::{Again, StorageLevel};
+use crate::storage::Again;
+use crate::storage::cache::Cache;
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
 
@@ -88,89 +91,13 @@ impl<T: Data> Clone for Rdd<T> {
     }
 }
 
-/// An RDD whose record type has been forgotten.
-pub type AnyRdd = Arc<dyn RddNode>;
-
-/// What the scheduler needs to know of an RDD, whatever its records are.
-pub trait RddNode: Send + Sync + 'static {
-    /// Returns what the RDD is called and where it comes from.
-    fn info(&self) -> &Info;
-    /// Returns the number of partitions.
-    fn partitions(&self) -> usize;
-    /// Returns the RDDs and shuffles it is computed from.
-    fn dependencies(&self) -> Arc<[Dependency]>;
-    /// Returns whether every partition is kept, so that its parents are not needed.
-    fn is_cached(&self) -> bool {
-        self.is_kept(Trust::AsItLies)
-    }
-    /// Returns whether every partition is kept and can be relied on that far.
-    #[doc(hidden)]
-    fn is_kept(&self, trust: Trust) -> bool;
-    /// Has what is kept of it stay while the value lives, as far as others would push it out.
-    #[doc(hidden)]
-    fn hold(&self) -> Option<Hold>;
-    /// Returns where partitions are kept.
-    fn storage_level(&self) -> StorageLevel;
-    /// Returns what of it lies where.
-    #[doc(hidden)]
-    fn sizes(&self) -> Sizes;
-    /// Returns how far its checkpoint has come, if there is to be one.
-    #[doc(hidden)]
-    fn checkpoint_stage(&self) -> Option<checkpoint::Stage>;
-    /// Writes it to the checkpoint directory and has it read from there.
-    #[doc(hidden)]
-    fn write_checkpoint(self: Arc<Self>) -> Result<()>;
-    /// Returns which partitions of its narrow parents a partition reads, by the parent's place.
-    fn reads(&self, partition: usize) -> Vec<(usize, Vec<usize>)>;
-    /// Returns how another process makes this RDD, if it can; one that is `kept` is sent as it lies.
-    #[doc(hidden)]
-    fn recipe(&self, kept: bool) -> Option<Recipe>;
-    /// Returns what a task must be given to read one partition of a source in another process.
-    ///
-    /// # Errors
-    /// If the partition can not be read or written as bytes, or is no longer `kept`.
-    #[doc(hidden)]
-    fn split(&self, partition: usize, kept: bool) -> Result<Vec<u8>>;
-    /// Returns itself as what it is.
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
-}
-
-/// What an RDD is called and where it comes from.
-pub struct Info {
-    /// The number of the RDD in its context.
-    pub id: RddId,
-    /// The operator of the user's program it belongs to.
-    pub operator: Arc<Operator>,
-    pub(crate) context: Context,
-    /// Forgotten when the lineage is cut: it holds the RDDs an operator was applied to.
-    origin: RwLock<Origin>,
-    name: RwLock<Option<String>>,
-    /// Why no action on this RDD can work; found when it was described, reported when it is used.
-    pub(crate) defect: Option<Error>,
-}
-
-impl Info {
-    /// Returns where the RDD comes from.
-    pub(crate) fn origin(&self) -> Origin {
-        self.origin.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn name(&self) -> Option<String> {
-        self.name.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn set_name(&self, name: String) {
-        *self.name.write().unwrap_or_else(PoisonError::into_inner) = Some(name);
-    }
-}
-
 pub(crate) struct Node<T: Data> {
     info: Info,
     partitions: usize,
     partitioned_by: Option<PartitionedBy>,
     /// Replaced once, by nothing to compute from, when the lineage is cut.
     source: RwLock<Source<T>>,
-    cache: Cache<T>,
+    cache: Cache,
     checkpoint: checkpoint::Progress,
 }
 
@@ -202,11 +129,13 @@ impl<T: Data> Node<T> {
     /// Forgets what the RDD is computed from, and computes it from something else.
     fn compute_from(&self, compute: Arc<dyn Compute<T>>) {
         let from = Source::new(compute);
-        let origin = &mut *self.info.origin.write().unwrap_or_else(PoisonError::into_inner);
-        let origin = std::mem::replace(origin, Origin::Call);
-        let source = &mut *self.source.write().unwrap_or_else(PoisonError::into_inner);
-        let source = std::mem::replace(source, from);
-        lineage::drop_flat((source, origin)); // outside of the locks: a long lineage may go with it
+        let source = {
+            let mut source = self.source.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *source, from)
+        };
+        // After the source: whoever finds no origin any more finds the new source.
+        let origin = self.info.forget_origin();
+        lineage::drop_flat(Box::new((source, origin))); // outside of the locks: a long lineage may go with it
     }
 }
 
@@ -215,8 +144,7 @@ impl<T: Data> Drop for Node<T> {
         self.info.context.persisted().forget(self.info.id, self.cache.is_on());
         let source = self.source.get_mut().unwrap_or_else(PoisonError::into_inner);
         let source = std::mem::replace(source, Source::new(Arc::new(source::Empty)));
-        let origin = self.info.origin.get_mut().unwrap_or_else(PoisonError::into_inner);
-        lineage::drop_flat((source, std::mem::replace(origin, Origin::Call)));
+        lineage::drop_flat(Box::new((source, self.info.forget_origin())));
     }
 }
 
@@ -233,28 +161,12 @@ impl<T: Data> RddNode for Node<T> {
         Arc::clone(&self.source.read().unwrap_or_else(PoisonError::into_inner).dependencies)
     }
 
-    fn is_kept(&self, trust: Trust) -> bool {
-        self.cache.is_complete(self.partitions, trust)
+    fn cache(&self) -> &Cache {
+        &self.cache
     }
 
-    fn hold(&self) -> Option<Hold> {
-        self.cache.hold()
-    }
-
-    fn storage_level(&self) -> StorageLevel {
-        self.cache.level()
-    }
-
-    fn sizes(&self) -> Sizes {
-        self.cache.sizes()
-    }
-
-    fn checkpoint_stage(&self) -> Option<checkpoint::Stage> {
-        self.checkpoint.stage()
-    }
-
-    fn write_checkpoint(self: Arc<Self>) -> Result<()> {
-        Rdd(self).write_checkpoint()
+    fn checkpoint(&self) -> &checkpoint::Progress {
+        &self.checkpoint
     }
 
     fn reads(&self, partition: usize) -> Vec<(usize, Vec<usize>)> {
@@ -328,30 +240,27 @@ impl<T: Data> Rdd<T> {
         compute: Result<Box<dyn Compute<T>>>,
         captured: usize,
     ) -> Self {
-        let method = method.into();
-        let (operator, origin) = operator::name_rdd(method.name, place);
-        let strict = captured > 0 && matches!(origin, Origin::Call) && context.strict_closures();
-        let compute =
-            compute.and_then(|compute| fit_parents(context, &operator, &*compute).map(|()| compute));
-        let (compute, defect) = match compute {
-            Ok(compute) if strict => (Arc::from(compute), Some(method.captures(&operator, captured))),
-            Ok(compute) => (Arc::from(compute), None),
-            Err(error) => (Arc::new(source::Empty) as Arc<dyn Compute<T>>, Some(error)),
-        };
-        let origin = RwLock::new(origin);
-        let info = Info {
-            id: context.next_rdd(),
-            operator,
-            context: context.clone(),
-            origin,
-            name: RwLock::default(),
-            defect,
+        Self::described(context, method.into(), place, compute, captured)
+    }
+
+    fn described(
+        context: &Context,
+        method: Method,
+        place: &'static Location<'static>,
+        compute: Result<Box<dyn Compute<T>>>,
+        captured: usize,
+    ) -> Self {
+        let dependencies = compute.as_ref().map(|compute| compute.dependencies()).map_err(Error::clone);
+        let (info, dependencies) = Info::of(context, method, place, dependencies, captured);
+        let compute: Arc<dyn Compute<T>> = match (compute, &dependencies) {
+            (Ok(compute), Some(_)) => Arc::from(compute),
+            _ => Arc::new(source::Empty),
         };
         let rdd = Rdd(Arc::new(Node {
             info,
             partitions: compute.partitions(),
             partitioned_by: compute.partitioned_by(),
-            source: RwLock::new(Source::new(compute)),
+            source: RwLock::new(Source { compute, dependencies: dependencies.unwrap_or_default() }),
             cache: Cache::default(),
             checkpoint: checkpoint::Progress::default(),
         }));
@@ -418,7 +327,7 @@ impl<T: Data> Rdd<T> {
         Ok(tracked(stream, Arc::clone(&node.info.operator), task.clone()))
     }
 
-    pub(crate) fn cache_of(&self) -> &Cache<T> {
+    pub(crate) fn cache_of(&self) -> &Cache {
         &self.0.cache
     }
 }
@@ -436,27 +345,4 @@ fn tracked<T: Data>(stream: ChunkStream<T>, operator: Arc<Operator>, task: TaskC
         }
         Ok(chunk)
     })
-}
-
-/// Refuses what is made of another context's RDDs, whose numbers and tasks are that context's own, and hands on the
-/// defect of a parent: it has no partitions, so that operators which pass over empty RDDs would hide it.
-fn fit_parents<T: Data>(context: &Context, operator: &Operator, compute: &dyn Compute<T>) -> Result<()> {
-    for dependency in compute.dependencies() {
-        let parent = match dependency {
-            Dependency::Narrow(parent) => parent,
-            Dependency::Shuffle(shuffle) => shuffle.parent(),
-        };
-        if !parent.info().context.is_same(context) {
-            return Err(Error::Argument {
-                operator: operator.to_string(),
-                problem: "the RDDs belong to different contexts".into(),
-                remedy: "make them with one `Context`, or `collect` one and `parallelize` it in the other's"
-                    .into(),
-            });
-        }
-        if let Some(defect) = &parent.info().defect {
-            return Err(defect.clone());
-        }
-    }
-    Ok(())
 }

@@ -25,6 +25,12 @@ use crate::task::TaskContext;
 /// How a partition is read, once the parent's partition of the same number is.
 type Open<T, U> = Arc<dyn Fn(ChunkStream<T>, usize) -> Result<ChunkStream<U>> + Send + Sync>;
 
+/// Makes a chunk of a chunk.
+type Kernel<T, U> = Arc<dyn Fn(Chunk<T>) -> Chunk<U> + Send + Sync>;
+
+/// Encodes the values of a closure.
+type Env = Arc<dyn Fn() -> Result<Vec<u8>> + Send + Sync>;
+
 /// Moves some records from a position in a chunk to an output buffer.
 type Expand<T, U> = Arc<dyn Fn(&mut Cursor<T>, &mut Vec<U>) + Send + Sync>;
 
@@ -32,7 +38,7 @@ struct Narrow<T: Data, U: Data> {
     parent: Rdd<T>,
     open: Open<T, U>,
     build: CodeAddress,
-    env: Arc<dyn Fn() -> Result<Vec<u8>> + Send + Sync>,
+    env: Env,
     /// Whether each record keeps its key, so that the parent's partitioning still holds.
     keeps_keys: bool,
 }
@@ -87,13 +93,8 @@ impl<T: Data> Rdd<T> {
             Ok(parent.per_chunk(form, from.build.conjure::<K>()?).any())
         }
         let env = form.env.clone();
-        let kernel: Arc<dyn Fn(Chunk<T>) -> Chunk<U> + Send + Sync> =
-            Arc::new(move |chunk| kernel(&env, chunk));
-        let open = move |mut input: ChunkStream<T>, _: usize| {
-            let kernel = Arc::clone(&kernel);
-            Ok(stream::from_fn(move || Ok(input.next_chunk()?.map(|chunk| kernel(chunk)))))
-        };
-        self.narrow::<U, E, K>(form, Arc::new(open), rebuild::<T, U, E, K>)
+        let open = chunk_by_chunk(Arc::new(move |chunk| kernel(&env, chunk)));
+        self.narrow(form, open, Code::of::<K>(rebuild::<T, U, E, K>))
     }
 
     /// Makes an operator that gives any number of records for each.
@@ -112,33 +113,8 @@ impl<T: Data> Rdd<T> {
             Ok(parent.expanding(form, from.build.conjure::<K>()?).any())
         }
         let env = form.env.clone();
-        let kernel: Expand<T, U> = Arc::new(move |input, out| kernel(&env, input, out));
-        let open = move |mut input: ChunkStream<T>, _: usize| {
-            let kernel = Arc::clone(&kernel);
-            let mut cursor: Option<Cursor<T>> = None;
-            // The last chunk's length is the best guess for the next one's.
-            let mut room = CHUNK;
-            Ok(stream::from_fn(move || {
-                let mut out = Vec::with_capacity(room);
-                while out.len() < CHUNK {
-                    if cursor.is_none() {
-                        match input.next_chunk()? {
-                            Some(chunk) => cursor = Some(chunk.into()),
-                            None => break,
-                        }
-                    }
-                    if let Some(records) = &mut cursor {
-                        kernel(records, &mut out);
-                        if out.len() < CHUNK {
-                            cursor = None;
-                        }
-                    }
-                }
-                room = out.len().clamp(16, 2 * CHUNK);
-                Ok((!out.is_empty()).then(|| out.into()))
-            }))
-        };
-        self.narrow::<U, E, K>(form, Arc::new(open), rebuild::<T, U, E, K>)
+        let open = buffer_by_buffer(Arc::new(move |input, out| kernel(&env, input, out)));
+        self.narrow(form, open, Code::of::<K>(rebuild::<T, U, E, K>))
     }
 
     /// Makes an operator that turns the stream of a partition into another.
@@ -162,28 +138,75 @@ impl<T: Data> Rdd<T> {
         }
         let env = form.env.clone();
         let open = move |input: ChunkStream<T>, partition: usize| kernel(&env, input, partition);
-        self.narrow::<U, E, K>(form, Arc::new(open), rebuild::<T, U, E, K>)
+        self.narrow(form, Arc::new(open), Code::of::<K>(rebuild::<T, U, E, K>))
     }
 
     #[track_caller]
-    fn narrow<U: Data, E: Data, K: 'static>(
+    fn narrow<U: Data, E: Data>(
         &self,
         form: Form<E, impl Into<Method>>,
         open: Open<T, U>,
-        rebuild: Rebuild,
+        code: Code,
     ) -> Rdd<U> {
         let Form { name, env, keeps_keys } = form;
-        let method = name.into();
-        let name = method.name;
-        let narrow = Narrow {
-            parent: self.clone(),
-            open,
-            build: CodeAddress::of::<K>(rebuild as usize),
-            env: Arc::new(move || function::encode(name, &(&env, keeps_keys))),
-            keeps_keys,
-        };
-        Rdd::checked(self.context(), method, Location::caller(), Ok(Box::new(narrow)), size_of::<K>())
+        let (method, Code { build, captured }) = (name.into(), code);
+        let env = packed(method.name, env, keeps_keys);
+        let narrow = Narrow { parent: self.clone(), open, build, env, keeps_keys };
+        Rdd::checked(self.context(), method, Location::caller(), Ok(Box::new(narrow)), captured)
     }
+}
+
+/// The closure of an operator: how it travels, and how many bytes it captures.
+struct Code {
+    build: CodeAddress,
+    captured: usize,
+}
+
+impl Code {
+    fn of<K: 'static>(rebuild: Rebuild) -> Self {
+        Code { build: CodeAddress::of::<K>(rebuild as usize), captured: size_of::<K>() }
+    }
+}
+
+// What follows is not written where it is used: there it would be compiled again for each closure.
+
+fn chunk_by_chunk<T: Data, U: Data>(kernel: Kernel<T, U>) -> Open<T, U> {
+    Arc::new(move |mut input, _| {
+        let kernel = Arc::clone(&kernel);
+        Ok(stream::from_fn(move || Ok(input.next_chunk()?.map(|chunk| kernel(chunk)))))
+    })
+}
+
+fn buffer_by_buffer<T: Data, U: Data>(kernel: Expand<T, U>) -> Open<T, U> {
+    Arc::new(move |mut input, _| {
+        let kernel = Arc::clone(&kernel);
+        let mut cursor: Option<Cursor<T>> = None;
+        // The last chunk's length is the best guess for the next one's.
+        let mut room = CHUNK;
+        Ok(stream::from_fn(move || {
+            let mut out = Vec::with_capacity(room);
+            while out.len() < CHUNK {
+                if cursor.is_none() {
+                    match input.next_chunk()? {
+                        Some(chunk) => cursor = Some(chunk.into()),
+                        None => break,
+                    }
+                }
+                if let Some(records) = &mut cursor {
+                    kernel(records, &mut out);
+                    if out.len() < CHUNK {
+                        cursor = None;
+                    }
+                }
+            }
+            room = out.len().clamp(16, 2 * CHUNK);
+            Ok((!out.is_empty()).then(|| out.into()))
+        }))
+    })
+}
+
+fn packed<E: Data>(name: &'static str, env: E, keeps_keys: bool) -> Env {
+    Arc::new(move || function::encode(name, &(&env, keeps_keys)))
 }
 
 fn unpack<T: Data, E: Data>(from: &Rebuilding<'_>) -> Result<(Rdd<T>, Form<E>)> {

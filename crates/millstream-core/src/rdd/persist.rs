@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::Rdd;
+use super::{Rdd, RddNode};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::storage::StorageLevel;
@@ -90,8 +90,7 @@ impl<T: Data> Rdd<T> {
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     pub fn unpersist(&self) -> Rdd<T> {
-        self.context().persisted().forget(self.id(), self.is_persisted());
-        self.cache_of().switch_off();
+        (&*self.0 as &dyn RddNode).unpersist();
         self.clone()
     }
 

@@ -87,7 +87,7 @@ impl KeptRdds {
             return true;
         }
         // First held, then looked at: what is there then stays.
-        let Some(hold) = rdd.hold().filter(|_| rdd.is_kept(self.trust)) else { return false };
+        let Some(hold) = rdd.cache().hold().filter(|_| rdd.is_kept(self.trust)) else { return false };
         held.insert(rdd.info().id, (Arc::clone(rdd), hold));
         true
     }

@@ -100,8 +100,11 @@ impl<T: Data> Blocks<T> {
 
 /// Writes records as one segment; nothing if there are none.
 pub(super) fn write<T: Data>(records: &[Blocks<T>], to: &mut SpillWriter) -> Result<Option<Segment>> {
-    let records: Vec<&T> = records.iter().flat_map(Blocks::blocks).flatten().collect();
-    if records.is_empty() { Ok(None) } else { to.write(&records).map(Some) }
+    let mut all: Vec<&T> = Vec::new();
+    for blocks in records {
+        blocks.blocks().for_each(|block| all.extend(block));
+    }
+    if all.is_empty() { Ok(None) } else { to.write(&all).map(Some) }
 }
 
 #[cfg(test)]

@@ -162,7 +162,9 @@ impl<K: Data, V: Data> Collector<Hashed<K, V>> {
 }
 
 fn whole<B>(buckets: usize) -> Vec<Blocks<B>> {
-    (0..buckets).map(|_| Blocks::default()).collect()
+    let mut all = Vec::new();
+    all.resize_with(buckets, Blocks::default);
+    all
 }
 
 /// How large a record is, from a look at a few.
@@ -185,10 +187,13 @@ impl RecordSize {
             return;
         }
         let from = self.looks % buckets.len().max(1);
-        let mut latest = buckets[from..].iter().chain(&buckets[..from]).map(Blocks::latest);
-        if let Some(records) = latest.find(|records| !records.is_empty()) {
-            self.bytes += estimate_all(records);
-            self.records += records.len();
+        for at in (from..buckets.len()).chain(0..from) {
+            let records = buckets[at].latest();
+            if !records.is_empty() {
+                self.bytes += estimate_all(records);
+                self.records += records.len();
+                return;
+            }
         }
     }
 

@@ -82,16 +82,20 @@ impl<B: Data> MapOutput<B> {
     /// Returns the buckets, one per reducer.
     pub(crate) fn buckets(self: &Arc<Self>) -> Vec<Bucket> {
         let reducers = self.lock().rest.reducers();
-        let bucket = |reducer| OneBucket { output: Arc::clone(self), reducer, copied: false };
-        (0..reducers).map(|reducer| Box::new(bucket(reducer)) as Bucket).collect()
+        let mut buckets: Vec<Bucket> = Vec::with_capacity(reducers);
+        for reducer in 0..reducers {
+            buckets.push(Box::new(OneBucket { output: Arc::clone(self), reducer, copied: false }));
+        }
+        buckets
     }
 
     fn write_out(&self, state: &mut State<B>) -> Result<()> {
         let Some(disk) = &self.disk else { return Ok(()) };
         let mut writer = disk.create("the buckets of a shuffle")?;
-        let buckets = state.rest.blocks.chunks(state.rest.clusters);
-        let written = buckets.map(|bucket| Ok(blocks::write(bucket, &mut writer)?.into_iter().collect()));
-        let segments = written.collect::<Result<Vec<Vec<Segment>>>>()?;
+        let mut segments = Vec::new();
+        for bucket in state.rest.blocks.chunks(state.rest.clusters) {
+            segments.push(Vec::from_iter(blocks::write(bucket, &mut writer)?));
+        }
         state.spilled.push(Spilled { file: writer.finish()?, segments });
         state.rest.blocks.iter_mut().for_each(|bucket| *bucket = Blocks::default());
         Ok(())
@@ -235,7 +239,9 @@ impl<B: Data> OneBucket<B> {
                 })?;
             }
         }
-        records.extend(state.rest.of(self.reducer).iter().cloned().flat_map(Blocks::into_blocks).flatten());
+        for cluster in state.rest.of(self.reducer) {
+            cluster.clone().into_blocks().for_each(|block| records.extend(block));
+        }
         Ok(records)
     }
 }

@@ -75,7 +75,7 @@ fn merge_some<T: Data>(
     task: &TaskContext,
     order: impl Fn(&T, &T) -> Ordering + 'static,
 ) -> Result<ChunkStream<T>> {
-    let runs = segments.iter().map(|segment| file.read_segment(*segment)).collect::<Result<Vec<_>>>()?;
+    let runs = opened(file, segments)?;
     let mut held = Held::nothing(&task.space().memory);
     held.must_hold(runs.len() * PER_RUN);
     let mut merger = Merger::new(runs, order)?;
@@ -88,6 +88,15 @@ fn merge_some<T: Data>(
         }
         Ok((!chunk.is_empty()).then(|| chunk.into()))
     }))
+}
+
+/// Not written where it is used, where it would be compiled for each order.
+fn opened<T: Data>(file: &Arc<SpillFile>, segments: &[Segment]) -> Result<Vec<ChunkStream<T>>> {
+    let mut runs = Vec::with_capacity(segments.len());
+    for segment in segments {
+        runs.push(file.read_segment(*segment)?);
+    }
+    Ok(runs)
 }
 
 /// Merges sorted streams.

@@ -1,5 +1,6 @@
 //! One kept partition: in memory, on disk, or on its way from one to the other.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -13,17 +14,25 @@ use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::stream::{self, ChunkStream};
 
-/// A kept partition.
-pub(crate) struct Block<T: Data> {
-    kept: Weak<Kept<T>>,
+/// A kept partition. What its records are is known to those who read it only.
+pub(crate) struct Block {
+    kept: Weak<Kept>,
     partition: usize,
-    place: Mutex<Place<T>>,
+    place: Mutex<Place>,
 }
 
 /// Where a partition lies; what was read back from disk lies in both places.
-struct Place<T: Data> {
-    held: Option<Arc<Held<T>>>,
+struct Place {
+    held: Option<Arc<dyn AnyHeld>>,
     file: Option<Arc<SpillFile>>,
+}
+
+/// A partition in memory whose record type has been forgotten.
+pub(super) trait AnyHeld: Send + Sync {
+    fn claim(&self) -> &Claim;
+    /// Writes the records to a file.
+    fn write(&self, to: &mut SpillWriter) -> Result<()>;
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
 /// A partition in memory; whoever reads it holds it.
@@ -74,23 +83,32 @@ impl<T: Data> Held<T> {
             Ok(chunk)
         })
     }
+}
 
-    /// Writes the records to a file.
-    pub(crate) fn write(&self, to: &mut SpillWriter) -> Result<()> {
+impl<T: Data> AnyHeld for Held<T> {
+    fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    fn write(&self, to: &mut SpillWriter) -> Result<()> {
         match &self.form {
             Form::Records(chunks) => to.write_stream(stream::from_chunks(chunks.clone())).map(drop),
             Form::Bytes(buffers, _) => buffers.iter().try_for_each(|buffer| to.write_blocks(buffer)),
         }
     }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
 }
 
-impl<T: Data> Block<T> {
-    pub(super) fn in_memory(kept: &Arc<Kept<T>>, partition: usize, held: Arc<Held<T>>) -> Self {
+impl Block {
+    pub(super) fn in_memory(kept: &Arc<Kept>, partition: usize, held: Arc<dyn AnyHeld>) -> Self {
         let place = Mutex::new(Place { held: Some(held), file: None });
         Block { kept: Arc::downgrade(kept), partition, place }
     }
 
-    pub(super) fn on_disk(kept: &Arc<Kept<T>>, partition: usize, file: Arc<SpillFile>) -> Self {
+    pub(super) fn on_disk(kept: &Arc<Kept>, partition: usize, file: Arc<SpillFile>) -> Self {
         let place = Mutex::new(Place { held: None, file: Some(file) });
         Block { kept: Arc::downgrade(kept), partition, place }
     }
@@ -115,13 +133,13 @@ impl<T: Data> Block<T> {
     pub(super) fn sizes(&self) -> (u64, u64) {
         let place = self.lock();
         (
-            place.held.as_ref().map_or(0, |held| held.claim.bytes() as u64),
+            place.held.as_ref().map_or(0, |held| held.claim().bytes() as u64),
             place.file.as_ref().map_or(0, |file| file.bytes()),
         )
     }
 
     /// Has records lie in memory as well that were read from disk, unless they do already.
-    pub(super) fn hold(self: &Arc<Self>, held: &Arc<Held<T>>) {
+    pub(super) fn hold(self: &Arc<Self>, held: &Arc<dyn AnyHeld>) {
         let mut place = self.lock();
         if place.held.is_none() {
             place.held = Some(Arc::clone(held));
@@ -131,23 +149,23 @@ impl<T: Data> Block<T> {
     }
 
     /// Lets what was entered leave memory when others need it.
-    pub(super) fn may_leave(self: &Arc<Self>, held: &Arc<Held<T>>) {
+    pub(super) fn may_leave(self: &Arc<Self>, held: &Arc<dyn AnyHeld>) {
         let weak = Arc::downgrade(self);
-        held.claim.evict_by(weak);
+        held.claim().evict_by(weak);
     }
 
     /// Reads the records where they lie; nothing if they were dropped meanwhile, or the file is gone.
     ///
     /// If the file turns out to be broken the partition is computed again, from where the reading has come to.
-    pub(super) fn open(self: &Arc<Self>, again: &Again<T>) -> Option<Result<ChunkStream<T>>> {
-        let place = self.lock();
-        if let Some(held) = place.held.clone() {
-            drop(place);
-            held.claim.touch();
-            return Some(Ok(held.stream()));
+    pub(super) fn open<T: Data>(self: &Arc<Self>, again: &Again<T>) -> Option<Result<ChunkStream<T>>> {
+        let (held, file) = self.place();
+        if let Some(held) = held {
+            let held = held.into_any().downcast::<Held<T>>();
+            return Some(
+                held.map(Held::stream).map_err(|_| Error::poisoned("a kept partition has other records")),
+            );
         }
-        let file = place.file.clone()?;
-        drop(place);
+        let file = file?;
         let mut stream = match file.read::<T>() {
             Ok(stream) => stream,
             Err(error) => return self.lost(error).err().map(Err),
@@ -169,6 +187,17 @@ impl<T: Data> Block<T> {
         })))
     }
 
+    /// Returns where the partition lies; what is asked for in memory is used.
+    fn place(&self) -> (Option<Arc<dyn AnyHeld>>, Option<Arc<SpillFile>>) {
+        let place = self.lock();
+        let (held, file) = (place.held.clone(), place.file.clone());
+        drop(place);
+        if let Some(held) = &held {
+            held.claim().touch();
+        }
+        (held, file)
+    }
+
     /// Takes note that the file is broken; fails if that is the end of it.
     fn lost(&self, error: Error) -> Result<()> {
         let Some(kept) = self.kept.upgrade() else { return Err(error) };
@@ -180,7 +209,7 @@ impl<T: Data> Block<T> {
     }
 
     /// Has the records lie on disk; returns whether they do.
-    fn to_disk(&self, kept: &Kept<T>, held: &Arc<Held<T>>) -> bool {
+    fn to_disk(&self, kept: &Kept, held: &Arc<dyn AnyHeld>) -> bool {
         let write = || -> Result<Arc<SpillFile>> {
             let mut writer = kept.disk().create_kept(kept.name(self.partition))?;
             held.write(&mut writer)?;
@@ -206,12 +235,12 @@ impl<T: Data> Block<T> {
     }
 
     /// A panic can not leave the place half changed: no code but ours runs under the lock.
-    fn lock(&self) -> MutexGuard<'_, Place<T>> {
+    fn lock(&self) -> MutexGuard<'_, Place> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T: Data> Evictable for Block<T> {
+impl Evictable for Block {
     fn evict(&self, _: usize) -> bool {
         let Some(kept) = self.kept.upgrade() else { return false };
         let place = self.lock();

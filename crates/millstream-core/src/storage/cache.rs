@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::StorageLevel;
-use super::block::Block;
+use super::block::{AnyHeld, Block};
 use super::disk::Disk;
 use super::memory::{Memory, Owner};
 use super::unroll::{Again, Partial, Unrolled, unroll};
@@ -17,17 +17,14 @@ use crate::stream::ChunkStream;
 use crate::task::TaskContext;
 
 /// The kept partitions of an RDD; it belongs to the RDD and goes with it. It is nothing until the RDD is persisted.
-pub(crate) struct Cache<T: Data>(OnceLock<Arc<Kept<T>>>);
-
-impl<T: Data> Default for Cache<T> {
-    fn default() -> Self {
-        Cache(OnceLock::new())
-    }
-}
+///
+/// It knows nothing of the records, so that all but reading them is compiled once.
+#[derive(Default)]
+pub struct Cache(OnceLock<Arc<Kept>>);
 
 /// How far it is to be relied on that kept partitions are still there when they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trust {
+pub(crate) enum Trust {
     /// What lies there now will.
     AsItLies,
     /// What others can not push out will.
@@ -36,41 +33,41 @@ pub enum Trust {
     Never,
 }
 
-pub(crate) struct Kept<T: Data> {
+pub(crate) struct Kept {
     on: AtomicBool,
     /// Whether the RDD is to forget what it is computed from, once all partitions are here.
     cuts_lineage: AtomicBool,
     rdd: RddId,
     memory: Memory,
     disk: Disk,
-    state: Mutex<State<T>>,
+    state: Mutex<State>,
 }
 
-struct State<T: Data> {
+struct State {
     level: StorageLevel,
     /// The RDD has forgotten what it is computed from: nothing may be dropped.
     lineage_is_cut: bool,
     /// How many jobs are planned around what is kept: none of it is pushed out meanwhile.
     holds: usize,
     /// By partition.
-    blocks: Vec<Option<Arc<Block<T>>>>,
+    blocks: Vec<Option<Arc<Block>>>,
 }
 
 /// What lies where, of the partitions that are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sizes {
+pub(crate) struct Sizes {
     pub(crate) partitions: usize,
     pub(crate) memory: u64,
     pub(crate) disk: u64,
 }
 
-impl<T: Data> Cache<T> {
+impl Cache {
     pub(crate) fn is_on(&self) -> bool {
         self.0.get().is_some_and(|kept| kept.is_on())
     }
 
     /// Returns what is kept, if the RDD is persisted.
-    pub(crate) fn kept(&self) -> Option<&Arc<Kept<T>>> {
+    pub(crate) fn kept(&self) -> Option<&Arc<Kept>> {
         self.0.get().filter(|kept| kept.is_on())
     }
 
@@ -106,7 +103,7 @@ impl<T: Data> Cache<T> {
         kept.on.store(true, Ordering::Release);
     }
 
-    fn made(&self, info: &Info) -> &Arc<Kept<T>> {
+    fn made(&self, info: &Info) -> &Arc<Kept> {
         self.0.get_or_init(|| {
             Arc::new(Kept {
                 on: AtomicBool::new(false),
@@ -190,21 +187,21 @@ impl<T: Data> Cache<T> {
 /// Has the kept partitions of an RDD stay.
 pub(crate) type Hold = Box<dyn Any + Send>;
 
-struct Holding<T: Data>(Arc<Kept<T>>);
+struct Holding(Arc<Kept>);
 
-impl<T: Data> Drop for Holding<T> {
+impl Drop for Holding {
     fn drop(&mut self) {
         self.0.lock().holds -= 1;
     }
 }
 
-impl<T: Data> State<T> {
+impl State {
     fn is_complete(&self, partitions: usize) -> bool {
         self.blocks.len() == partitions && self.blocks.iter().all(Option::is_some)
     }
 }
 
-impl<T: Data> Kept<T> {
+impl Kept {
     fn is_on(&self) -> bool {
         self.on.load(Ordering::Acquire)
     }
@@ -225,17 +222,21 @@ impl<T: Data> Kept<T> {
         self.lock().level
     }
 
-    fn block(&self, partition: usize) -> Option<Arc<Block<T>>> {
+    fn block(&self, partition: usize) -> Option<Arc<Block>> {
         self.lock().blocks.get(partition).cloned().flatten()
     }
 
     /// Reads a partition as it lies here; `again` computes it if it turns out to be broken.
-    pub(crate) fn find(&self, partition: usize, again: &Again<T>) -> Option<Result<ChunkStream<T>>> {
+    pub(crate) fn find<T: Data>(&self, partition: usize, again: &Again<T>) -> Option<Result<ChunkStream<T>>> {
         self.block(partition)?.open(again)
     }
 
     /// Reads a partition, computing and keeping it if it is not there.
-    pub(crate) fn read(self: &Arc<Self>, partition: usize, again: &Again<T>) -> Result<ChunkStream<T>> {
+    pub(crate) fn read<T: Data>(
+        self: &Arc<Self>,
+        partition: usize,
+        again: &Again<T>,
+    ) -> Result<ChunkStream<T>> {
         if let Some(block) = self.block(partition)
             && let Some(stream) = block.open(again)
         {
@@ -247,7 +248,7 @@ impl<T: Data> Kept<T> {
             return match unroll(stream?, level.deserialized(), &self.memory, self.owner(), &self.disk)? {
                 Unrolled::Fits(held) => {
                     let held = Arc::new(held);
-                    block.hold(&held);
+                    block.hold(&(Arc::clone(&held) as _));
                     Ok(held.stream())
                 }
                 Unrolled::Over(partial) => Ok(partial.into_stream()),
@@ -264,9 +265,7 @@ impl<T: Data> Kept<T> {
         match unroll(again()?, level.deserialized(), &self.memory, self.owner(), &self.disk)? {
             Unrolled::Fits(held) => {
                 let held = Arc::new(held);
-                let block = Arc::new(Block::in_memory(self, partition, Arc::clone(&held)));
-                self.put(&block);
-                block.may_leave(&held);
+                self.put_in_memory(partition, Arc::clone(&held) as _);
                 Ok(held.stream())
             }
             Unrolled::Over(partial) if level.use_disk() => self.to_disk(partition, partial, again),
@@ -277,8 +276,14 @@ impl<T: Data> Kept<T> {
         }
     }
 
+    fn put_in_memory(self: &Arc<Self>, partition: usize, held: Arc<dyn AnyHeld>) {
+        let block = Arc::new(Block::in_memory(self, partition, Arc::clone(&held)));
+        self.put(&block);
+        block.may_leave(&held);
+    }
+
     /// Writes a partition to disk while it is computed, and reads it from there.
-    fn to_disk(
+    fn to_disk<T: Data>(
         self: &Arc<Self>,
         partition: usize,
         partial: Partial<T>,
@@ -306,7 +311,7 @@ impl<T: Data> Kept<T> {
     }
 
     /// Enters a block, unless the RDD is no longer persisted.
-    fn put(self: &Arc<Self>, block: &Arc<Block<T>>) {
+    fn put(self: &Arc<Self>, block: &Arc<Block>) {
         let (kept, put) = (Arc::downgrade(self), Arc::downgrade(block));
         TaskContext::leaves(move || {
             if let (Some(kept), Some(block)) = (kept.upgrade(), put.upgrade()) {
@@ -330,22 +335,22 @@ impl<T: Data> Kept<T> {
 
     /// Forgets a block that others push out, unless it can not be computed again or jobs are planned around it; returns
     /// whether it is forgotten.
-    pub(super) fn push_out(&self, block: &Block<T>) -> bool {
+    pub(super) fn push_out(&self, block: &Block) -> bool {
         let state = self.lock();
         state.holds == 0 && self.forget_in(state, block)
     }
 
     /// Forgets a block that is lost, unless it can not be computed again; returns whether it is forgotten.
-    pub(super) fn forget(&self, block: &Block<T>) -> bool {
+    pub(super) fn forget(&self, block: &Block) -> bool {
         self.forget_in(self.lock(), block)
     }
 
-    fn forget_in(&self, mut state: MutexGuard<'_, State<T>>, block: &Block<T>) -> bool {
+    fn forget_in(&self, mut state: MutexGuard<'_, State>, block: &Block) -> bool {
         if state.lineage_is_cut {
             return false;
         }
         let slot = state.blocks.get_mut(block.partition());
-        let is_it = |there: &mut Arc<Block<T>>| std::ptr::eq(&raw const **there, block);
+        let is_it = |there: &mut Arc<Block>| std::ptr::eq(&raw const **there, block);
         let gone = slot.and_then(|slot| slot.take_if(is_it));
         drop(state);
         drop(gone);
@@ -362,7 +367,7 @@ impl<T: Data> Kept<T> {
     }
 
     /// A panic can not leave the state half changed: no code but ours runs under the lock.
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

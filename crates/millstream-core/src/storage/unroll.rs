@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::block::{Form, Held};
+use super::block::{AnyHeld, Form, Held};
 use super::disk::{Disk, SpillWriter};
 use super::frame::{BlockWriter, push_chunk};
 use super::memory::{Claim, Memory, Owner};

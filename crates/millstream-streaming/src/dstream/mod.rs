@@ -66,7 +66,7 @@ struct Stream<T: Data> {
     node: Box<dyn Node<T>>,
     slide: Duration,
     persisted: Mutex<Persisted>,
-    memory: Mutex<Memory<T>>,
+    memory: Mutex<Memory>,
 }
 
 /// Where the batches of a stream are kept once they have been computed.
@@ -79,16 +79,19 @@ struct Persisted {
 }
 
 /// The batches a stream remembers, and for how long.
-struct Memory<T: Data> {
-    generated: BTreeMap<Time, Generated<T>>,
+///
+/// It forgets what their records are, so that the tables are compiled once and not for each type of records.
+#[derive(Default)]
+struct Memory {
+    generated: BTreeMap<Time, Generated>,
     duration: Duration,
     /// Of a source: what batches were made of, as far as that can not be found out again.
     inputs: BTreeMap<Time, Value>,
 }
 
 /// A batch that was described.
-struct Generated<T: Data> {
-    rdd: Rdd<T>,
+struct Generated {
+    rdd: AnyRdd,
     /// Whether it was this stream that had it kept in memory, and not the program.
     kept: bool,
 }
@@ -110,11 +113,7 @@ impl<T: Data> DStream<T> {
             graph: Arc::clone(graph),
             node: Box::new(node),
             persisted: Mutex::default(),
-            memory: Mutex::new(Memory {
-                generated: BTreeMap::new(),
-                duration: Duration::ZERO,
-                inputs: BTreeMap::new(),
-            }),
+            memory: Mutex::default(),
         }));
         graph.add_stream(stream.any());
         stream
@@ -178,21 +177,21 @@ impl<T: Data> DStream<T> {
 
     /// Returns the RDD of a batch, described now if that has not been done yet; nothing if none is due.
     pub(crate) fn rdd(&self, batch: Time) -> Result<Option<Rdd<T>>> {
-        if let Some(generated) = self.0.memory().generated.get(&batch) {
-            return Ok(Some(generated.rdd.clone()));
+        if let Some(rdd) = self.0.memory().rdd(batch) {
+            return Ok(Some(Rdd::from_any(rdd)?));
         }
         if !self.is_due(batch) {
             return Ok(None);
         }
         let Some(inputs) = self.0.node.inputs(self, batch)? else { return Ok(None) };
         let rdd = self.0.make(inputs, batch)?;
-        self.0.must_be_here(&rdd)?;
+        must_be_here(&self.0.graph, self.0.operator(), rdd.context())?;
         let level = self.0.persisted().level().filter(|level| level.is_valid() && !rdd.is_persisted());
         let kept = level.is_some();
         if let Some(level) = level {
             rdd.persist_with(level)?;
         }
-        self.0.memory().generated.insert(batch, Generated { rdd: rdd.clone(), kept });
+        self.0.memory().enter(batch, Generated { rdd: rdd.any(), kept });
         Ok(Some(rdd))
     }
 
@@ -215,23 +214,69 @@ impl<T: Data> DStream<T> {
 
     /// Returns the time of this stream's batch before one of its batches; it may have had another interval then.
     pub(crate) fn time_before(&self, batch: Time) -> Time {
-        let before = batch - self.0.slide;
-        let graph = &self.0.graph;
-        let old = graph.recovery.old_grids().filter(|old| old.last().is_some_and(|last| before <= last));
-        let just_before = batch - Duration::from_millis(1);
-        let due = old.and_then(|old| old.last_due(just_before, self.0.slide, graph.batch_interval));
-        due.unwrap_or(before)
+        time_before(&self.0.graph, self.0.slide, batch)
     }
 
     fn is_due(&self, batch: Time) -> bool {
-        let graph = &self.0.graph;
-        if let Some(old) = graph.recovery.old_grids()
-            && old.last().is_some_and(|last| batch <= last)
-        {
-            return old.is_due(batch, self.0.slide, graph.batch_interval);
-        }
-        let zero = graph.zero();
-        zero.is_some_and(|zero| batch > zero && batch.floor_from(self.0.slide, zero) == batch)
+        is_due(&self.0.graph, self.0.slide, batch)
+    }
+}
+
+// What does not depend on the records stands outside of the types that hold them, so that it is compiled once.
+
+fn time_before(graph: &Graph, slide: Duration, batch: Time) -> Time {
+    let before = batch - slide;
+    let old = graph.recovery.old_grids().filter(|old| old.last().is_some_and(|last| before <= last));
+    let just_before = batch - Duration::from_millis(1);
+    let due = old.and_then(|old| old.last_due(just_before, slide, graph.batch_interval));
+    due.unwrap_or(before)
+}
+
+fn is_due(graph: &Graph, slide: Duration, batch: Time) -> bool {
+    if let Some(old) = graph.recovery.old_grids()
+        && old.last().is_some_and(|last| batch <= last)
+    {
+        return old.is_due(batch, slide, graph.batch_interval);
+    }
+    let zero = graph.zero();
+    zero.is_some_and(|zero| batch > zero && batch.floor_from(slide, zero) == batch)
+}
+
+/// Refuses an RDD of another context, whose jobs would run there unnoticed.
+fn must_be_here(graph: &Graph, operator: &Operator, of: &Context) -> Result<()> {
+    if of.is_same(&graph.context) {
+        return Ok(());
+    }
+    Err(millstream_core::Error::Argument {
+        operator: operator.to_string(),
+        problem: "an RDD of another context is given as its batch".into(),
+        remedy: "make it with the context of the streams, or `collect` it there and `parallelize` it here"
+            .into(),
+    }
+    .into())
+}
+
+impl Memory {
+    fn rdd(&self, batch: Time) -> Option<AnyRdd> {
+        self.generated.get(&batch).map(|generated| Arc::clone(&generated.rdd))
+    }
+
+    fn enter(&mut self, batch: Time, generated: Generated) {
+        self.generated.insert(batch, generated);
+    }
+
+    /// Takes out the batches that no batch after `batch` needs.
+    fn take_old(&mut self, batch: Time) -> BTreeMap<Time, Generated> {
+        let forgotten = batch - self.duration;
+        let kept = self.generated.split_off(&Time::from_millis(forgotten.as_millis() + 1));
+        std::mem::replace(&mut self.generated, kept)
+    }
+
+    /// Forgets of what the batches before `threshold` were made, but what is remembered or `still_needed`.
+    fn forget_inputs(&mut self, threshold: Time, still_needed: &dyn Fn(Time, &Value, Time) -> bool) {
+        let first = self.generated.first_key_value().map(|(first, _)| *first);
+        let threshold = first.map_or(threshold, |first| threshold.min(first));
+        self.inputs.retain(|batch, saved| *batch >= threshold || still_needed(*batch, saved, threshold));
     }
 }
 
@@ -248,25 +293,7 @@ impl<T: Data> Stream<T> {
         let id = BatchId { time_ms: batch.as_millis().unsigned_abs(), output: None };
         let make = || operator::apply_at(operator, inputs.clone(), id, || self.make_or_repeat(inputs, batch));
         let made = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
-        made.map_err(|source| {
-            let operator = operator.to_string();
-            millstream_core::Error::user(Failed { operator, source }).into()
-        })
-    }
-
-    /// Refuses an RDD of another context, whose jobs would run there unnoticed.
-    fn must_be_here(&self, rdd: &Rdd<T>) -> Result<()> {
-        if rdd.context().is_same(&self.graph.context) {
-            return Ok(());
-        }
-        Err(millstream_core::Error::Argument {
-            operator: self.operator().to_string(),
-            problem: "an RDD of another context is given as its batch".into(),
-            remedy:
-                "make it with the context of the streams, or `collect` it there and `parallelize` it here"
-                    .into(),
-        }
-        .into())
+        made.map_err(|source| Failed::at(operator, source))
     }
 
     /// Makes the RDD of a batch; of a source that was restarted, of what it was made of before.
@@ -287,8 +314,14 @@ impl<T: Data> Stream<T> {
         self.persisted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory<T>> {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unpersist(batches: &BTreeMap<Time, Generated>) {
+    for generated in batches.values().filter(|generated| generated.kept) {
+        generated.rdd.unpersist();
     }
 }
 
@@ -298,6 +331,12 @@ impl<T: Data> Stream<T> {
 struct Failed {
     operator: String,
     source: Error,
+}
+
+impl Failed {
+    fn at(operator: &Operator, source: Error) -> Error {
+        millstream_core::Error::user(Failed { operator: operator.to_string(), source }).into()
+    }
 }
 
 impl<T: Data> ErasedStream for Stream<T> {
@@ -344,27 +383,19 @@ impl<T: Data> ErasedStream for Stream<T> {
         if self.node.state().is_none() {
             return Ok(());
         }
-        let rdd = self.memory().generated.get(&batch).map(|generated| generated.rdd.clone());
+        let rdd = self.memory().rdd(batch);
         // An output that takes some records only, such as `print`, has not computed all of it.
-        if let Some(rdd) = rdd.filter(|rdd| !rdd.any().is_cached()) {
-            operator::apply(self.operator(), Vec::new(), || rdd.foreach_partition(|_| ()))?;
+        match rdd.filter(|rdd| !rdd.is_cached()) {
+            Some(rdd) => operator::apply(self.operator(), Vec::new(), || self.node.settle(rdd)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn clear_metadata(&self, batch: Time) {
-        let old = {
-            let mut memory = self.memory();
-            let forgotten = batch - memory.duration;
-            let kept = memory.generated.split_off(&Time::from_millis(forgotten.as_millis() + 1));
-            std::mem::replace(&mut memory.generated, kept)
-        };
-        if !self.graph.unpersists {
-            return;
-        }
+        let old = self.memory().take_old(batch);
         // Frees what was kept in memory; outside of the lock, because it may be much.
-        for generated in old.values().filter(|generated| generated.kept) {
-            generated.rdd.unpersist();
+        if self.graph.unpersists {
+            unpersist(&old);
         }
     }
 
@@ -381,12 +412,9 @@ impl<T: Data> ErasedStream for Stream<T> {
     }
 
     fn forget_inputs(&self, threshold: Time) {
-        let mut memory = self.memory();
-        let threshold =
-            threshold.min(memory.generated.first_key_value().map_or(threshold, |(first, _)| *first));
         let source = self.node.as_source();
-        memory.inputs.retain(|batch, saved| {
-            *batch >= threshold || source.is_some_and(|source| source.still_needs(*batch, saved, threshold))
+        self.memory().forget_inputs(threshold, &|batch, saved, threshold| {
+            source.is_some_and(|source| source.still_needs(batch, saved, threshold))
         });
     }
 

@@ -39,6 +39,11 @@ pub(crate) trait Node<T: Data>: Send + Sync + 'static {
         None
     }
 
+    /// Computes what is left to compute of a batch of which later ones are made.
+    fn settle(&self, _batch: AnyRdd) -> Result<()> {
+        Ok(())
+    }
+
     /// Returns what only a source knows; see [`Source`](crate::source::Source).
     fn as_source(&self) -> Option<&dyn NodeOfSource<T>> {
         None
@@ -107,8 +112,11 @@ pub(crate) trait ErasedStream: Send + Sync {
 
 /// Takes the only input of an operator with one parent, remembering its record type.
 pub(crate) fn only<T: Data>(inputs: Vec<AnyRdd>) -> Result<Rdd<T>> {
-    let mut typed = all(inputs)?;
-    typed.pop().ok_or_else(|| {
+    Ok(Rdd::from_any(first(inputs)?)?)
+}
+
+fn first(inputs: Vec<AnyRdd>) -> Result<AnyRdd> {
+    inputs.into_iter().next().ok_or_else(|| {
         millstream_core::Error::Codec {
             what: "inputs of an operator".into(),
             problem: "there are none".into(),
@@ -119,5 +127,9 @@ pub(crate) fn only<T: Data>(inputs: Vec<AnyRdd>) -> Result<Rdd<T>> {
 
 /// Remembers the record type of inputs that all have the same.
 pub(crate) fn all<T: Data>(inputs: Vec<AnyRdd>) -> Result<Vec<Rdd<T>>> {
-    Ok(inputs.into_iter().map(Rdd::from_any).collect::<millstream_core::Result<_>>()?)
+    let mut typed = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        typed.push(Rdd::from_any(input)?);
+    }
+    Ok(typed)
 }

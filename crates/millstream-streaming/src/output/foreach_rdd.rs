@@ -8,7 +8,11 @@ use millstream_core::{Data, Outcome, Rdd};
 
 use super::{FailedOutput, Output, OutputHandle, Run};
 use crate::dstream::DStream;
+use crate::error::Result;
 use crate::time::Time;
+
+/// What an output does with the RDD of a batch, under its name.
+type Act<T> = Arc<dyn Fn(Rdd<T>, Time, &Arc<Operator>) -> Result<()> + Send + Sync>;
 
 impl<T: Data> DStream<T> {
     /// Calls `f` on the driver with the RDD of each batch, also of an empty one.
@@ -75,9 +79,13 @@ impl<T: Data> DStream<T> {
         place: &'static Location<'static>,
         f: impl Fn(Rdd<T>, Time, &Arc<Operator>) -> R + Send + Sync + 'static,
     ) -> OutputHandle<T> {
+        let act: Act<T> = Arc::new(move |rdd, time, caller| Ok(f(rdd, time, caller).into_result()?));
+        self.acting(name, place, act)
+    }
+
+    fn acting(&self, name: &'static str, place: &'static Location<'static>, act: Act<T>) -> OutputHandle<T> {
         let operator = Arc::new(self.graph().operator(name, &[self.any()], place));
         let stream = self.clone();
-        let f = Arc::new(f);
         let handle = OutputHandle::new(self.graph());
         let (policy, caller) = (Arc::clone(&handle.policy), Arc::clone(&operator));
         self.graph().add_output(|number| Output {
@@ -91,8 +99,8 @@ impl<T: Data> DStream<T> {
                     let rdd = rdd.clone();
                     Box::new(move |failure: &FailedOutput| put_aside(&rdd, failure)) as _
                 });
-                let (f, caller) = (Arc::clone(&f), Arc::clone(&caller));
-                let once = move || Ok(f(rdd.clone(), batch, &caller).into_result()?);
+                let (act, caller) = (Arc::clone(&act), Arc::clone(&caller));
+                let once = move || act(rdd.clone(), batch, &caller);
                 Ok(Some(Run { once: Box::new(once), retry: policy.retry, put_aside }))
             }),
         });

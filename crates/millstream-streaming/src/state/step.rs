@@ -130,6 +130,10 @@ impl<P: Data, K: Key, S: Data, U: Data> Node<Held<K, S, U>> for Steps<P, K, S, U
         Some(&*self.stateful)
     }
 
+    fn settle(&self, batch: AnyRdd) -> Result<()> {
+        Ok(Rdd::<Held<K, S, U>>::from_any(batch)?.foreach_partition(|_| ())?)
+    }
+
     fn reaches_back(&self) -> Duration {
         self.batches.reaches_back()
     }
@@ -181,15 +185,20 @@ pub(super) fn only<T: Data>(mut records: ChunkStream<T>) -> millstream_core::Res
     Err(CoreError::Codec { what: "version of a state".into(), problem: "there is none".into() })
 }
 
+fn dependencies(before: Option<AnyRdd>, initial: Option<AnyRdd>, batch: &[AnyRdd]) -> Vec<Dependency> {
+    let all = before.into_iter().chain(initial).chain(batch.iter().cloned());
+    all.filter(|rdd| rdd.partitions() > 0).map(Dependency::Narrow).collect()
+}
+
 impl<K: Key, S: Data, U: Data> Compute<Held<K, S, U>> for Stepped<K, S, U> {
     fn partitions(&self) -> usize {
         self.stateful.partitioner.partitions()
     }
 
     fn dependencies(&self) -> Vec<Dependency> {
-        let before = self.before.iter().map(Rdd::any).chain(self.initial.iter().map(Rdd::any));
-        let all = before.chain(self.batch.iter().flat_map(|batch| batch.from.iter().cloned()));
-        all.filter(|rdd| rdd.partitions() > 0).map(Dependency::Narrow).collect()
+        let before = self.before.as_ref().map(Rdd::any);
+        let initial = self.initial.as_ref().map(Rdd::any);
+        dependencies(before, initial, self.batch.as_ref().map_or(&[], |batch| &batch.from))
     }
 
     fn compute(

@@ -47,7 +47,7 @@ use crate::function::{self, CodeAddress};
 use crate::operator::{self, Operator, Origin};
 use crate::rdd::AnyRdd;
 use crate::rdd::method::Method;
-use crate::scheduler::action::{Action, AnyAction, RebuildAction};
+use crate::scheduler::action::{Action, AnyAction, RebuildAction, Value};
 use crate::scheduler::panics;
 use crate::stream::ChunkStream;
 use crate::task::TaskContext;
@@ -93,15 +93,18 @@ impl<T: Data> Rdd<T> {
         if size_of::<F>() > 0 && matches!(origin, Origin::Call) && self.context().strict_closures() {
             return Err(method.captures(&operator, size_of::<F>()));
         }
-        let action = action(self, operator, env, f);
-        let values = self.context().run_job(action, partitions)?;
-        values.into_iter().map(|value| function::downcast(value)).collect()
+        results(self.context().run_job(action(self, operator, env, f), partitions)?)
     }
 
     /// Returns the numbers of all partitions.
     pub(crate) fn all_partitions(&self) -> Vec<usize> {
         (0..self.num_partitions()).collect()
     }
+}
+
+/// Remembers the type of the results; not written where it is used, where it would be compiled for each closure.
+fn results<R: Data>(values: Vec<Value>) -> Result<Vec<R>> {
+    values.into_iter().map(|value| function::downcast(value)).collect()
 }
 
 /// Merges the results of the partitions on this thread, where a panic of the user's code is an error as it is in a task.
