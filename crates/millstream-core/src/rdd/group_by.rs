@@ -6,6 +6,7 @@ use crate::data::{Data, Key};
 use crate::shuffle::partitioner::Partitioner;
 
 const INSTEAD: &str = "group_by_env(values, |values, record| ..)";
+const WITH_INSTEAD: &str = "key_by_env(values, |values, record| ..).group_by_key_with(partitioner)";
 
 impl<T: Data> Rdd<T> {
     /// Gathers the records for which `f` gives the same key, in the order of their partitions.
@@ -22,8 +23,7 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn group_by<K: Key>(&self, f: impl Fn(&T) -> K + Send + Sync + 'static) -> Rdd<(K, Vec<T>)> {
-        let partitioner = Partitioner::default_of(self.context(), &[(self.num_partitions(), None)]);
-        self.group_by_with(f, partitioner)
+        self.key_by_as(Method::or("group_by", INSTEAD), (), move |(), record| f(record)).group_by_key()
     }
 
     /// Gathers the records of each key, with a partitioner or a number of partitions.
@@ -41,11 +41,14 @@ impl<T: Data> Rdd<T> {
         f: impl Fn(&T) -> K + Send + Sync + 'static,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, Vec<T>)> {
-        let method = Method::or("group_by", INSTEAD);
+        let method = Method::or("group_by", WITH_INSTEAD);
         self.key_by_as(method, (), move |(), record| f(record)).group_by_key_with(partitioner)
     }
 
     /// Gathers the records of each key that is made of them and of values that go along to the workers.
+    ///
+    /// For another partitioner make the keys first: [`key_by_env`](Rdd::key_by_env), then
+    /// [`group_by_key_with`](Rdd::group_by_key_with).
     ///
     /// # Examples
     /// ```
@@ -61,7 +64,6 @@ impl<T: Data> Rdd<T> {
         env: E,
         f: impl Fn(&E, &T) -> K + Send + Sync + 'static,
     ) -> Rdd<(K, Vec<T>)> {
-        let partitioner = Partitioner::default_of(self.context(), &[(self.num_partitions(), None)]);
-        self.key_by_as(Method::or("group_by_env", INSTEAD), env, f).group_by_key_with(partitioner)
+        self.key_by_as(Method::or("group_by_env", INSTEAD), env, f).group_by_key()
     }
 }

@@ -7,26 +7,35 @@ use crate::operator::Operator;
 #[derive(Clone, Copy)]
 pub(crate) struct Method {
     pub(crate) name: &'static str,
+    first: Option<&'static str>,
     instead: Option<&'static str>,
 }
 
 /// An operator without such a form: the records have to bring the values along.
 impl From<&'static str> for Method {
     fn from(name: &'static str) -> Self {
-        Method { name, instead: None }
+        Method { name, first: None, instead: None }
     }
 }
 
 impl Method {
     /// Names an operator for whose capturing closure something else can be written.
     pub(crate) const fn or(name: &'static str, instead: &'static str) -> Self {
-        Method { name, instead: Some(instead) }
+        Method { name, first: None, instead: Some(instead) }
+    }
+
+    /// Names what is called before that form, which has no argument for it.
+    pub(crate) const fn after(self, first: &'static str) -> Self {
+        Method { first: Some(first), ..self }
     }
 
     /// Returns the error of a closure that holds so many bytes of variables.
     pub(super) fn captures(self, operator: &Operator, bytes: usize) -> Error {
         let records_bring = || format!("map_env(values, |values, record| ..).{}(..)", self.name);
-        let remedy = self.instead.map_or_else(records_bring, str::to_owned);
+        let mut remedy = self.instead.map_or_else(records_bring, str::to_owned);
+        if let Some(first) = self.first {
+            remedy = format!("{first}.{remedy}");
+        }
         Error::CapturingClosure { operator: operator.to_string(), bytes, remedy }
     }
 }

@@ -6,6 +6,8 @@ use super::narrow::Form;
 use crate::data::Data;
 
 const INSTEAD: &str = "sort_by_env(values, |values, record| ..)";
+const WITH_INSTEAD: &str =
+    "key_by_env(values, |values, record| ..).sort_by_key_with(ascending, partitions).values()";
 
 impl<T: Data> Rdd<T> {
     /// Sorts the records by what `f` makes of them, smallest first, in as many partitions as there are; equal ones keep
@@ -23,7 +25,8 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn sort_by<K: Data + Ord>(&self, f: impl Fn(&T) -> K + Send + Sync + 'static) -> Rdd<T> {
-        self.sort_by_with(f, true, self.num_partitions())
+        let method = Method::or("sort_by", INSTEAD);
+        self.sort_by_as(method, (), move |(), record| f(record), true, self.num_partitions())
     }
 
     /// Sorts the records by what `f` makes of them, the largest first unless `ascending`, in at most so many partitions.
@@ -42,11 +45,14 @@ impl<T: Data> Rdd<T> {
         ascending: bool,
         partitions: usize,
     ) -> Rdd<T> {
-        let method = Method::or("sort_by", INSTEAD);
+        let method = Method::or("sort_by", WITH_INSTEAD);
         self.sort_by_as(method, (), move |(), record| f(record), ascending, partitions)
     }
 
     /// Sorts the records by what `f` makes of them and of values that go along to the workers, smallest first.
+    ///
+    /// For another direction or number of partitions make the keys first: [`key_by_env`](Rdd::key_by_env), then
+    /// [`sort_by_key_with`](Rdd::sort_by_key_with) and [`values`](Rdd::values).
     ///
     /// # Examples
     /// ```

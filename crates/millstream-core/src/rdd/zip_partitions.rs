@@ -8,6 +8,8 @@ use crate::data::Data;
 use crate::stream::Records;
 
 const INSTEAD: &str = "zip_partitions_env(values, &other, |values, left, right| ..)";
+const INSTEAD_3: &str = "zip_partitions3_env(values, &second, &third, |values, a, b, c| ..)";
+const INSTEAD_4: &str = "zip_partitions4_env(values, &second, &third, &fourth, |values, a, b, c, d| ..)";
 
 impl<T: Data> Rdd<T> {
     /// Makes records of each partition here and the partition of the same number in `other`.
@@ -87,7 +89,35 @@ impl<T: Data> Rdd<T> {
         I::IntoIter: 'static,
     {
         let all = (self.clone(), second.clone(), third.clone());
-        zipped(all, "zip_partitions3".into(), (), move |(), (a, b, c)| f(a, b, c))
+        zipped(all, Method::or("zip_partitions3", INSTEAD_3), (), move |(), (a, b, c)| f(a, b, c))
+    }
+
+    /// Makes records of each partition here, the partitions of the same number in two others, and values that go along to
+    /// the workers; each call gets a clone of them.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let numbers = context.parallelize([1, 2, 3], 2);
+    /// let more = numbers.zip_partitions3_env(10, &numbers, &numbers, |base, a, b, c| [base + a.chain(b).chain(c).count()]);
+    /// assert_eq!(more.collect()?, [13, 16]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn zip_partitions3_env<E: Data, U: Data, W: Data, V: Data, I>(
+        &self,
+        env: E,
+        second: &Rdd<U>,
+        third: &Rdd<W>,
+        f: impl Fn(E, Records<T>, Records<U>, Records<W>) -> I + Send + Sync + 'static,
+    ) -> Rdd<V>
+    where
+        I: IntoIterator<Item = V>,
+        I::IntoIter: 'static,
+    {
+        let all = (self.clone(), second.clone(), third.clone());
+        let method = Method::or("zip_partitions3_env", INSTEAD_3);
+        zipped(all, method, env, move |env, (a, b, c)| f(env.clone(), a, b, c))
     }
 
     /// Makes records of each partition here and the partitions of the same number in three others.
@@ -115,7 +145,38 @@ impl<T: Data> Rdd<T> {
         I::IntoIter: 'static,
     {
         let all = (self.clone(), second.clone(), third.clone(), fourth.clone());
-        zipped(all, "zip_partitions4".into(), (), move |(), (a, b, c, d)| f(a, b, c, d))
+        zipped(all, Method::or("zip_partitions4", INSTEAD_4), (), move |(), (a, b, c, d)| f(a, b, c, d))
+    }
+
+    /// Makes records of each partition here, the partitions of the same number in three others, and values that go along to
+    /// the workers; each call gets a clone of them.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let numbers = context.parallelize([1, 2, 3], 2);
+    /// let large = numbers.zip_partitions4_env(2, &numbers, &numbers, &numbers, |least, a, b, c, d| {
+    ///     a.chain(b).chain(c).chain(d).filter(move |n| *n > least)
+    /// });
+    /// assert_eq!(large.collect()?, [3, 3, 3, 3]);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn zip_partitions4_env<E: Data, U: Data, W: Data, X: Data, V: Data, I>(
+        &self,
+        env: E,
+        second: &Rdd<U>,
+        third: &Rdd<W>,
+        fourth: &Rdd<X>,
+        f: impl Fn(E, Records<T>, Records<U>, Records<W>, Records<X>) -> I + Send + Sync + 'static,
+    ) -> Rdd<V>
+    where
+        I: IntoIterator<Item = V>,
+        I::IntoIter: 'static,
+    {
+        let all = (self.clone(), second.clone(), third.clone(), fourth.clone());
+        let method = Method::or("zip_partitions4_env", INSTEAD_4);
+        zipped(all, method, env, move |env, (a, b, c, d)| f(env.clone(), a, b, c, d))
     }
 }
 

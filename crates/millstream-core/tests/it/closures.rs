@@ -5,7 +5,7 @@ use std::sync::Arc;
 use millstream_core::operator::{self, Operator};
 use millstream_core::{Conf, Context, Error, Partitioner, Rdd, Result};
 
-use crate::context;
+use crate::{context, partitions, sorted};
 
 fn strict() -> Context {
     Context::new(Conf::empty().set("millstream.closures.strict", "true")).unwrap()
@@ -70,19 +70,25 @@ fn operators_that_capture_are_refused_with_the_form_to_write() {
     refused("key_by_env", "key_by_env(values, |values, record| ..)", m.key_by_env(1, move |_, _| n).count());
     let group = "group_by_env(values, |values, record| ..)";
     refused("group_by", group, m.group_by(move |m| m + n).count());
-    refused("group_by_with", group, m.group_by_with(move |m| m + n, 2).count());
+    let with = "key_by_env(values, |values, record| ..).group_by_key_with(partitioner)";
+    refused("group_by_with", with, m.group_by_with(move |m| m + n, 2).count());
     refused("group_by_env", group, m.group_by_env(1, move |_, m| m + n).count());
     let sort = "sort_by_env(values, |values, record| ..)";
     refused("sort_by", sort, m.sort_by(move |m| m + n).count());
-    refused("sort_by_with", sort, m.sort_by_with(move |m| m + n, false, 1).count());
+    let with = "key_by_env(values, |values, record| ..).sort_by_key_with(ascending, partitions).values()";
+    refused("sort_by_with", with, m.sort_by_with(move |m| m + n, false, 1).count());
     refused("sort_by_env", sort, m.sort_by_env(1, move |_, m| m + n).count());
     let zip = "zip_partitions_env(values, &other, |values, left, right| ..)";
     refused("zip_partitions", zip, m.zip_partitions(&m, move |_, _| [n]).count());
     refused("zip_partitions_env", zip, m.zip_partitions_env(1, &m, move |one, _, _| [n + one]).count());
-    let records = "map_env(values, |values, record| ..).zip_partitions3(..)";
-    refused("zip_partitions3", records, m.zip_partitions3(&m, &m, move |_, _, _| [n]).count());
-    let records = "map_env(values, |values, record| ..).zip_partitions4(..)";
-    refused("zip_partitions4", records, m.zip_partitions4(&m, &m, &m, move |_, _, _, _| [n]).count());
+    let three = "zip_partitions3_env(values, &second, &third, |values, a, b, c| ..)";
+    refused("zip_partitions3", three, m.zip_partitions3(&m, &m, move |_, _, _| [n]).count());
+    let zipped = m.zip_partitions3_env(1, &m, &m, move |one, _, _, _| [n + one]);
+    refused("zip_partitions3_env", three, zipped.count());
+    let four = "zip_partitions4_env(values, &second, &third, &fourth, |values, a, b, c, d| ..)";
+    refused("zip_partitions4", four, m.zip_partitions4(&m, &m, &m, move |_, _, _, _| [n]).count());
+    let zipped = m.zip_partitions4_env(1, &m, &m, &m, move |one, _, _, _, _| [n + one]);
+    refused("zip_partitions4_env", four, zipped.count());
     let pipe = "pipe_env(values, command, |values, lines| .., |values, record, lines| ..)";
     let piped = m.pipe_env((), ["cat"], move |(), lines| lines.line(n), |(), m, lines| lines.line(m));
     refused("pipe_env", pipe, piped.count());
@@ -102,7 +108,9 @@ fn operators_by_key_that_capture_are_refused_with_what_to_write() {
     refused("flat_map_values_env", values, p.flat_map_values_env(1, move |_, m| [m, n]).count());
     let reduce = "reduce_by_key_env(values, |values, first, second| ..)";
     refused("reduce_by_key", reduce, p.reduce_by_key(move |a, b| a + b + n).count());
-    refused("reduce_by_key_with", reduce, p.reduce_by_key_with(move |a, b| a + b + n, 2).count());
+    let spread_first = |instead: &str| format!("partition_by(partitioner).{instead}");
+    let with = spread_first(reduce);
+    refused("reduce_by_key_with", &with, p.reduce_by_key_with(move |a, b| a + b + n, 2).count());
     refused("reduce_by_key_env", reduce, p.reduce_by_key_env(1, move |_, a, b| a + b + n).count());
     let spread = p.partition_by(2);
     refused("reduce_by_key", reduce, spread.reduce_by_key(move |a, b| a + b + n).count());
@@ -113,18 +121,19 @@ fn operators_by_key_that_capture_are_refused_with_what_to_write() {
     let combined = p.combine_by_key(move |m| m + n, |a, b| a + b, |a, b| a + b);
     refused("combine_by_key", combine, combined.count());
     let combined = p.combine_by_key_with(move |m| m + n, |a, b| a + b, |a, b| a + b, 2);
-    refused("combine_by_key_with", combine, combined.count());
+    refused("combine_by_key_with", &spread_first(combine), combined.count());
     let combined = p.combine_by_key_env(1, move |_, m| m + n, |_, a, b| a + b, |_, a, b| a + b);
     refused("combine_by_key_env", combine, combined.count());
     let fold = "fold_by_key_env(values, zero, |values, first, second| ..)";
     refused("fold_by_key", fold, p.fold_by_key(0, move |a, b| a + b + n).count());
-    refused("fold_by_key_with", fold, p.fold_by_key_with(0, move |a, b| a + b + n, 2).count());
+    let with = spread_first(fold);
+    refused("fold_by_key_with", &with, p.fold_by_key_with(0, move |a, b| a + b + n, 2).count());
     refused("fold_by_key_env", fold, p.fold_by_key_env(1, 0, move |_, a, b| a + b + n).count());
     let aggregate = "aggregate_by_key_env(values, zero, |values, sum, value| .., |values, first, second| ..)";
     let aggregated = p.aggregate_by_key(0, move |a, b| a + b + n, |a, b| a + b);
     refused("aggregate_by_key", aggregate, aggregated.count());
     let aggregated = p.aggregate_by_key_with(0, move |a, b| a + b + n, |a, b| a + b, 2);
-    refused("aggregate_by_key_with", aggregate, aggregated.count());
+    refused("aggregate_by_key_with", &spread_first(aggregate), aggregated.count());
     let aggregated = p.aggregate_by_key_env(1, 0, move |_, a, b| a + b + n, |_, a, b| a + b);
     refused("aggregate_by_key_env", aggregate, aggregated.count());
 }
@@ -201,6 +210,26 @@ fn the_forms_to_write_are_not_refused() {
     assert_eq!(made.collect().unwrap(), [10, 11]);
     let by_rule = Partitioner::custom_env(2, n, |n, key: &u64| usize::from(key > n));
     assert_eq!(pairs().partition_by(by_rule).count().unwrap(), 3);
+}
+
+/// What is written in the place of a longer form keeps the direction and the partitions that were asked for.
+#[test]
+fn the_forms_to_write_keep_what_was_asked_for() {
+    let most = captured().min(1) + 2;
+    let (lenient, strict) = (context().parallelize(0..20_u64, 3), strict().parallelize(0..20_u64, 3));
+    let ordered = lenient.sort_by_with(move |n| n % most, false, 2);
+    let instead = strict.key_by_env(most, |most, n| n % most).sort_by_key_with(false, 2).values();
+    assert_eq!(partitions(&instead), partitions(&ordered));
+    assert_eq!(partitions(&ordered).len(), 2);
+    let groups = lenient.group_by_with(move |n| n % most, 5);
+    let instead = strict.key_by_env(most, |most, n| n % most).group_by_key_with(5);
+    assert_eq!(partitions(&instead), partitions(&groups));
+    assert_eq!(partitions(&groups).len(), 5);
+    let sums = lenient.map(|n| (n % 7, n)).reduce_by_key_with(move |a, b| a + b % most, 4);
+    let pairs = strict.map(|n| (n % 7, n));
+    let instead = pairs.partition_by(4).reduce_by_key_env(most, |most, a, b| a + b % most);
+    assert_eq!(instead.partitioned_by(), sums.partitioned_by());
+    assert_eq!(sorted(instead.collect().unwrap()), sorted(sums.collect().unwrap()));
 }
 
 #[test]

@@ -147,6 +147,16 @@ fn of_records() {
             let (n, w) = (numbers(c), words(c).repartition(3));
             n.zip_partitions4(&n, &w, &w, |a, b, c, d| [a.count() + b.count() + c.chain(d).count()]).collect()
         };
+        zip_partitions3_env => with_env(c, |env| {
+            let (n, w) = (numbers(c), words(c).repartition(3));
+            n.zip_partitions3_env(env, &w, &n, |env, a, b, c| [of_all(&env, a.chain(c).sum::<i64>() + b.count() as i64)]).collect()
+        });
+        zip_partitions4_env => with_env(c, |env| {
+            let (n, w) = (numbers(c), words(c).repartition(3));
+            n.zip_partitions4_env(env, &w, &n, &w, |env, a, b, c, d| {
+                [of_all(&env, a.chain(c).sum::<i64>() + b.chain(d).count() as i64)]
+            }).collect()
+        });
         zip_with_index => numbers(c).zip_with_index().collect();
         zip_with_unique_id => numbers(c).zip_with_unique_id().collect();
         cartesian => numbers(c).cartesian(&words(c)).collect();

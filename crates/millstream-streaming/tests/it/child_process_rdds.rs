@@ -65,6 +65,8 @@ operators! { n, p;
     zip_partitions_env => n.zip_partitions_env(7, n, |k, a, b| [k + a.count() + b.count()]);
     zip_partitions3 => n.zip_partitions3(n, &p, |a, b, c| [a.count() + b.count() + c.count()]);
     zip_partitions4 => n.zip_partitions4(n, &p, &p, |a, b, c, d| [a.count() + b.count() + c.count() + d.count()]);
+    zip_partitions3_env => n.zip_partitions3_env(7, n, &p, |k, a, b, c| [k + a.count() + b.count() + c.count()]);
+    zip_partitions4_env => n.zip_partitions4_env(7, n, &p, n, |k, a, b, c, d| [k + a.chain(b).chain(d).count() + c.count()]);
     zip_with_index => n.zip_with_index();
     zip_with_unique_id => n.zip_with_unique_id();
     cartesian => n.cartesian(&n.filter(|n| *n < 2));
@@ -142,7 +144,7 @@ fn operators_within_transform() {
     });
     let operators = batches[0].iter().filter_map(|row| row.split(' ').next());
     let operators: std::collections::BTreeSet<&str> = operators.collect();
-    assert!(operators.len() >= 76, "operators without a record: only {operators:?} have some");
+    assert!(operators.len() >= 78, "operators without a record: only {operators:?} have some");
 }
 
 /// The actions, each as a word and what it gives.

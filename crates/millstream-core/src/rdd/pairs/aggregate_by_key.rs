@@ -1,6 +1,6 @@
 //! `aggregate_by_key`: the values of each key in a value of another type.
 
-use super::combine_by_key::Combiner;
+use super::combine_by_key::{Combiner, SPREAD_FIRST};
 use crate::data::{Data, Key};
 use crate::rdd::Rdd;
 use crate::rdd::method::Method;
@@ -30,7 +30,8 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         add: impl Fn(U, V) -> U + Send + Sync + 'static,
         merge: impl Fn(U, U) -> U + Send + Sync + 'static,
     ) -> Rdd<(K, U)> {
-        self.aggregate_by_key_with(zero, add, merge, self.default_partitioner())
+        let method = Method::or("aggregate_by_key", INSTEAD);
+        self.aggregate_by_key_as(method, zero, add, merge, self.default_partitioner())
     }
 
     /// Adds the values of each key to a `zero`, with a partitioner or a number of partitions.
@@ -51,11 +52,8 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         merge: impl Fn(U, U) -> U + Send + Sync + 'static,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, U)> {
-        let by = Aggregate {
-            add: move |(): &(), sum, value| add(sum, value),
-            merge: move |(): &(), first, second| merge(first, second),
-        };
-        self.combined(Method::or("aggregate_by_key", INSTEAD), (zero, ()), by, partitioner.into())
+        let method = Method::or("aggregate_by_key", INSTEAD).after(SPREAD_FIRST);
+        self.aggregate_by_key_as(method, zero, add, merge, partitioner.into())
     }
 
     /// Adds the values of each key to a `zero`, with values that go along to the workers.
@@ -81,6 +79,22 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     ) -> Rdd<(K, U)> {
         let method = Method::or("aggregate_by_key_env", INSTEAD);
         self.combined(method, (zero, env), Aggregate { add, merge }, self.default_partitioner())
+    }
+
+    #[track_caller]
+    fn aggregate_by_key_as<U: Data>(
+        &self,
+        method: Method,
+        zero: U,
+        add: impl Fn(U, V) -> U + Send + Sync + 'static,
+        merge: impl Fn(U, U) -> U + Send + Sync + 'static,
+        partitioner: Partitioner<K>,
+    ) -> Rdd<(K, U)> {
+        let by = Aggregate {
+            add: move |(): &(), sum, value| add(sum, value),
+            merge: move |(): &(), first, second| merge(first, second),
+        };
+        self.combined(method, (zero, ()), by, partitioner)
     }
 }
 

@@ -23,6 +23,9 @@ use crate::task::TaskContext;
 const INSTEAD: &str = "combine_by_key_env(values, |values, value| .., |values, combined, value| .., \
                        |values, first, second| ..)";
 
+/// What comes before the forms that take values along where a partitioner was asked for: they take none.
+pub(super) const SPREAD_FIRST: &str = "partition_by(partitioner)";
+
 impl<K: Key, V: Data> Rdd<(K, V)> {
     /// Combines the values of each key: `create` makes a combined value of a key's first value, `merge_value` adds a further
     /// one, and `merge_combiners` merges the combined values of two partitions.
@@ -48,7 +51,8 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         merge_value: impl Fn(C, V) -> C + Send + Sync + 'static,
         merge_combiners: impl Fn(C, C) -> C + Send + Sync + 'static,
     ) -> Rdd<(K, C)> {
-        self.combine_by_key_with(create, merge_value, merge_combiners, self.default_partitioner())
+        let method = Method::or("combine_by_key", INSTEAD);
+        self.combine_by_key_as(method, create, merge_value, merge_combiners, self.default_partitioner())
     }
 
     /// Combines the values of each key, with a partitioner or a number of partitions.
@@ -72,12 +76,8 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         merge_combiners: impl Fn(C, C) -> C + Send + Sync + 'static,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, C)> {
-        let by = Functions {
-            create: move |(): &(), value| create(value),
-            merge_value: move |(): &(), combined, value| merge_value(combined, value),
-            merge_combiners: move |(): &(), first, second| merge_combiners(first, second),
-        };
-        self.combined(Method::or("combine_by_key", INSTEAD), (), by, partitioner.into())
+        let method = Method::or("combine_by_key", INSTEAD).after(SPREAD_FIRST);
+        self.combine_by_key_as(method, create, merge_value, merge_combiners, partitioner.into())
     }
 
     /// Combines the values of each key, with values that go along to the workers and are handed to all three functions.
@@ -108,6 +108,23 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     ) -> Rdd<(K, C)> {
         let by = Functions { create, merge_value, merge_combiners };
         self.combined(Method::or("combine_by_key_env", INSTEAD), env, by, self.default_partitioner())
+    }
+
+    #[track_caller]
+    fn combine_by_key_as<C: Data>(
+        &self,
+        method: Method,
+        create: impl Fn(V) -> C + Send + Sync + 'static,
+        merge_value: impl Fn(C, V) -> C + Send + Sync + 'static,
+        merge_combiners: impl Fn(C, C) -> C + Send + Sync + 'static,
+        partitioner: Partitioner<K>,
+    ) -> Rdd<(K, C)> {
+        let by = Functions {
+            create: move |(): &(), value| create(value),
+            merge_value: move |(): &(), combined, value| merge_value(combined, value),
+            merge_combiners: move |(): &(), first, second| merge_combiners(first, second),
+        };
+        self.combined(method, (), by, partitioner)
     }
 
     /// Combines the values of each key, under the name of the operator it is done for.

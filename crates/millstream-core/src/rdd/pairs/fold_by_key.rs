@@ -1,6 +1,6 @@
 //! `fold_by_key`: one value per key, from a neutral value.
 
-use super::combine_by_key::Combiner;
+use super::combine_by_key::{Combiner, SPREAD_FIRST};
 use crate::data::{Data, Key};
 use crate::rdd::Rdd;
 use crate::rdd::method::Method;
@@ -26,7 +26,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     where
         F: Fn(V, V) -> V + Send + Sync + 'static,
     {
-        self.fold_by_key_with(zero, f, self.default_partitioner())
+        self.fold_by_key_as(Method::or("fold_by_key", INSTEAD), zero, f, self.default_partitioner())
     }
 
     /// Merges the values of each key from a `zero`, with a partitioner or a number of partitions.
@@ -43,8 +43,8 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     where
         F: Fn(V, V) -> V + Send + Sync + 'static,
     {
-        let by = Fold(move |(): &(), a, b| f(a, b));
-        self.combined(Method::or("fold_by_key", INSTEAD), (zero, ()), by, partitioner.into())
+        let method = Method::or("fold_by_key", INSTEAD).after(SPREAD_FIRST);
+        self.fold_by_key_as(method, zero, f, partitioner.into())
     }
 
     /// Merges the values of each key from a `zero`, with values that go along to the workers.
@@ -69,6 +69,14 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     ) -> Rdd<(K, V)> {
         let method = Method::or("fold_by_key_env", INSTEAD);
         self.combined(method, (zero, env), Fold(f), self.default_partitioner())
+    }
+
+    #[track_caller]
+    fn fold_by_key_as<F>(&self, method: Method, zero: V, f: F, partitioner: Partitioner<K>) -> Rdd<(K, V)>
+    where
+        F: Fn(V, V) -> V + Send + Sync + 'static,
+    {
+        self.combined(method, (zero, ()), Fold(move |(): &(), a, b| f(a, b)), partitioner)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `reduce_by_key`: one value per key.
 
-use super::combine_by_key::Combiner;
+use super::combine_by_key::{Combiner, SPREAD_FIRST};
 use crate::data::{Data, Key};
 use crate::rdd::Rdd;
 use crate::rdd::method::Method;
@@ -26,7 +26,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// ```
     #[track_caller]
     pub fn reduce_by_key(&self, f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Rdd<(K, V)> {
-        self.reduce_by_key_with(f, self.default_partitioner())
+        self.reduce_by_key_as(Method::or("reduce_by_key", INSTEAD), f, self.default_partitioner())
     }
 
     /// Merges the values of each key, with a partitioner or a number of partitions.
@@ -46,7 +46,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     where
         F: Fn(V, V) -> V + Send + Sync + 'static,
     {
-        self.reduce_by_key_as(Method::or("reduce_by_key", INSTEAD), f, partitioner)
+        self.reduce_by_key_as(Method::or("reduce_by_key", INSTEAD).after(SPREAD_FIRST), f, partitioner)
     }
 
     /// Merges the values of each key with an associative function and values that go along to the workers.
