@@ -15,6 +15,10 @@ fn records_are_lines_of_json() {
     saved.save_as_files(&directory, json.clone(), Existing::Refuse).unwrap();
     assert!(directory.join("part-00001.json.gz").exists());
     assert_eq!(context.read_files(&directory, json.clone(), 2).collect().unwrap(), records);
+    // Pairs under Hadoop's names are lists of two.
+    let of_pairs = directory.join("pairs");
+    saved.save_as_new_api_hadoop_file(&of_pairs, JsonFormat::default()).unwrap();
+    assert_eq!(context.text_file(&of_pairs).collect().unwrap(), ["[1,null]", r#"[2,"a\n\"b\""]"#]);
     let broken = directory.join("broken.json");
     std::fs::write(&broken, "[1,null]\n\n[2,3]\n").unwrap();
     let error = context.read_files(broken, json, 1).count().unwrap_err().to_string();

@@ -10,6 +10,7 @@
 //! | [`Codec`] | compression, by the end of a name |
 //! | [`ObjectBytes`] | records as the bytes of an object file, in memory |
 //! | [`InputFormat`], [`OutputFormat`] | how records are read from files and written to them |
+//! | [`TextFormat`], [`KeyValueTextFormat`], [`FixedFormat`], [`ObjectFormat`], [`WholeFormat`] | the formats that are there |
 //! | [`FileSystems::input_files`] | the files that a comma-separated list of paths and patterns names |
 
 mod codec;
@@ -17,6 +18,7 @@ mod failed;
 mod format;
 mod glob;
 mod input_files;
+mod key_value_text_format;
 pub(crate) mod lines;
 mod local;
 mod object_bytes;
@@ -35,13 +37,14 @@ use serde::{Deserialize, Serialize};
 pub use codec::{Codec, CodecWriter};
 pub use failed::{failed, is_not_found, write_failed};
 pub use format::{Cut, FileSplit, InputFormat, OutputFormat};
+pub use key_value_text_format::KeyValueTextFormat;
 pub use local::LocalFs;
 pub use object_bytes::ObjectBytes;
 pub use object_format::ObjectFormat;
 pub use path::FsPath;
 pub use registry::{FileSystems, Make, register};
 pub use text_format::TextFormat;
-pub use whole_format::{Content, FixedFormat, WholeFormat};
+pub use whole_format::{Content, FixedBytes, FixedFormat, WholeFormat};
 pub(crate) use write_file::write_file;
 
 use crate::error::Result;

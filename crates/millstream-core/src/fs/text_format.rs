@@ -1,5 +1,6 @@
 //! `TextFormat`: a record a line.
 
+use std::fmt::{self, Write as _};
 use std::io::Write;
 
 use serde::{Deserialize, Serialize};
@@ -68,18 +69,26 @@ impl<T: Data + Show> OutputFormat<T> for TextFormat {
     }
 
     fn write(&self, records: ChunkStream<T>, to: &mut dyn Write) -> Result<()> {
-        use std::fmt::Write;
-
-        let mut writer = self.codec.writer(to).map_err(write_failed)?;
-        let mut text = String::new();
-        stream::drain(records, |chunk| {
-            text.clear();
-            chunk.for_each(|record| {
-                // Writing into a string fails only if `show` itself says so; what it wrote stands.
-                let _ = writeln!(text, "{}", shown(record));
-            });
-            writer.write_all(text.as_bytes()).map_err(write_failed)
-        })?;
-        writer.finish().map(drop).map_err(write_failed)
+        write_text(self.codec, records, to, |record, text| writeln!(text, "{}", shown(record)))
     }
+}
+
+/// Writes what `line` makes of each record.
+pub(super) fn write_text<T: Data>(
+    codec: Codec,
+    records: ChunkStream<T>,
+    to: &mut dyn Write,
+    line: impl Fn(&T, &mut String) -> fmt::Result,
+) -> Result<()> {
+    let mut writer = codec.writer(to).map_err(write_failed)?;
+    let mut text = String::new();
+    stream::drain(records, |chunk| {
+        text.clear();
+        chunk.for_each(|record| {
+            // Writing into a string fails only if `show` itself says so; what it wrote stands.
+            let _ = line(record, &mut text);
+        });
+        writer.write_all(text.as_bytes()).map_err(write_failed)
+    })?;
+    writer.finish().map(drop).map_err(write_failed)
 }

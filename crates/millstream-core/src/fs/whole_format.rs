@@ -1,6 +1,6 @@
 //! `WholeFormat`: a record a file; `FixedFormat`: records of one length.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
@@ -109,24 +109,68 @@ impl InputFormat for FixedFormat {
     }
 }
 
-/// Only records of the format's length can be written.
-impl OutputFormat<Vec<u8>> for FixedFormat {
+/// What is written as the bytes of a record: bytes, nothing, or the one after the other.
+pub trait FixedBytes: Data {
+    /// Returns how many bytes it has.
+    fn length(&self) -> usize;
+
+    /// Writes its bytes.
+    ///
+    /// # Errors
+    /// Those of `to`.
+    fn write(&self, to: &mut dyn Write) -> io::Result<()>;
+}
+
+impl FixedBytes for Vec<u8> {
+    fn length(&self) -> usize {
+        self.len()
+    }
+
+    fn write(&self, to: &mut dyn Write) -> io::Result<()> {
+        to.write_all(self)
+    }
+}
+
+/// The key or value of a pair of which only the other one is written.
+impl FixedBytes for () {
+    fn length(&self) -> usize {
+        0
+    }
+
+    fn write(&self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<K: FixedBytes, V: FixedBytes> FixedBytes for (K, V) {
+    fn length(&self) -> usize {
+        self.0.length() + self.1.length()
+    }
+
+    fn write(&self, to: &mut dyn Write) -> io::Result<()> {
+        self.0.write(to)?;
+        self.1.write(to)
+    }
+}
+
+/// Only records of the format's length can be written; of a pair, the key's bytes and then the value's.
+impl<R: FixedBytes> OutputFormat<R> for FixedFormat {
     fn extension(&self) -> String {
         String::new()
     }
 
-    fn write(&self, records: ChunkStream<Vec<u8>>, to: &mut dyn Write) -> Result<()> {
+    fn write(&self, records: ChunkStream<R>, to: &mut dyn Write) -> Result<()> {
         stream::drain(records, |chunk| {
             let mut written = Ok(());
             chunk.for_each(|record| {
                 if written.is_err() {
                     return;
                 }
-                written = if record.len() == self.record_len {
-                    to.write_all(record).map_err(write_failed)
+                written = if record.length() == self.record_len {
+                    record.write(to).map_err(write_failed)
                 } else {
                     let problem =
-                        format!("a record has {} bytes instead of {}", record.len(), self.record_len);
+                        format!("a record has {} bytes instead of {}", record.length(), self.record_len);
                     Err(Error::Codec { what: "writing records of one length".into(), problem })
                 };
             });

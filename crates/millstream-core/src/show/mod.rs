@@ -57,6 +57,24 @@ pub trait Show {
     /// # Errors
     /// Only what `f` returns.
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    /// Returns what stands for it in a line of key and value: itself, unless it is nothing.
+    ///
+    /// Nothing are `()` and `None`; of `Some` it is what is in it.
+    ///
+    /// # Examples
+    /// ```
+    /// use millstream_core::show::{Show, shown};
+    ///
+    /// let column = |value: Option<i32>| value.column().map(|shows| shown(shows).to_string());
+    /// assert_eq!((column(Some(1)), column(None)), (Some("1".into()), None));
+    /// ```
+    fn column(&self) -> Option<&dyn Show>
+    where
+        Self: Sized,
+    {
+        Some(self)
+    }
 }
 
 /// A record that is written by its [`Show`] where `Display` is asked for: see [`shown`].

@@ -56,6 +56,10 @@ impl<T: Show> Show for Option<T> {
             None => f.write_str("None"),
         }
     }
+
+    fn column(&self) -> Option<&dyn Show> {
+        self.as_ref().and_then(Show::column)
+    }
 }
 
 impl<T: Show, E: Show> Show for Result<T, E> {

@@ -8,6 +8,10 @@ impl Show for () {
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("()")
     }
+
+    fn column(&self) -> Option<&dyn Show> {
+        None
+    }
 }
 
 macro_rules! show_tuple {

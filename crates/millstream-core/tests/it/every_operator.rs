@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use millstream_core::fs::{Codec, ObjectBytes, TextFormat};
+use millstream_core::fs::{Codec, KeyValueTextFormat, ObjectBytes, TextFormat};
 use millstream_core::rdd::Existing;
 use millstream_core::sink::FileSink;
 use millstream_core::stream::{self, ChunkStream};
@@ -403,6 +403,10 @@ fn sources_and_files() {
         save_as_text_file => saved("rows-save-text", |path| numbers(c).save_as_text_file(path));
         save_as_text_file_with => saved("rows-save-gzip", |path| numbers(c).save_as_text_file_with(path, Codec::Gzip));
         save_as_files => saved("rows-save-files", |path| words(c).save_as_files(path, TextFormat::default(), Existing::Refuse));
+        save_as_hadoop_file => saved("rows-save-pairs", |path| others(c).save_as_hadoop_file(path, KeyValueTextFormat::default()));
+        save_as_new_api_hadoop_file => saved("rows-save-new", |path| {
+            others(c).save_as_new_api_hadoop_file(path, KeyValueTextFormat { codec: Codec::Gzip, separator: ':' })
+        });
         save_exactly_once => with_file("rows-save-once", |directory, _| {
             let sink = FileSink::new(directory.path("once"), TextFormat::default())?;
             let stored = [1000, 1000, 2000].map(|time| words(c).save_exactly_once("words", time, sink.clone()));

@@ -9,14 +9,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use millstream_core::fs::{
-    self as files, Codec, FileStatus, FileSystem, FileWriter, FixedFormat, FsPath, LocalFs, TextFormat,
+    self as files, Codec, FileStatus, FileSystem, FileWriter, FixedFormat, FsPath, KeyValueTextFormat,
+    LocalFs, TextFormat,
 };
 use millstream_core::rdd::Existing;
-use millstream_core::{Conf, Context, Error, Result, TaskContext};
+use millstream_core::{Conf, Context, Data, Error, Rdd, Result, Show, TaskContext};
 
 use crate::directory::{Directory, names};
 use crate::file_changes::without_rights;
 use crate::{context, on};
+
+/// Saves pairs in a directory.
+type SavePairs = fn(&Rdd<(char, i32)>, &Path, KeyValueTextFormat) -> Result<()>;
 
 /// Spark's FileSuite: the numbers 1 to 4 as text.
 #[test]
@@ -207,6 +211,91 @@ fn records_of_one_length_are_written_and_read() {
     let error =
         bytes.save_as_files(directory.path("longer"), longer, Existing::Refuse).unwrap_err().to_string();
     assert!(error.contains("a record has 2 bytes instead of 3"), "{error}");
+}
+
+/// Saves pairs, and gives back what is written of them.
+fn written<K: Data + Show, V: Data + Show>(format: KeyValueTextFormat, pairs: Vec<(K, V)>) -> String {
+    let directory = Directory::new("key-value");
+    let out = directory.path("out");
+    context().parallelize(pairs, 1).save_as_hadoop_file(&out, format).unwrap();
+    assert_eq!(names(&out), ["_SUCCESS", "part-00000"]);
+    fs::read_to_string(out.join("part-00000")).unwrap()
+}
+
+/// What Hadoop's TextOutputFormat writes: of nothing neither the text nor the tab, and no line of nothing at all.
+#[test]
+fn pairs_are_written_as_key_tab_value() {
+    let tab = KeyValueTextFormat::default();
+    assert_eq!(written(tab, vec![(1, 0.5), (2, 1.0)]), "1\t0.5\n2\t1.0\n");
+    assert_eq!(written(tab, vec![("to".to_owned(), (2, 'x'))]), "to\t(2,x)\n");
+    assert_eq!(written(tab, vec![('a', ()), ('b', ())]), "a\nb\n");
+    assert_eq!(written(tab, vec![((), 'a'), ((), 'b')]), "a\nb\n");
+    let halves = vec![(Some(1), Some(2)), (Some(3), None), (None, Some(4)), (None, None), (Some(5), Some(6))];
+    assert_eq!(written(tab, halves), "1\t2\n3\n4\n5\t6\n");
+    assert_eq!(written(tab, vec![((), None::<i32>)]), "");
+    // A text of no letters is something.
+    assert_eq!(written(tab, vec![(String::new(), String::new()), (String::new(), "v".into())]), "\t\n\tv\n");
+    let equals = KeyValueTextFormat { separator: '=', ..tab };
+    assert_eq!(written(equals, vec![('a', 1)]), "a=1\n");
+}
+
+#[test]
+fn keys_and_values_are_read_as_hadoop_reads_them() {
+    let directory = Directory::new("key-value-read");
+    let pairs: Vec<(String, String)> =
+        (0..3000).map(|n| (format!("k{n}"), format!("value\tof {n}"))).collect();
+    let of_pairs = context().parallelize(pairs.clone(), 3);
+    for (codec, ending) in [(Codec::None, ""), (Codec::Zstd, ".zst")] {
+        let format = KeyValueTextFormat { codec, ..KeyValueTextFormat::default() };
+        let out = directory.path(&format!("out{ending}"));
+        of_pairs.save_as_new_api_hadoop_file(&out, format).unwrap();
+        let parts = (0..3).map(|n| format!("part-0000{n}{ending}"));
+        assert_eq!(names(&out), ["_SUCCESS".to_owned()].into_iter().chain(parts).collect::<Vec<_>>());
+        let read = context().read_files(&out, KeyValueTextFormat::default(), 7);
+        assert!(read.collect().unwrap() == pairs, "{codec:?}");
+    }
+    // A file of someone else's: lines without a tab, with several, that end as Windows ends them.
+    let file = directory.write("other.txt", "k\r\na\tb\tc\n\tv\nlast\t");
+    let read = context().read_files(file, KeyValueTextFormat::default(), 1).collect().unwrap();
+    let expected = [("k", ""), ("a", "b\tc"), ("", "v"), ("last", "")];
+    assert_eq!(read, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn pairs_under_hadoops_names_refuse_a_directory_that_exists() {
+    let directory = Directory::new("hadoop-existing");
+    let pairs = context().parallelize([('a', 1)], 1);
+    let format = KeyValueTextFormat::default();
+    let saves: [(&str, SavePairs); 2] = [
+        ("save_as_hadoop_file", |pairs, out, format| pairs.save_as_hadoop_file(out, format)),
+        ("save_as_new_api_hadoop_file", |pairs, out, format| pairs.save_as_new_api_hadoop_file(out, format)),
+    ];
+    for (name, save) in saves {
+        let out = directory.path(name);
+        save(&pairs, &out, format).unwrap();
+        let error = save(&pairs, &out, format).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name} at ")) && error.contains("saving.rs:"), "{error}");
+        assert!(error.contains("already exists"), "{error}");
+        assert_eq!(fs::read_to_string(out.join("part-00000")).unwrap(), "a\t1\n");
+    }
+}
+
+/// Of a pair the key's bytes and then the value's, as long as the format says together.
+#[test]
+fn pairs_are_written_as_records_of_one_length() {
+    let directory = Directory::new("fixed-pairs");
+    let fixed = FixedFormat { record_len: 3 };
+    let pairs = context().parallelize([(vec![1_u8], vec![2_u8, 3]), (vec![4, 5], vec![6])], 2);
+    pairs.save_as_hadoop_file(directory.path("pairs"), fixed).unwrap();
+    let read = context().binary_records(directory.path("pairs"), 3);
+    assert_eq!(read.collect().unwrap(), [[1, 2, 3], [4, 5, 6]]);
+    let values = context().parallelize([((), vec![7_u8, 8, 9])], 1);
+    values.save_as_hadoop_file(directory.path("values"), fixed).unwrap();
+    assert_eq!(fs::read(directory.path("values/part-00000")).unwrap(), [7, 8, 9]);
+    let short = context().parallelize([(vec![1_u8], ())], 1);
+    let error = short.save_as_hadoop_file(directory.path("short"), fixed).unwrap_err().to_string();
+    assert!(error.contains("a record has 1 bytes instead of 3"), "{error}");
+    assert_eq!(names(&directory.0), ["pairs", "values"]);
 }
 
 /// This machine's files, on a disk that is always full.

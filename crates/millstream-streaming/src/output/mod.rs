@@ -6,6 +6,7 @@ mod handle;
 mod print;
 mod retry;
 mod save_as_files;
+mod save_as_hadoop_files;
 mod save_exactly_once;
 
 use std::sync::Arc;

@@ -174,7 +174,6 @@ impl<T: Data> DStream<T> {
     /// # std::fs::remove_dir_all(&directory).unwrap();
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
-    #[doc(alias("saveAsHadoopFiles", "saveAsNewAPIHadoopFiles"))]
     #[track_caller]
     pub fn save_as_files<F: OutputFormat<T>>(
         &self,
@@ -217,8 +216,9 @@ impl<T: Data> DStream<T> {
         self.save("save_as_files", prefix, suffix, format, options)
     }
 
+    /// Saves each batch under the name of the output it is done for.
     #[track_caller]
-    fn save<F: OutputFormat<T>>(
+    pub(super) fn save<F: OutputFormat<T>>(
         &self,
         name: &'static str,
         prefix: impl Into<String>,

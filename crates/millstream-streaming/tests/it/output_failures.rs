@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 
-use millstream_core::fs::FixedFormat;
+use millstream_core::fs::{FixedFormat, KeyValueTextFormat};
 use millstream_core::{Conf, Context, Error as CoreError};
 use millstream_streaming::listener::{OutputOperationInfo, StreamingListener};
 use millstream_streaming::testing::{Driver, Steps, batches};
@@ -267,8 +267,8 @@ fn every_output_says_which_it_is_where_and_for_which_batch() {
     let prefix = directory.0.join("a").display().to_string();
     type Put = Box<dyn Fn(&DStream<i32>) -> (&'static str, u32)>;
     let to = || prefix.clone();
-    let (text, object, files) = (to(), to(), to());
-    let outputs: [Put; 5] = [
+    let (text, object, files, old, new) = (to(), to(), to(), to(), to());
+    let outputs: [Put; 7] = [
         Box::new(|stream| {
             stream.map(|n| if n == 2 { panic!("no luck") } else { n }).print();
             ("print", line!() - 1)
@@ -288,6 +288,14 @@ fn every_output_says_which_it_is_where_and_for_which_batch() {
         Box::new(move |stream| {
             stream.map(|_| vec![0]).save_as_files(&*files, "", FixedFormat { record_len: 1 });
             ("save_as_files", line!() - 1)
+        }),
+        Box::new(move |stream| {
+            stream.map(|n| (n, n)).save_as_hadoop_files(&*old, "", KeyValueTextFormat::default());
+            ("save_as_hadoop_files", line!() - 1)
+        }),
+        Box::new(move |stream| {
+            stream.map(|n| (n, n)).save_as_new_api_hadoop_files(&*new, "", KeyValueTextFormat::default());
+            ("save_as_new_api_hadoop_files", line!() - 1)
         }),
     ];
     for put in outputs {

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::UNIX_EPOCH;
 
-use millstream_core::fs::Codec;
+use millstream_core::fs::{Codec, FixedFormat, KeyValueTextFormat};
 use millstream_core::{Conf, Context, Rdd};
 use millstream_streaming::testing::{Driver, batches};
-use millstream_streaming::{DStream, RddQueue, SaveOptions};
+use millstream_streaming::{DStream, FileStreamOptions, OutputHandle, RddQueue, SaveOptions};
 
 use crate::tables::{SECOND, conf, millis, seconds, step};
 
@@ -71,6 +72,74 @@ fn directories_bear_prefix_time_and_suffix_and_those_of_the_prefix_are_made() {
     assert_eq!(lines(made.join("n-1000.txt")), ["1", "2"]);
     let numbers = Context::new(Conf::empty()).unwrap().object_file::<i32>(made.join("n-2000.obj"));
     assert_eq!(numbers.collect().unwrap(), [3]);
+}
+
+/// Saves counts under a prefix.
+type SaveCounts = fn(&DStream<(String, u64)>, String) -> OutputHandle<(String, u64)>;
+
+fn count(word: &str, n: u64) -> (String, u64) {
+    (word.to_owned(), n)
+}
+
+/// Both names of Spark's write the same, also when a batch is tried again and when the program is run again.
+#[test]
+fn pairs_are_saved_under_hadoops_names_and_read_back() {
+    let directory = Directory::new("hadoop");
+    let saves: [SaveCounts; 2] = [
+        |counts, prefix| counts.save_as_hadoop_files(prefix, "txt", KeyValueTextFormat::default()),
+        |counts, prefix| counts.save_as_new_api_hadoop_files(prefix, "txt", KeyValueTextFormat::default()),
+    ];
+    for (n, save) in saves.into_iter().enumerate() {
+        let there = directory.0.join(n.to_string());
+        for _ in 0..2 {
+            let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+            let attempts = AtomicUsize::new(0);
+            let input = driver.input(batches![[count("to", 2), count("be", 1)], [], [count("or\tnot", 1)]]);
+            let fails_once = input.map(move |pair| {
+                assert!(pair.0 != "be" || attempts.fetch_add(1, Ordering::SeqCst) > 0, "no luck");
+                pair
+            });
+            save(&fails_once, there.join("counts").display().to_string()).retry(1, seconds(0));
+            driver.run(3).unwrap();
+            assert_eq!(names(&there), ["counts-1000.txt", "counts-2000.txt", "counts-3000.txt"]);
+            for batch in names(&there) {
+                assert_eq!(names(there.join(batch)), ["_SUCCESS", "part-00000", "part-00001"]);
+            }
+            let text = |part: &str| fs::read_to_string(there.join(part)).unwrap();
+            let first = ["counts-1000.txt/part-00000", "counts-1000.txt/part-00001"].map(text);
+            assert_eq!(first, ["to\t2\n", "be\t1\n"]);
+            assert_eq!(text("counts-2000.txt/part-00000"), "");
+            assert_eq!(lines(there.join("counts-3000.txt")), ["or\tnot\t1"]);
+        }
+        for batch in names(&there) {
+            for part in names(there.join(&batch)) {
+                let file = fs::File::open(there.join(&batch).join(part)).unwrap();
+                file.set_modified(UNIX_EPOCH).unwrap();
+            }
+        }
+        let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+        let options = FileStreamOptions::default().existing(true);
+        let format = KeyValueTextFormat::default();
+        let read = driver.streaming().file_stream_with(there.join("counts-*.txt"), format, options);
+        let read = driver.collect(&read);
+        driver.run(1).unwrap();
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let mut batches = read.batches();
+        batches[0].sort();
+        assert_eq!(batches, [[pair("be", "1"), pair("or", "not\t1"), pair("to", "2")]]);
+    }
+}
+
+#[test]
+fn pairs_of_bytes_are_saved_as_records_of_one_length() {
+    let directory = Directory::new("hadoop-fixed");
+    save(batches![[1, 2], [3]], 2, |s| {
+        let pairs = s.map(|n| (vec![n as u8], vec![0_u8, n as u8]));
+        drop(pairs.save_as_hadoop_files(directory.prefix("n"), "", FixedFormat { record_len: 3 }));
+    });
+    let records = |batch| Context::new(Conf::empty()).unwrap().binary_records(directory.0.join(batch), 3);
+    assert_eq!(records("n-1000").collect().unwrap(), [[1, 0, 1], [2, 0, 2]]);
+    assert_eq!(records("n-2000").collect().unwrap(), [[3, 0, 3]]);
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod reduce;
 mod reduce_by_key_locally;
 mod run_job;
 mod save_as_files;
+mod save_as_hadoop_file;
 mod save_as_object_file;
 mod save_as_text_file;
 mod save_exactly_once;

@@ -56,7 +56,7 @@ impl<T: Data> Rdd<T> {
     /// # std::fs::remove_dir_all(&directory).unwrap();
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
-    #[doc(alias("saveAsHadoopFile", "saveAsNewAPIHadoopFile", "saveAsHadoopDataset"))]
+    #[doc(alias("saveAsHadoopDataset", "saveAsNewAPIHadoopDataset"))]
     #[track_caller]
     pub fn save_as_files<F: OutputFormat<T>>(
         &self,
