@@ -82,7 +82,7 @@ fn absurd_numbers_are_errors_or_do_no_harm() {
     assert!(numbers.histogram(usize::MAX).unwrap_err().to_string().contains("at most 1048576"));
     assert!(numbers.histogram(0).is_err() && numbers.histogram_with(&[]).is_err());
     assert!(
-        numbers.histogram_with(&[1.0, f64::NAN]).is_err() && numbers.histogram_with(&[2.0, 1.0]).is_err()
+        numbers.histogram_with(&[f64::NAN, 1.0]).is_err() && numbers.histogram_with(&[2.0, 1.0]).is_err()
     );
     assert_eq!(numbers.tree_reduce_with(|a, b| a + b, usize::MAX).unwrap(), Some(45));
     assert_eq!(context.range(i64::MAX, i64::MIN, i64::MIN, 3).count().unwrap(), 2);

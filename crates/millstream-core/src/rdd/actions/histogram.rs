@@ -57,7 +57,8 @@ impl<T: Number> Rdd<T> {
     }
 
     /// Counts the numbers between each two neighbours of `bounds`: from the lower one on, to before the upper one; the last
-    /// interval has its upper bound as well. Other numbers are not counted.
+    /// interval has its upper bound as well. Other numbers are not counted. A last bound that is not a number is above all
+    /// numbers: its interval has all that are not below the bound before it, and what is not a number.
     ///
     /// # Errors
     /// If there are fewer than two bounds or they do not ascend; if a task fails as often as it may.
@@ -71,18 +72,24 @@ impl<T: Number> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn histogram_with(&self, bounds: &[f64]) -> Result<Vec<u64>> {
-        let ascending =
-            bounds.windows(2).all(|pair| pair[0] < pair[1]) || bounds.len() == 2 && bounds[0] == bounds[1];
+        // Not a number is above all numbers, as Spark sorts them.
+        let above = |pair: &[f64]| pair[0] < pair[1] || (!pair[0].is_nan() && pair[1].is_nan());
+        let ascending = bounds.windows(2).all(above) || bounds.len() == 2 && bounds[0] == bounds[1];
         if bounds.len() < 2 || !ascending {
             let problem = format!("{bounds:?} are no bounds of intervals");
             return Err(wrong(Location::caller(), &problem, "give at least two numbers in ascending order"));
         }
         let parts = self.run("histogram", self.all_partitions(), bounds.to_vec(), |bounds, input, _| {
             let last = bounds.len() - 2;
+            let open = bounds[last + 1].is_nan();
             let mut counts = vec![0_u64; last + 1];
             stream::drain(input, |chunk| {
                 chunk.for_each(|number| {
                     let number = number.to_f64();
+                    if open && number.is_nan() {
+                        counts[last] += 1;
+                        return;
+                    }
                     // How many bounds are not above the number; none for what is not a number.
                     let below = bounds.partition_point(|bound| *bound <= number);
                     if below > 0 && (below <= last + 1 || number == bounds[last + 1]) {
@@ -110,6 +117,9 @@ fn wrong(place: &'static Location<'static>, problem: &str, remedy: &str) -> Erro
 mod tests {
     use crate::{Conf, Context};
 
+    const NONE: f64 = f64::NAN;
+    const INFINITE: f64 = f64::INFINITY;
+
     /// Numbers, bounds and counts of Spark's DoubleRDDSuite.
     #[test]
     fn counts_between_given_bounds_are_sparks() {
@@ -118,45 +128,55 @@ mod tests {
             context.parallelize(numbers.to_vec(), 2).histogram_with(bounds).unwrap()
         };
         assert_eq!(counts(&[], &[0.0, 10.0]), [0]);
+        assert_eq!(context.empty_rdd::<f64>().histogram_with(&[0.0, 10.0]).unwrap(), [0]);
         assert_eq!(counts(&[10.01, -0.01], &[0.0, 10.0]), [0]);
-        assert_eq!(counts(&[10.01, -0.01], &[0.0, 4.0, 10.0]), [0, 0]);
         assert_eq!(counts(&[1.0, 2.0, 3.0, 4.0], &[0.0, 10.0]), [4]);
         assert_eq!(counts(&[1.0, 2.0, 3.0, 4.0], &[1.0, 4.0]), [4]);
+        assert_eq!(counts(&[10.01, -0.01], &[0.0, 5.0, 10.0]), [0, 0]);
+        assert_eq!(counts(&[10.01, -0.01], &[0.0, 4.0, 10.0]), [0, 0]);
         assert_eq!(counts(&[1.0, 2.0, 3.0, 5.0, 6.0], &[0.0, 5.0, 10.0]), [3, 2]);
-        assert_eq!(counts(&[1.0, 2.0, 3.0, 5.0, 6.0], &[0.0, 4.0, 10.0]), [3, 2]);
-        let outliers = [10.01, -0.01, -1.0, -2.0, 3.0, 5.0, 100.0];
-        assert_eq!(counts(&outliers, &[0.0, 5.0, 10.0]), [1, 1]);
-        assert_eq!(
-            counts(
-                &[-0.01, 0.0, 1.0, 2.0, 3.0, 5.0, 6.0, 11.0, 12.0, 199.0, 200.0, 200.1],
-                &[0.0, 5.0, 11.0, 12.0, 200.0]
-            ),
-            [4, 2, 1, 3]
-        );
-        let infinite = [10.01, -0.01, f64::NAN, f64::INFINITY];
-        assert_eq!(counts(&infinite, &[f64::NEG_INFINITY, 0.0, f64::INFINITY]), [1, 2]);
+        assert_eq!(counts(&[1.0, 2.0, 3.0, 5.0, 6.0, NONE], &[0.0, 5.0, 10.0]), [3, 2]);
+        assert_eq!(counts(&[1.0, 2.0, 3.0, 5.0, 6.0], &[0.0, 5.0, 11.0]), [3, 2]);
+        let mixed = [-0.01, 0.0, 1.0, 2.0, 3.0, 5.0, 6.0, 11.0, 11.01];
+        assert_eq!(counts(&mixed, &[0.0, 5.0, 11.0]), [4, 3]);
+        let mixed = [-0.01, 0.0, 1.0, 2.0, 3.0, 5.0, 6.0, 11.01, 12.0, 199.0, 200.0, 200.1];
+        let bounds = [0.0, 5.0, 11.0, 12.0, 200.0];
+        assert_eq!(counts(&mixed, &bounds), [4, 2, 1, 3]);
+        assert_eq!(counts(&[&mixed[..], &[NONE]].concat(), &bounds), [4, 2, 1, 3]);
+        let open = [&bounds[..], &[NONE]].concat();
+        assert_eq!(counts(&[&mixed[..], &[NONE]].concat(), &open), [4, 2, 1, 2, 3]);
+        assert_eq!(counts(&[&mixed[..], &[INFINITE, -INFINITE, NONE]].concat(), &open), [4, 2, 1, 2, 4]);
+        assert_eq!(counts(&[10.01, -0.01, NONE], &[-INFINITE, 0.0, INFINITE]), [1, 1]);
+        assert_eq!(counts(&[10.01, -0.01, NONE, INFINITE], &[-INFINITE, 0.0, INFINITE]), [1, 2]);
+        for bad in [vec![], vec![1.0], vec![2.0, 1.0], vec![0.0, NONE, 1.0], vec![NONE, NONE]] {
+            let refused = context.parallelize([1.0], 1).histogram_with(&bad).unwrap_err().to_string();
+            assert!(refused.contains("histogram at"), "{refused}");
+        }
     }
 
+    /// As above.
     #[test]
     fn counts_of_even_buckets_are_sparks() {
         let context = Context::new(Conf::empty()).unwrap();
         let histogram =
             |numbers: &[f64], buckets| context.parallelize(numbers.to_vec(), 2).histogram(buckets);
         assert_eq!(histogram(&[1.0, 2.0, 3.0, 4.0], 1).unwrap(), (vec![1.0, 4.0], vec![4]));
+        assert_eq!(histogram(&[1.0], 1).unwrap(), (vec![1.0, 1.0], vec![1]));
         assert_eq!(histogram(&[1.0; 4], 1).unwrap(), (vec![1.0, 1.0], vec![4]));
-        assert_eq!(histogram(&[1.0, 2.0], 2).unwrap(), (vec![1.0, 1.5, 2.0], vec![1, 1]));
-        let three = histogram(&[1.0, 2.0], 3).unwrap();
-        assert_eq!(three.1, [1, 0, 1]);
+        assert_eq!(histogram(&[1.0, 2.0, 3.0, 4.0], 2).unwrap(), (vec![1.0, 2.5, 4.0], vec![2, 2]));
+        let tenths = vec![1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0];
+        assert_eq!(histogram(&[1.0, 2.0], 10).unwrap(), (tenths, vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 1]));
         let large: Vec<f64> = (6..=99).map(f64::from).collect();
         let (bounds, counts) = histogram(&large, 8).unwrap();
         assert_eq!(counts, [12, 12, 11, 12, 12, 11, 12, 12]);
         assert_eq!(bounds, [6.0, 17.625, 29.25, 40.875, 52.5, 64.125, 75.75, 87.375, 99.0]);
-        for bad in [vec![], vec![1.0, f64::NAN], vec![1.0, f64::INFINITY]] {
+        let (bounds, counts) = histogram(&large, 9).unwrap();
+        // 37 and 68 are bounds, and belong to the interval above.
+        assert_eq!(counts, [11, 10, 10, 11, 10, 10, 11, 10, 11]);
+        assert_eq!((bounds[0], bounds[9]), (6.0, 99.0));
+        for bad in [vec![], vec![1.0, NONE], vec![1.0, INFINITE]] {
             assert!(histogram(&bad, 1).unwrap_err().to_string().contains("histogram at"), "{bad:?}");
         }
         assert!(histogram(&[1.0], 0).is_err());
-        for bad in [vec![], vec![1.0], vec![2.0, 1.0], vec![0.0, f64::NAN, 1.0]] {
-            assert!(context.parallelize([1.0], 1).histogram_with(&bad).is_err(), "{bad:?}");
-        }
     }
 }
