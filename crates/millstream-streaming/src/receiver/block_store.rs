@@ -287,17 +287,99 @@ impl fmt::Debug for BlockStore {
 
 #[cfg(test)]
 mod tests {
+    use millstream_core::fs::{FsPath, LocalFs};
     use millstream_core::storage::memory::Evictable;
+    use millstream_core::{Conf, Context};
 
     use super::super::backlog::Backlog;
+    use super::super::block::Block;
     use super::super::test_storage;
     use super::*;
-    use crate::clock::StopSignal;
+    use crate::clock::{ManualClock, StopSignal};
+    use crate::recovery::block_log::LogNumbers;
+
+    fn store_in(storage: Storage, log: Option<Arc<BlockLog>>) -> BlockStore {
+        BlockStore::new(StreamId(1), storage, log, |message, error| panic!("{message}: {error}"))
+    }
+
+    fn store<T: Data>(store: &BlockStore, content: Content<T>, bytes: usize) -> Arc<ReceivedBlock<T>> {
+        let backlog = Backlog::new(1 << 20);
+        backlog.admit(bytes, &StopSignal::new());
+        let charge = Charge::new(backlog, bytes);
+        let id = BlockId { stream: StreamId(1), number: 5 };
+        store.store_block(NewBlock { id, content, metadata: None, charge }).unwrap()
+    }
+
+    fn log_in(directory: &std::path::Path) -> Arc<BlockLog> {
+        let (clock, system) = (Arc::new(ManualClock::new(0)), Arc::new(LocalFs));
+        let directory = FsPath::from_path(directory).unwrap();
+        let log = BlockLog::new(&Conf::empty(), clock, system, directory, 1, LogNumbers::default());
+        Arc::new(log.unwrap())
+    }
+
+    /// Levels and numbers of records of Spark's ReceivedBlockHandlerSuite, with and without a log.
+    #[test]
+    fn blocks_of_every_form_and_level_have_their_records_and_are_counted() {
+        const BLOCKS: [(StorageLevel, usize); 8] = [
+            (StorageLevel::MEMORY_ONLY, 25),
+            (StorageLevel::MEMORY_ONLY_SER, 25),
+            (StorageLevel::DISK_ONLY, 50),
+            (StorageLevel::MEMORY_AND_DISK, 75),
+            (StorageLevel::MEMORY_ONLY, 100),
+            (StorageLevel::MEMORY_ONLY_SER, 100),
+            (StorageLevel::DISK_ONLY, 125),
+            (StorageLevel::MEMORY_AND_DISK, 150),
+        ];
+        let directory = std::env::temp_dir().join(format!("block-store-{}", std::process::id()));
+        for log in [None, Some(log_in(&directory))] {
+            for (level, count) in BLOCKS {
+                let numbers: Vec<String> = (0..count).map(|n| n.to_string()).collect();
+                let halves = numbers.chunks(count.div_ceil(2)).map(<[String]>::to_vec).collect();
+                let bytes = ObjectBytes::of(stream::from_vec(numbers.clone())).unwrap();
+                let lines = TextLines::of_string(numbers.iter().map(|n| format!("{n}\n")).collect());
+                let handler = store_in(test_storage(level), log.clone());
+                for content in [Content::Records(halves), Content::Bytes(bytes), Content::Lines(lines)] {
+                    let block = store(&handler, content, 10 * count);
+                    assert_eq!(block.num_records(), count as u64, "{level}");
+                    assert_eq!(block.file().is_some(), log.is_none() && level == StorageLevel::DISK_ONLY);
+                    let records =
+                        || block.chunks().iter().flat_map(|chunk| chunk.to_vec()).collect::<Vec<_>>();
+                    assert_eq!(records(), numbers, "{level}");
+                    // What leaves memory is read from the disk or the log.
+                    assert_eq!(block.evict(0), log.is_some() || level.use_disk(), "{level}");
+                    assert_eq!(records(), numbers, "{level}");
+                }
+            }
+        }
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    /// A block of Spark's suite that is larger than the memory: nothing is dropped, where Spark fails.
+    #[test]
+    fn a_block_without_room_goes_to_disk_or_makes_the_receiver_wait() {
+        let directory = std::env::temp_dir().join(format!("block-store-full-{}", std::process::id()));
+        let log = log_in(&directory);
+        for (level, log, waits) in [
+            (StorageLevel::MEMORY_ONLY, None, true),
+            (StorageLevel::MEMORY_AND_DISK, None, false),
+            (StorageLevel::MEMORY_ONLY, Some(Arc::clone(&log)), true),
+            (StorageLevel::MEMORY_AND_DISK, Some(log), false),
+        ] {
+            let conf = Conf::empty().set("spark.driver.memory", "4800b").set("spark.memory.fraction", "1");
+            let context = Context::new(conf).unwrap();
+            let handler = store_in(Storage::of(&context, level, false), log.clone());
+            let block = store(&handler, Content::Records(vec![vec![vec![7_u8; 100]; 70]]), 7000);
+            assert_eq!(block.num_records(), 70);
+            assert_eq!(ReceivedBlockHandler::<Vec<u8>>::is_full(&handler), waits, "{level}");
+            assert_eq!(block.file().is_some(), log.is_none() && level.use_disk(), "{level}");
+            assert_eq!(block.chunks().iter().map(|chunk| chunk.len()).sum::<usize>(), 70);
+        }
+        std::fs::remove_dir_all(directory).unwrap();
+    }
 
     #[test]
     fn lines_take_the_memory_of_their_text_and_go_to_disk_when_others_need_it() {
-        let storage = test_storage(StorageLevel::MEMORY_AND_DISK_SER);
-        let store = BlockStore::new(StreamId(1), storage, None, |message, _| panic!("{message}"));
+        let store = store_in(test_storage(StorageLevel::MEMORY_AND_DISK_SER), None);
         let backlog = Backlog::new(1000);
         backlog.admit(500, &StopSignal::new());
         let block = store.store_block(NewBlock::<String> {

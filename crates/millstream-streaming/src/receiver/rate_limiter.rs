@@ -113,6 +113,11 @@ mod tests {
         assert_eq!(limiter(&clock, Some(0), Some(0)).current_limit(), None);
         assert_eq!(limiter(&clock, Some(100), None).current_limit(), Some(100));
         assert_eq!(limiter(&clock, Some(100), Some(105)).current_limit(), Some(100));
+        for max in [None, Some(110)] {
+            let limiter = limiter(&clock, max, None);
+            limiter.update_rate(105);
+            assert_eq!(limiter.current_limit(), Some(105));
+        }
         let limiter = limiter(&clock, Some(100), Some(20));
         assert_eq!(limiter.current_limit(), Some(20));
         limiter.update_rate(105);

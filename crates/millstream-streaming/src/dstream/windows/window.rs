@@ -65,3 +65,38 @@ impl<T: Data> Node<T> for Window<T> {
         self.window
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millstream_core::Conf;
+
+    use super::*;
+    use crate::testing::Driver;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn remembered<T: Data>(stream: &DStream<T>) -> (Duration, Vec<i64>) {
+        let memory = stream.0.memory();
+        (memory.duration, memory.generated.keys().map(|time| time.as_millis() / 1000).collect())
+    }
+
+    /// Batches, durations and times of Spark's case of the clean-up of a window of a window.
+    #[test]
+    fn batches_are_remembered_as_long_as_the_windows_on_them_reach_back() {
+        let driver = Driver::new(Conf::empty(), SECOND).unwrap();
+        driver.streaming().remember(3 * SECOND);
+        let input = driver.input((0..10).map(|n| vec![n, n + 1]).collect());
+        let mapped = input.map(|n| (n % 10, 1));
+        let first = mapped.window(2 * SECOND, SECOND);
+        let second = first.window(4 * SECOND, 2 * SECOND);
+        let collected = driver.collect(&second);
+        let steps = driver.start().unwrap();
+        for _ in 0..10 {
+            steps.step().unwrap();
+        }
+        assert_eq!(collected.batches().len(), 5);
+        assert_eq!(remembered(&second), (3 * SECOND, vec![8, 10]));
+        assert_eq!(remembered(&first), (7 * SECOND, (4..=10).collect()));
+        assert_eq!(remembered(&mapped), (9 * SECOND, (2..=10).collect()));
+    }
+}

@@ -123,6 +123,8 @@ fn a_stop_pushes_everything_and_refuses_what_comes_later() {
     assert!(matches!(refused, Error::ReceiverStopped { stream: StreamId(3) }));
     assert!(refused.to_string().starts_with("stream 3: "), "{refused}");
     assert!(generator.add_many(vec![1], 8, &stop).is_err());
+    assert!(generator.add_lines(TextLines::of_string("1\n".to_owned()), &stop).is_err());
+    assert!(generator.store_block(Content::Records(vec![vec![1]]), 8, None, &stop).is_err());
     assert_eq!(generator.backlog(), 0);
 }
 
@@ -250,6 +252,30 @@ fn a_rate_spreads_large_vectors_and_texts_over_the_blocks() {
         assert_eq!(sizes.iter().sum::<u64>(), 1000);
         assert!(sizes.len() >= 5 && sizes.iter().all(|size| *size <= 300), "{sizes:?}");
     }
+}
+
+/// The rate of Spark's ReceiverSuite, for two seconds.
+#[test]
+fn blocks_are_as_large_as_the_rate_says() {
+    const RATE: u64 = 1001;
+    let fixture = fixture(10, Some(RATE), None);
+    assert!(fixture.clock.wait_for_waiters(1, LONG));
+    let start = fixture.clock.now();
+    let (generator, stop) = (Arc::clone(&fixture.generator), fixture.stop.clone());
+    let storing = thread::spawn(move || (0..2 * RATE).try_for_each(|n| generator.add(n, 8, &stop)));
+    while !storing.is_finished() {
+        if fixture.clock.wait_for_waiters(2, Duration::from_millis(1)) {
+            fixture.clock.set_time(fixture.clock.next_awaited().unwrap());
+        }
+    }
+    storing.join().unwrap().unwrap();
+    let took = fixture.clock.now() - start;
+    assert!((1900..=2100).contains(&took.as_millis()), "{took:?}");
+    let blocks: Vec<Vec<u64>> = fixture.rest().into_iter().map(|(_, chunks)| chunks.concat()).collect();
+    assert_eq!(blocks.concat(), (0..2 * RATE).collect::<Vec<_>>());
+    // The first and the last may have had less than an interval.
+    let whole: Vec<usize> = blocks[1..blocks.len() - 1].iter().map(Vec::len).collect();
+    assert!(whole.len() >= 7 && whole.iter().all(|records| (190..=210).contains(records)), "{whole:?}");
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::io;
 use std::thread::JoinHandle;
 
 use millstream_core::StorageLevel;
+use millstream_core::fs::ObjectBytes;
+use millstream_core::stream::from_vec;
 
 use super::*;
 use crate::clock::ManualClock;
@@ -180,6 +182,67 @@ fn what_is_stored_until_the_receiver_has_stopped_is_handed_over() {
     fixture.expect(&["stopped Stopped by driver: "]);
     assert_eq!(*fixture.records.borrow(), [1, 2, 3, 4]);
     assert_eq!(stops.load(Ordering::SeqCst), 1);
+}
+
+/// Spark's case of a receiver from its start to its end.
+#[test]
+fn the_life_of_a_receiver() {
+    let (hand, handed) = mpsc::channel();
+    let hand = Mutex::new(hand);
+    let (fixture, stops) = supervise(1 << 20, move |_, handle| {
+        let (own, hand) = (handle.clone(), hand.lock().unwrap().clone());
+        Ok(Some(thread::spawn(move || {
+            hand.send(own.clone()).unwrap();
+            until_stopped(&own);
+        })))
+    });
+    fixture.expect(&["started 0"]);
+    let first = handed.recv_timeout(LONG).unwrap();
+    assert!(first.is_started() && !first.is_stopped());
+    assert!(!fixture.supervisor.wait_stopped(Duration::ZERO));
+    first.store(1).unwrap();
+    let bytes = ObjectBytes::of(from_vec(vec![2_u64, 3])).unwrap();
+    first.store_bytes(bytes.bytes().to_vec()).unwrap();
+    first.store_many(vec![4, 5]).unwrap();
+    first.store_many((6..=9).filter(|n| n % 2 == 0)).unwrap();
+    first.report_error("Error", &io::Error::other("an exception"));
+    fixture.expect(&["error Error: an exception"]);
+    assert_eq!(*fixture.records.borrow(), [1, 2, 3, 4, 5, 6, 8]);
+
+    first.restart_with("restarting", None, Some(Duration::from_millis(100)));
+    fixture.expect(&["stopped Restarting receiver with delay 100 ms: restarting: "]);
+    assert!(first.is_stopped() && !first.is_started());
+    assert_eq!(stops.load(Ordering::SeqCst), 1);
+    fixture.advance(Duration::from_millis(100));
+    fixture.expect(&["started 0"]);
+    let second = handed.recv_timeout(LONG).unwrap();
+    assert!(second.is_started() && !second.is_stopped() && first.is_stopped());
+
+    second.stop("test");
+    fixture.expect(&["stopped test: "]);
+    // Its thread has ended: the stop has waited for it.
+    assert!(second.is_stopped() && fixture.supervisor.wait_stopped(LONG));
+    assert_eq!(stops.load(Ordering::SeqCst), 2);
+}
+
+/// Spark's case of an iterator that divides by zero.
+#[test]
+fn records_of_an_iterator_that_fails_are_not_stored() {
+    let (fixture, _) = supervise(1 << 20, |start, handle| {
+        if start == 0 {
+            handle.store_many((-10_i64..=10).rev().map(|n| 10 / n).map(i64::unsigned_abs))?;
+        }
+        handle.stop("all was sent");
+        Ok(None)
+    });
+    fixture.expect(&[
+        "started 0",
+        "error The receiver panicked: attempt to divide by zero",
+        "stopped Restarting receiver with delay 2000 ms: The receiver panicked: attempt to divide by zero",
+    ]);
+    fixture.advance(DELAY);
+    fixture.expect(&["started 0", "stopped all was sent: "]);
+    assert_eq!(*fixture.records.borrow(), [0_u64; 0]);
 }
 
 #[test]
