@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use millstream_core::{Conf, Context};
 use millstream_streaming::listener::StreamingListener;
 use millstream_streaming::testing::{Driver, batches};
-use millstream_streaming::{RddQueue, StreamingContext};
+use millstream_streaming::{RddQueue, Receiver, ReceiverHandle, StreamingContext, StreamingContextState};
 
 use crate::tables::{LONG, SECOND, conf, millis, run_on, sorted, step};
 
@@ -107,6 +107,71 @@ fn several_streaming_contexts_run_at_once_on_one_context_and_on_several() {
         }
     });
     assert!(!shared.is_stopped());
+}
+
+/// Says when it is started.
+struct Starts(mpsc::Sender<()>);
+
+impl Receiver<i32> for Starts {
+    fn on_start(&self, _: &ReceiverHandle<i32>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.0.send(())?)
+    }
+}
+
+/// Spark's case of states without a directory.
+#[test]
+fn a_start_that_is_refused_starts_nothing() {
+    let context = Context::new(conf("local[2]")).unwrap();
+    let streaming = StreamingContext::new(&context, SECOND).unwrap();
+    let (sender, started) = mpsc::channel();
+    let numbers = streaming.receiver_stream(Starts(sender));
+    let sums = numbers.map(|n| (n, 1)).update_state_by_key(|ones: Vec<i32>, sum: Option<i32>| {
+        Some(ones.iter().sum::<i32>() + sum.unwrap_or(0))
+    });
+    sums.foreach_rdd(|_| ());
+    let refused = streaming.start().err().unwrap().to_string();
+    assert!(refused.contains("update_state_by_key at"), "{refused}");
+    drop((numbers, sums));
+    // The receiver is gone, and was never started.
+    assert_eq!(started.recv_timeout(LONG), Err(mpsc::RecvTimeoutError::Disconnected));
+    assert_eq!(doubled(&context), batches![[2, 4], [6]]);
+}
+
+#[test]
+fn whoever_waits_for_the_end_is_told_of_it() {
+    let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+    driver.input(batches![[1]]).print();
+    let steps = driver.start().unwrap();
+    assert!(!steps.running.await_termination_or_timeout(millis(1)).unwrap());
+    let (waits, is_waiting) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let running = &steps.running;
+        let waiting = scope.spawn(move || {
+            waits.send(()).unwrap();
+            running.await_termination_or_timeout(LONG)
+        });
+        is_waiting.recv_timeout(LONG).unwrap();
+        running.stop(true, false).unwrap();
+        assert!(waiting.join().unwrap().unwrap());
+    });
+    // Stopped again it stays stopped.
+    steps.running.stop(true, false).unwrap();
+    assert_eq!(steps.running.state(), StreamingContextState::Stopped);
+    steps.running.await_termination().unwrap();
+}
+
+/// Spark's case of creation sites.
+#[test]
+fn the_rdds_of_a_batch_name_the_line_of_their_stream() {
+    let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+    let (sender, _started) = mpsc::channel();
+    let line = line!() + 1;
+    let numbers = driver.streaming().receiver_stream(Starts(sender));
+    let (texts, described) = mpsc::channel();
+    numbers.foreach_rdd(move |rdd| texts.send(rdd.to_debug_string()));
+    driver.run(1).unwrap();
+    let text = described.recv().unwrap();
+    assert!(text.contains("receiver_stream") && text.contains(&format!("{}:{line}:", file!())), "{text}");
 }
 
 #[test]

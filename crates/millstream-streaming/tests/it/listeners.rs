@@ -149,6 +149,74 @@ fn the_events_of_batches_and_outputs_come_in_order() {
     }
 }
 
+/// Spark's case of four batches with a record each.
+#[test]
+fn batch_info_reporting() {
+    let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+    let mapped = driver.input(batches![[1], [2], [3], [4]]).map(|n| n);
+    for _ in 0..3 {
+        mapped.foreach_rdd(|rdd| rdd.count().map(drop));
+    }
+    let (steps, events) = observed(driver);
+    step(&steps, 4);
+    steps.running.stop(true, false).unwrap();
+    let events = events.take();
+    let infos = |of: fn(&Event) -> Option<&BatchInfo>| events.iter().filter_map(of).collect::<Vec<_>>();
+    let submitted = infos(|event| if let Event::BatchSubmitted(batch) = event { Some(batch) } else { None });
+    let started = infos(|event| if let Event::BatchStarted(batch) = event { Some(batch) } else { None });
+    let completed = infos(|event| if let Event::BatchCompleted(batch) = event { Some(batch) } else { None });
+    let delays =
+        |batch: &BatchInfo| [batch.scheduling_delay(), batch.processing_delay(), batch.total_delay()];
+    let none = Some(Duration::ZERO);
+    for (told, expected) in [(&submitted, [None; 3]), (&started, [none, None, None]), (&completed, [none; 3])]
+    {
+        let times: Vec<_> = told.iter().map(|batch| batch.submission_time.as_millis()).collect();
+        assert_eq!(times, [1000, 2000, 3000, 4000]);
+        for batch in told {
+            assert_eq!(delays(batch), expected);
+            assert_eq!(batch.num_records(), 1);
+            let input = (StreamId(0), StreamInputInfo::new(StreamId(0), 1));
+            assert_eq!(batch.stream_id_to_input_info, [input].into());
+        }
+    }
+    let operations = events.iter().filter_map(|event| match event {
+        Event::OutputOperationStarted(operation) | Event::OutputOperationCompleted(operation) => {
+            Some(operation.id)
+        }
+        _ => None,
+    });
+    assert_eq!(operations.collect::<Vec<_>>(), [0, 0, 1, 1, 2, 2].repeat(4));
+}
+
+/// The streams of Spark's case of numbered inputs, with the records of its case of what they report.
+#[test]
+fn inputs_are_numbered_and_tell_of_each_batch_what_it_was_given() {
+    let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+    let (first, first_feed) = fed_stream::<i32>(driver.streaming());
+    let (second, second_feed) = fed_stream::<i32>(driver.streaming());
+    let others = [1, 2, 3].map(|records| driver.input(vec![vec![0; records]]));
+    driver.streaming().union([first, second].into_iter().chain(others)).foreach_rdd(|_| ());
+    let (steps, events) = observed(driver);
+    first_feed.handle().store_each(vec![0; 100]).unwrap();
+    second_feed.handle().store_each(vec![0; 300]).unwrap();
+    step(&steps, 2);
+    steps.running.stop(true, false).unwrap();
+    let events = events.take();
+    let told: Vec<Vec<u64>> = completed(&events)
+        .iter()
+        .map(|batch| {
+            let inputs = &batch.stream_id_to_input_info;
+            assert!(inputs.iter().all(|(id, input)| input.input_stream_id == *id));
+            (0..5).map(|id| inputs[&StreamId(id)].num_records).collect()
+        })
+        .collect();
+    assert_eq!(told, [[100, 300, 1, 2, 3], [0; 5]]);
+    let mut receivers = shapes(&events);
+    receivers.retain(|shape| shape.starts_with("receiver") && shape.ends_with("started"));
+    receivers.sort();
+    assert_eq!(receivers, ["receiver 0 started", "receiver 1 started"]);
+}
+
 #[test]
 fn delays_are_those_of_the_clock() {
     let driver = Driver::new(conf("local[2]"), SECOND).unwrap();

@@ -195,6 +195,7 @@ fn a_reliable_store_is_a_partition_and_its_metadata_is_told() {
 fn backpressure_slows_a_flood_down_to_what_batches_can_take() {
     let conf = conf("local[1]")
         .set("spark.streaming.backpressure.enabled", "true")
+        .set("spark.streaming.backpressure.rateEstimator", "pid")
         .set("spark.streaming.backpressure.initialRate", "2000")
         .set("spark.streaming.backpressure.pid.minRate", "50")
         .set("spark.streaming.blockInterval", "20ms");

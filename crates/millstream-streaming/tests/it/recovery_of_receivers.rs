@@ -1,5 +1,8 @@
 //! What receivers have stored survives if there is a log, and is counted if there is none.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, mpsc};
+
 use millstream_core::Conf;
 use millstream_streaming::ReceiverHandle;
 use millstream_streaming::testing::{Collected, Driver, Steps};
@@ -10,6 +13,8 @@ use crate::recovery::{Directory, SECOND, at, conf, times};
 use crate::recovery_of_states::kill;
 use crate::server::{HOST, Server};
 use crate::tables::LONG;
+
+const ROLLING: &str = "spark.streaming.receiver.writeAheadLog.rollingIntervalSecs";
 
 pub(crate) fn with_log() -> Conf {
     conf().set("spark.streaming.receiver.writeAheadLog.enable", "true")
@@ -111,9 +116,8 @@ fn without_a_log_what_is_lost_is_counted() {
 #[test]
 fn old_segments_are_deleted_while_the_streams_run() {
     let directory = Directory::new();
-    let conf = with_log()
-        .set("spark.streaming.receiver.writeAheadLog.rollingIntervalSecs", "1")
-        .set("spark.streaming.driver.writeAheadLog.rollingIntervalSecs", "1");
+    let conf =
+        with_log().set(ROLLING, "1").set("spark.streaming.driver.writeAheadLog.rollingIntervalSecs", "1");
     let (steps, handle, collected) = start(conf, &directory, 0, None);
     for n in 0..30 {
         handle.store_many(vec![n]).unwrap();
@@ -125,6 +129,87 @@ fn old_segments_are_deleted_while_the_streams_run() {
         let left = files(&directory, under);
         assert!(left.len() <= 10, "{left:?}");
     }
+}
+
+/// When a segment was begun, by its name.
+fn begun(segment: &str) -> i64 {
+    segment.split('-').nth(1).and_then(|time| time.parse().ok()).unwrap()
+}
+
+/// The receivers of Spark's case of logs that are cleaned, one of which has a window; it reaches back further than the checkpoints
+/// that are kept.
+#[test]
+fn segments_stay_as_long_as_a_window_reads_them() {
+    const WINDOW: u32 = 20;
+    let directory = Directory::new();
+    let driver = Driver::at(with_log().set(ROLLING, "1"), SECOND, at(0)).unwrap();
+    let (first, first_feed) = fed_stream::<u64>(driver.streaming());
+    let (second, second_feed) = fed_stream::<u64>(driver.streaming());
+    first.foreach_rdd(|_| ());
+    let windows = driver.collect(&second.window(WINDOW * SECOND, None));
+    let steps = driver.get_or_create(&directory.0).unwrap().start().unwrap();
+    let handles = [first_feed.handle(), second_feed.handle()];
+    let mut all = [BTreeSet::new(), BTreeSet::new()];
+    for n in 0..40 {
+        for (log, handle) in handles.iter().enumerate() {
+            handle.store_many(vec![n]).unwrap();
+            let names = files(&directory, &format!("receivedData/{log}"));
+            all[log].extend(names.into_iter().map(|name| (begun(&name), name)));
+        }
+        steps.step().unwrap();
+    }
+    steps.running.stop(true, false).unwrap();
+    let left = [0, 1].map(|log| files(&directory, &format!("receivedData/{log}")));
+    for log in [0, 1] {
+        assert!(all[log].len() >= 7 && !left[log].contains(&all[log].first().unwrap().1), "{left:?}");
+    }
+    let newest =
+        |log: usize, count| all[log].iter().rev().take(count).all(|(_, name)| left[log].contains(name));
+    // A segment has the blocks of two batches at most.
+    assert!(newest(0, 1) && newest(1, WINDOW as usize / 2), "{left:?}");
+    assert_eq!(*windows.batches().last().unwrap(), (20..40).collect::<Vec<_>>());
+}
+
+/// Spark's SPARK-6222: batches that come after a slow one, and their checkpoints, take nothing from it.
+#[test]
+fn the_blocks_of_a_batch_that_takes_long_stay_until_it_is_completed() {
+    const BATCHES: u64 = 10;
+    let directory = Directory::new();
+    let conf =
+        with_log().set(ROLLING, "1").set("spark.streaming.driver.writeAheadLog.rollingIntervalSecs", "1");
+    let driver = Driver::at(conf.clone(), SECOND, at(0)).unwrap();
+    let (numbers, feed) = fed_stream::<u64>(driver.streaming());
+    let (go_on, may_go) = mpsc::channel::<()>();
+    let may_go = Mutex::new(may_go);
+    let (described, is_described) = mpsc::channel();
+    let blocked = numbers.transform_timed(move |rdd, time| described.send(time).map(|()| rdd));
+    blocked.foreach_rdd_with(move |_, time| {
+        if time == at(3000) {
+            // Until the other side is gone.
+            let _ = may_go.lock().unwrap().recv();
+        }
+    });
+    let collected = driver.collect(&numbers);
+    let steps = driver.get_or_create(&directory.0).unwrap().start().unwrap();
+    let handle = feed.handle();
+    for n in 1..=BATCHES {
+        handle.store_many(vec![n]).unwrap();
+        steps.clock.advance(SECOND);
+        assert_eq!(is_described.recv_timeout(LONG), Ok(at(n as i64 * 1000)));
+    }
+    // A program that dies now has the blocks of all batches that were not completed.
+    let left = Directory::new();
+    copy(&directory.0, &left.0);
+    drop(go_on);
+    assert!(steps.running.await_batch(at(10_000), LONG).unwrap());
+    assert_eq!(collected.batches(), (1..=BATCHES).map(|n| vec![n]).collect::<Vec<_>>());
+    drop((steps, handle));
+
+    let (steps, _handle, collected) = start(conf, &left, 10_100, None);
+    steps.step().unwrap();
+    let again: Vec<_> = times(&collected).into_iter().zip(collected.batches()).collect();
+    let expected = (3..=11).map(|n: i64| (n * 1000, if n <= 10 { vec![n as u64] } else { vec![] }));
+    assert_eq!(again, expected.collect::<Vec<_>>());
 }
 
 #[test]
@@ -250,9 +335,8 @@ fn a_log_belongs_to_its_receiver_whatever_other_receivers_there_are() {
 #[test]
 fn what_a_receiver_that_is_gone_has_received_is_a_difference_and_is_given_up_if_that_is_allowed() {
     let directory = Directory::new();
-    let conf = with_log()
-        .set("spark.streaming.receiver.writeAheadLog.rollingIntervalSecs", "1")
-        .set("spark.streaming.driver.writeAheadLog.rollingIntervalSecs", "1");
+    let conf =
+        with_log().set(ROLLING, "1").set("spark.streaming.driver.writeAheadLog.rollingIntervalSecs", "1");
     let (steps, handles, _) = named(conf.clone(), &directory, 0, &["a", "b"]).unwrap();
     handles[0].store_many(["1".to_owned()]).unwrap();
     steps.step().unwrap();

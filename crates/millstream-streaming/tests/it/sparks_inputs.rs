@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use millstream_core::fs::TextFormat;
@@ -56,6 +56,33 @@ fn socket_input_stream() {
     assert_eq!(step_until(&steps, &lines, 5), ["1", "2", "3", "4", "5"]);
     steps.running.stop(true, true).unwrap();
     assert_eq!(records.0.load(Ordering::Relaxed), 5);
+}
+
+/// Spark's case of the clean-up of input blocks and persisted RDDs.
+#[test]
+fn what_the_batches_of_a_socket_kept_is_freed_after_them() {
+    let server = Server::start();
+    let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+    let context = driver.context().clone();
+    let lines = driver.streaming().socket_text_stream(HOST, server.port());
+    let dotted = lines.map(|line| line + ".").persist();
+    let texts = driver.collect(&dotted);
+    let (ids, of_batches) = mpsc::channel();
+    dotted.foreach_rdd(move |rdd| ids.send(rdd.id()));
+    let steps = driver.start().unwrap();
+    let mut connection = server.accept();
+    for n in 1..=6 {
+        connection.send(&format!("{n}\n"));
+        assert_eq!(step_until(&steps, &texts, n).len(), n);
+    }
+    assert_eq!(texts.batches().concat(), ["1.", "2.", "3.", "4.", "5.", "6."]);
+    let ids: Vec<_> = of_batches.try_iter().collect();
+    let persisted = context.get_persistent_rdds();
+    assert!(persisted.contains_key(ids.last().unwrap()) && !persisted.contains_key(&ids[0]));
+    // Those of the last batch go when two more have come.
+    step(&steps, 2);
+    let persisted = context.get_persistent_rdds();
+    assert!(persisted.len() <= 2 && !persisted.contains_key(ids.last().unwrap()));
 }
 
 /// A driver on a clock that stands one interval after a file of before the start was changed.
