@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use self::head::{Head, WithHead};
 pub(crate) use self::numbers::{LogNumbers, SavedReceiver};
+use super::list::list;
 use super::write_ahead_log::{LogConfig, LogPosition, Record, WriteAheadLog};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
@@ -92,6 +93,20 @@ impl BlockLog {
         let metadata = WriteAheadLog::new(Arc::clone(&system), directory.join(METADATA), metadata_config);
         let (data, last) = (Mutex::default(), Mutex::default());
         Ok(BlockLog { clock, system, directory, numbers, data_config, data, metadata, last })
+    }
+
+    /// Deletes what a program has left of this generation that died before it had published a checkpoint of it: the blocks
+    /// that it had copied from elsewhere are copied once more.
+    ///
+    /// # Errors
+    /// If it can not be deleted.
+    pub(crate) fn begin_anew(&self) -> Result<()> {
+        for log in list(&*self.system, &self.directory.join(DATA))? {
+            if let Ok(number) = log.path.name().parse() {
+                self.data(StreamId(number)).clear()?;
+            }
+        }
+        self.metadata.clear()
     }
 
     /// Logs the records of a block; when this returns they are on disk, and nobody knows of them.

@@ -135,6 +135,7 @@ impl Checkpointer {
             let (at, generation) = (directory.clone(), store.generation);
             let there =
                 BlockLog::new(conf, clock, Arc::clone(&system), at, generation, log.numbers().clone())?;
+            there.begin_anew()?;
             log.copy_to(&there, manifest.block_log.as_ref(), manifest.oldest_needed)?;
             manifest.block_log = there.last_position();
         }
@@ -162,6 +163,7 @@ pub(crate) fn adopt_blocks(
     let system = graph.context.file_systems().of(directory)?;
     let numbers = LogNumbers::new(&manifest.receivers, &graph.receivers_by_id());
     let from = BlockLog::new(conf, clock, system, directory.clone(), manifest.generation, numbers)?;
+    to.begin_anew()?;
     from.copy_to(to, manifest.block_log.as_ref(), manifest.oldest_needed)?;
     Ok(to.last_position())
 }

@@ -113,6 +113,49 @@ fn a_program_that_begins_with_it_goes_on_like_the_one_that_wrote_it() {
     );
 }
 
+/// Takes away the checkpoints of a directory: what is left is what a program leaves that dies just before it publishes the first.
+fn die_before_the_first_checkpoint(directory: &Path) {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
+    let checkpoints = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("checkpoint-"));
+    checkpoints.for_each(|checkpoint| std::fs::remove_file(checkpoint.path()).unwrap());
+}
+
+#[test]
+fn what_was_received_comes_once_if_the_program_dies_while_it_writes_it_or_begins_with_it() {
+    let directory = Directory::new();
+    let (savepoint, other) = (directory.0.join("savepoint"), directory.0.join("other"));
+    let (driver, handle, _) = describe(with_log(), 0);
+    driver.streaming().checkpoint(directory.0.join("checkpoints"));
+    let steps = driver.start().unwrap();
+    let handle = handle();
+    feed(&steps, &handle, 1..=2);
+    // Received, and no batch has it.
+    handle.store_many(vec![50]).unwrap();
+    for dies in [true, true, false] {
+        steps.running.savepoint(&savepoint).unwrap();
+        if dies {
+            die_before_the_first_checkpoint(&savepoint);
+        }
+    }
+    drop((handle, steps));
+    for dies in [true, true, false] {
+        let (driver, handle, collected) = describe(with_log(), 2100);
+        driver.streaming().checkpoint(&other);
+        let steps = driver.from_savepoint(&savepoint).unwrap().start().unwrap();
+        if dies {
+            drop(steps);
+            die_before_the_first_checkpoint(&other);
+            continue;
+        }
+        steps.step().unwrap();
+        drop((handle(), steps));
+        let (_, third) = last(&collected, 1).remove(0);
+        let windows: Vec<_> = third.iter().filter(|line| line.starts_with("window")).collect();
+        assert_eq!(windows, ["window 1", "window 2", "window 50"]);
+        assert!(third.contains(&"sum (2, 52)".to_owned()), "{third:?}");
+    }
+}
+
 #[test]
 fn one_that_is_torn_is_refused() {
     let directory = Directory::new();

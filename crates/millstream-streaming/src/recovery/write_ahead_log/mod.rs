@@ -131,6 +131,19 @@ impl WriteAheadLog {
         Ok(deleted)
     }
 
+    /// Deletes all segments of this generation, before the first record is written.
+    ///
+    /// # Errors
+    /// If the directory can not be read or a segment can not be deleted.
+    pub(crate) fn clear(&self) -> Result<()> {
+        for (_, file) in self.segments()? {
+            if self.is_own(&file.path)? {
+                self.system.delete(&file.path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Closes the current segment; the next record begins another.
     #[cfg(test)]
     pub(crate) fn close(&self) {
