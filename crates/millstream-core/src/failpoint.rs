@@ -3,25 +3,53 @@
 //! With the feature `failpoints` a program that finds `MILLSTREAM_FAILPOINT=name:n` in its environment ends without any
 //! clean-up when it comes to the place `name` for the n-th time. Without the feature a place costs nothing.
 
-/// The places, in the order in which a batch comes to them.
+/// The places: before and after each write, fsync, rename, commit and deletion of what a program relies on after its death.
+///
+/// Of each kind the name is that of what is written: `log` a record, `segment` the head of a file of the log, `state` a data
+/// file, `inputs` one of them that tells of what batches were made, `checkpoint` a manifest, `sink` a partition in files,
+/// `database` one in tables, `file` any file that is published. `checkpoint-half-cleaned` is after the manifest and before its
+/// data, `savepoint-half-adopted` after the states and before the blocks.
 pub const NAMES: &[&str] = &[
+    "lease-before-write",
+    "lease-after-write",
+    "sweep-before-delete",
+    "sweep-after-delete",
     "log-before-write",
     "log-after-write",
     "log-after-fsync",
+    "segment-before-write",
+    "segment-after-write",
     "batch-before-submit",
+    "inputs-before-write",
+    "inputs-after-write",
     "checkpoint-before-write",
     "checkpoint-before-publish",
     "checkpoint-after-publish",
     "sink-before-commit",
     "sink-after-commit",
+    "database-before-commit",
+    "database-after-commit",
     "batch-after-jobs",
     "state-before-write",
     "state-before-publish",
     "state-after-publish",
+    "file-after-fsync",
+    "file-after-rename",
     "checkpoint-before-clean",
+    "checkpoint-half-cleaned",
     "checkpoint-after-clean",
     "log-before-clean",
     "log-after-clean",
+    "savepoint-before-write",
+    "savepoint-after-states",
+    "savepoint-after-blocks",
+    "savepoint-before-publish",
+    "savepoint-after-publish",
+    "savepoint-before-answer",
+    "savepoint-after-answer",
+    "savepoint-before-adopt",
+    "savepoint-half-adopted",
+    "savepoint-after-adopt",
 ];
 
 /// Ends the program here if it was asked to.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use millstream_core::chunk::Cursor;
+use millstream_core::failpoint;
 use millstream_core::fs::FileSystems;
 use millstream_core::sink::{BatchPartition, ExactlyOnceSink, Stored};
 use millstream_core::stream::{self, ChunkStream};
@@ -129,7 +130,9 @@ impl SqliteSink {
                 params![id.output, oldest],
             )?;
         }
+        failpoint::reach("database-before-commit");
         transaction.commit()?;
+        failpoint::reach("database-after-commit");
         Ok(Stored::Now)
     }
 }

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use super::{FileStatus, FileSystem, FileWriter, FsPath, failed};
 use crate::error::Result;
+use crate::failpoint;
 
 /// This machine's files.
 ///
@@ -220,16 +221,25 @@ impl Write for Writer {
 
 impl FileWriter for Writer {
     fn publish(mut self: Box<Self>) -> Result<()> {
-        let published = self.file.sync_all().and_then(|()| fs::rename(&self.temporary, &self.target));
+        let published = self.file.sync_all().and_then(|()| {
+            failpoint::reach("file-after-fsync");
+            fs::rename(&self.temporary, &self.target)
+        });
         self.published = published.is_ok();
+        failpoint::reach("file-after-rename");
         let synced = published.and_then(|()| sync_parent(&self.target));
         synced.map_err(|error| failed("publishing", &self.path, error))
     }
 
     fn publish_new(self: Box<Self>) -> Result<bool> {
         // A second name for the file, which unlike a rename fails if there is one; the first goes with the writer.
-        match self.file.sync_all().and_then(|()| fs::hard_link(&self.temporary, &self.target)) {
+        let published = self.file.sync_all().and_then(|()| {
+            failpoint::reach("file-after-fsync");
+            fs::hard_link(&self.temporary, &self.target)
+        });
+        match published {
             Ok(()) => {
+                failpoint::reach("file-after-rename");
                 let synced = sync_parent(&self.target).map(|()| true);
                 synced.map_err(|error| failed("publishing", &self.path, error))
             }

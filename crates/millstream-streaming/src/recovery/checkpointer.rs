@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use millstream_core::failpoint;
 use millstream_core::fs::{FileSystem, FsPath};
 use millstream_core::{SavedVariable, settings};
 
@@ -75,7 +76,10 @@ impl Checkpointer {
             Some(Recovered { directory: from, .. }) => {
                 let its_system = graph.context.file_systems().of(from)?;
                 let (from, to) = ((&*its_system, from), (&*system, &directory));
-                savepoint::adopt(from, to, store.generation, restored)?
+                failpoint::reach("savepoint-before-adopt");
+                let adopted = savepoint::adopt(from, to, store.generation, restored)?;
+                failpoint::reach("savepoint-half-adopted");
+                adopted
             }
             None => restored,
         };
@@ -110,6 +114,9 @@ impl Checkpointer {
             Some(recovered) => adopt_variables(graph, recovered, (&*system, &directory), store.generation)?,
             None => Variables::default(),
         };
+        if recovered.is_some_and(|recovered| recovered.is_savepoint) {
+            failpoint::reach("savepoint-after-adopt");
+        }
         let before = recovered.map(|recovered| &recovered.manifest);
         Ok(Some(Checkpointer {
             store,

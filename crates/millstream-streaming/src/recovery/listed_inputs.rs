@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use millstream_core::failpoint;
 use millstream_core::fs::{FileSystem, FsPath};
 
 use super::checkpoint::data_file;
@@ -59,7 +60,9 @@ impl ListedInputs {
         if content.len() > HELD {
             let name = format!("{STATE}/{generation}/inputs-{sequence}");
             let write = |name: &str| data_file::write(&*self.system, &self.directory, name, &content);
+            failpoint::reach("inputs-before-write");
             let files = [write(&name)?, write(&format!("{name}-copy"))?];
+            failpoint::reach("inputs-after-write");
             inputs.retain(|batch, _| pending.contains(batch));
             let of_batch = |(batch, sources): (Time, BTreeMap<String, _>)| {
                 sources.into_keys().map(move |source| (batch, source))

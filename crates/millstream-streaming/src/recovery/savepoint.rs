@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use millstream_core::failpoint;
 use millstream_core::fs::{FileSystem, FsPath};
 
 use super::block_log::{BlockLog, LogNumbers};
@@ -122,6 +123,7 @@ impl Checkpointer {
             }
             .into());
         }
+        failpoint::reach("savepoint-before-write");
         let mut store = CheckpointStore::new(Arc::clone(&system), directory.clone(), &found, None);
         let (states, not_asked_for) = (self.states(), self.not_asked_for());
         let kept = states.of_savepoint(graph, completed, not_asked_for);
@@ -129,6 +131,7 @@ impl Checkpointer {
         let lineage = Arc::clone(&states.lineage);
         let mut states = States::new(Arc::clone(&system), directory.clone(), store.generation, lineage, kept);
         states.save_missing(graph, completed)?;
+        failpoint::reach("savepoint-after-states");
         let mut manifest = self.manifest(graph, &states, &states.goes_on(not_asked_for));
         if let Some(log) = graph.receivers.blocks().log() {
             let (conf, clock) = (graph.context.conf(), Arc::clone(&graph.clock));
@@ -138,13 +141,16 @@ impl Checkpointer {
             there.begin_anew()?;
             log.copy_to(&there, manifest.block_log.as_ref(), manifest.oldest_needed)?;
             manifest.block_log = there.last_position();
+            failpoint::reach("savepoint-after-blocks");
         }
         if let Some(file) = &manifest.variables {
             let to = (&*system, directory);
             manifest.variables = Some(copy(self.place(), to, file, store.generation, "variables")?);
         }
         let time = manifest.time;
+        failpoint::reach("savepoint-before-publish");
         store.publish(manifest)?;
+        failpoint::reach("savepoint-after-publish");
         Ok(time)
     }
 }

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use millstream_core::Error as CoreError;
+use millstream_core::failpoint;
 use millstream_core::fs::{FileSystem, FileSystems, FsPath, failed};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -165,7 +166,10 @@ impl Checkpointer {
             Ok(time) => Answer::Written(time),
             Err(error) => Answer::Failed(error.to_string()),
         };
-        write(system, &checkpoints.join(&format!("{ANSWER}{id}")), &answer).map(drop)
+        failpoint::reach("savepoint-before-answer");
+        write(system, &checkpoints.join(&format!("{ANSWER}{id}")), &answer)?;
+        failpoint::reach("savepoint-after-answer");
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use millstream_core::failpoint;
 use millstream_core::fs::{FileSystem, FsPath, failed};
 use serde::{Deserialize, Serialize};
 
@@ -135,8 +136,10 @@ impl Lease {
         match file.try_lock() {
             Ok(()) => {
                 let mut locked = Locked(file);
+                failpoint::reach("lease-before-write");
                 locked.0.set_len(0).map_err(broken)?;
                 locked.0.write_all(&bytes(holder)).map_err(broken)?;
+                failpoint::reach("lease-after-write");
                 Ok(Lease::Lock(locked))
             }
             Err(TryLockError::WouldBlock) => {

@@ -232,6 +232,7 @@ impl CheckpointStore {
                 if let Err(error) = self.system.delete(&path) {
                     tracing::warn!("an old file of a checkpoint is left over: {error}");
                 }
+                failpoint::reach("checkpoint-half-cleaned");
             }
             failpoint::reach("checkpoint-after-clean");
         }

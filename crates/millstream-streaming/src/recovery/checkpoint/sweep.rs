@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use millstream_core::failpoint;
 use millstream_core::fs::{FileSystem, FsPath};
 
 use super::store::{Found, PREFIX, STATE};
@@ -28,7 +29,9 @@ fn try_sweep(system: &dyn FileSystem, directory: &FsPath, generation: u64, found
     let unfinished = |path: &FsPath| path.name().starts_with(&format!("._{PREFIX}"));
     let unfinished = files(system, directory)?.into_iter().filter(unfinished);
     for path in unnamed.chain(unfinished) {
+        failpoint::reach("sweep-before-delete");
         system.delete(&path)?;
+        failpoint::reach("sweep-after-delete");
     }
     Ok(())
 }

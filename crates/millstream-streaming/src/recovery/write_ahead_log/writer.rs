@@ -281,7 +281,9 @@ impl WriteAheadLog {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 opened => opened.map_err(broken)?,
             };
+            failpoint::reach("segment-before-write");
             file.write_all(&head(self.config.generation, before)).map_err(broken)?;
+            failpoint::reach("segment-after-write");
             LocalFs.sync_name(&path)?;
             return Ok(Open { name, file, path, length: HEAD as u64, direct: OnceCell::new() });
         }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use millstream_core::failpoint;
 use millstream_core::fs::{FileSystem, FsPath, failed};
 
 use super::{EXPIRES, Holder, NAME, bytes, in_use, named, now_ms};
@@ -195,13 +196,12 @@ impl LeaseFile {
     /// Writes the file, or only if there is none of its number; returns whether it did.
     fn write(&self, holder: Holder, anew: bool) -> Result<bool> {
         let path = self.path();
+        failpoint::reach("lease-before-write");
         let mut writer = self.system.create(&path)?;
         writer.write_all(&bytes(&holder)).map_err(|error| failed("writing", &path, error))?;
-        if anew {
-            return Ok(writer.publish_new()?);
-        }
-        writer.publish()?;
-        Ok(true)
+        let written = if anew { writer.publish_new()? } else { writer.publish().map(|()| true)? };
+        failpoint::reach("lease-after-write");
+        Ok(written)
     }
 
     /// Starts the thread that renews it: batches may be far apart, and take long.
