@@ -1,16 +1,20 @@
-//! Dependencies between the crates go one way: core <- streaming <- all others <- the facade.
+//! Dependencies between the crates go one way: core <- streaming <- all others <- the facade; the test kit also uses connectors.
 
 use super::Finding;
 use super::manifest_text::{keys, packages};
 use super::tree::Tree;
 
 /// What a crate of ours may use of ours. A crate that is not listed may use `core` and `streaming`.
-const LAYERS: &[(&str, &[&str])] =
-    &[("millstream-core", &[]), ("millstream-streaming", &["millstream-core"]), ("millstream", &["*"])];
+const LAYERS: &[(&str, &[&str])] = &[
+    ("millstream-core", &[]),
+    ("millstream-streaming", &["millstream-core"]),
+    (TEST_KIT, &["millstream-core", "millstream-streaming", "millstream-connectors"]),
+    ("millstream", &["*"]),
+];
 
 const OTHERS: &[&str] = &["millstream-core", "millstream-streaming"];
 
-/// The test kit sits above streaming; tests of every crate may use it.
+/// The test kit sits above the connectors, which its programs write to; tests of every crate may use it.
 const TEST_KIT: &str = "millstream-testkit";
 
 /// Crates of others that have one home, so that their weight and their words stay there.
@@ -92,6 +96,8 @@ mod tests {
             findings(one_direction, "millstream-streaming", "[dev-dependencies]\nmillstream-testkit = 1\n"),
             0
         );
+        assert_eq!(findings(one_direction, "millstream-testkit", &on("millstream-connectors")), 0);
+        assert_eq!(findings(one_direction, "millstream-connectors", &on("millstream-testkit")), 1);
         assert_eq!(findings(one_direction, "millstream-sql", &on("millstream-ml")), 1);
         assert_eq!(findings(one_direction, "millstream-sql", &on("millstream-streaming")), 0);
         assert_eq!(findings(one_direction, "millstream", &on("millstream-sql")), 0);

@@ -1,69 +1,112 @@
-//! What the outputs hold, as text that can be compared.
+//! What the sinks hold in the end.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use rusqlite::{Connection, OpenFlags};
 
 use crate::Result;
+use crate::pipeline::{BATCH, database};
 
-/// The files of one output: by batch time, all lines of all partitions.
-pub(crate) struct Output {
-    name: &'static str,
-    batches: BTreeMap<u64, Vec<String>>,
+/// How many batches a child that has caught up may be behind.
+const UP_TO_DATE: u128 = 5;
+
+/// The batches of an output: by batch time in milliseconds, the lines of each partition.
+pub(crate) type Batches = BTreeMap<i64, BTreeMap<String, Vec<String>>>;
+
+/// All that a run has left.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The outputs in files.
+    pub(crate) outputs: BTreeMap<String, Batches>,
+    /// The table that has the counts of each batch.
+    pub(crate) counts: Vec<(i64, String, i64)>,
+    /// The table that has the sum of each word's sessions.
+    pub(crate) sessions: Vec<(String, i64)>,
 }
 
-impl Output {
-    /// Reads what is there; a batch counts when all of its files do.
-    pub(crate) fn read(directory: &Path, name: &'static str) -> Result<Self> {
-        let failed = |error| format!("cannot read {}: {error}", directory.display());
-        let mut batches = BTreeMap::new();
-        let entries = match std::fs::read_dir(directory) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Output { name, batches });
-            }
-            entries => entries.map_err(failed)?,
-        };
-        for entry in entries {
+impl Outcome {
+    /// Reads all sinks.
+    pub(crate) fn read(directory: &Path) -> Result<Self> {
+        let out = directory.join("out");
+        let failed = |error| format!("cannot read {}: {error}", out.display());
+        let mut outputs: BTreeMap<String, Batches> = BTreeMap::new();
+        for entry in std::fs::read_dir(&out).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let folder = entry.file_name().to_string_lossy().into_owned();
-            let Some(time) = folder.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')?.parse().ok())
+            let Some((name, time)) =
+                folder.rsplit_once('-').and_then(|(name, time)| Some((name, time.parse().ok()?)))
             else {
                 continue;
             };
-            let lines: &mut Vec<String> = batches.entry(time).or_default();
+            let partitions: &mut BTreeMap<String, Vec<String>> =
+                outputs.entry(name.to_owned()).or_default().entry(time).or_default();
             for part in std::fs::read_dir(entry.path()).map_err(failed)? {
                 let part = part.map_err(failed)?;
+                let name = part.file_name().to_string_lossy().into_owned();
                 // What a killed program was writing has a hidden name.
-                if part.file_name().to_string_lossy().starts_with("part-") {
+                if name.starts_with("part-") {
                     let text = std::fs::read_to_string(part.path()).map_err(failed)?;
-                    lines.extend(text.lines().map(str::to_owned));
+                    partitions.insert(name, text.lines().map(str::to_owned).collect());
                 }
             }
         }
-        Ok(Output { name, batches })
+        let tables = open(directory)?;
+        let counts = rows(&tables, "select batch, word, n from counts order by batch, word", |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+        Ok(Outcome { outputs, counts, sessions: sessions_of(&tables)? })
     }
 
-    /// Adds up the numbers of each word over all batches.
-    pub(crate) fn sums(&self) -> String {
-        let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
-        for (word, n) in self.batches.values().flatten().filter_map(|line| line.split_once(' ')) {
-            *sums.entry(word).or_default() += n.parse::<i64>().unwrap_or(i64::MIN);
-        }
-        self.text(sums.into_iter().map(|(word, n)| format!("{word} {n}")))
+    /// Returns the batches of an output; none if it never had one.
+    pub(crate) fn output(&self, name: &str) -> &Batches {
+        static NONE: Batches = Batches::new();
+        self.outputs.get(name).unwrap_or(&NONE)
     }
 
-    /// Returns the words and numbers of the last batch.
-    pub(crate) fn last(&self) -> String {
-        let mut lines = self.batches.values().next_back().cloned().unwrap_or_default();
-        lines.sort();
-        self.text(lines.into_iter())
+    /// Returns the lines of an output's batch, partition after partition.
+    pub(crate) fn lines(&self, name: &str, batch: i64) -> Vec<&str> {
+        let partitions = self.output(name).get(&batch).into_iter().flat_map(BTreeMap::values);
+        partitions.flatten().map(String::as_str).collect()
     }
 
-    fn text(&self, lines: impl Iterator<Item = String>) -> String {
-        let mut text = format!("[{}]\n", self.name);
-        for line in lines {
-            let _ = writeln!(text, "{line}");
-        }
-        text
+    /// Returns the lines of all batches of an output.
+    pub(crate) fn all_lines(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.output(name).values().flat_map(BTreeMap::values).flatten().map(String::as_str)
     }
+}
+
+/// Returns whether one of the last batches is there, so that a child has caught up with the clock.
+pub(crate) fn is_up_to_date(directory: &Path) -> bool {
+    let interval = BATCH.as_millis();
+    // Batch times are multiples of the interval.
+    let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_millis() / interval;
+    (now.saturating_sub(UP_TO_DATE)..=now)
+        .any(|batch| directory.join(format!("out/received-{}", batch * interval)).exists())
+}
+
+/// Returns the sum of each word's sessions so far, which a child may be writing; none while there is no table.
+pub(crate) fn sessions(directory: &Path) -> Vec<(String, i64)> {
+    open(directory).and_then(|tables| sessions_of(&tables)).unwrap_or_default()
+}
+
+fn open(directory: &Path) -> Result<Connection> {
+    let file = database(directory);
+    let opened = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_WRITE);
+    opened.map_err(|error| format!("cannot open {}: {error}", file.display()))
+}
+
+fn sessions_of(tables: &Connection) -> Result<Vec<(String, i64)>> {
+    rows(tables, "select word, n from sessions order by word", |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+fn rows<T>(
+    tables: &Connection,
+    query: &str,
+    row: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>> {
+    let read =
+        tables.prepare(query).and_then(|mut query| query.query_map([], row).and_then(Iterator::collect));
+    read.map_err(|error| format!("cannot read the tables by `{query}`: {error}"))
 }
