@@ -109,4 +109,9 @@ fn lookups_with_a_partitioner_of_ones_own() {
         assert_eq!(pairs.lookup(5).unwrap(), [6, 7]);
         assert_eq!(pairs.lookup(-1).unwrap(), []);
     }
+    // One that can not say where a key belongs, which Spark asks: all partitions are read.
+    let bad = on("local[2]").parallelize([(1, 2), (3, 4), (5, 6), (5, 7)], 2);
+    let bad = bad.partition_by(Partitioner::custom(ByKey(2)));
+    assert_eq!(bad.lookup(1).unwrap(), [2]);
+    assert_eq!(bad.lookup(-1).unwrap(), []);
 }

@@ -3,10 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
-use millstream_core::Rdd;
+use millstream_core::rdd::{Compute, Dependency};
+use millstream_core::stream::ChunkStream;
+use millstream_core::{Error, Rdd, Result, TaskContext};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::pairs::shuffles;
-use crate::{context, partitions, sorted};
+use crate::processes::elsewhere;
+use crate::{context, on, partitions, sorted};
 
 fn strings<const N: usize>(texts: [&str; N]) -> Vec<String> {
     texts.map(String::from).to_vec()
@@ -64,6 +69,98 @@ fn unions() {
     let both = partitions(&first).into_iter().zip(partitions(&second));
     assert_eq!(partitions(&union), both.map(|(a, b)| [a, b].concat()).collect::<Vec<_>>());
     assert_eq!(union.partitioned_by(), first.partitioned_by());
+    let alone = context.union([first.clone()]);
+    assert_eq!(sorted(alone.keys().collect().unwrap()), [1, 2, 3, 4]);
+    assert_eq!(alone.partitioned_by(), first.partitioned_by());
+    // With one that is spread by nothing the partitions are put behind each other.
+    let (spread, plain) =
+        (context.parallelize([(1, true)], 1).partition_by(1), context.parallelize([(2, true)], 1));
+    let both = plain.union(&spread);
+    assert_eq!((partitions(&both), both.partitioned_by()), (vec![vec![(2, true)], vec![(1, true)]], None));
+    let twice = spread.union(&spread);
+    assert_eq!(partitions(&twice), [[(1, true), (1, true)]]);
+    assert_eq!(twice.partitioned_by(), spread.partitioned_by());
+    let none = context.empty_rdd::<(i32, bool)>();
+    assert_eq!(none.union(&spread).partitioned_by(), spread.partitioned_by());
+    assert_eq!(none.union(&none).collect().unwrap(), []);
+}
+
+#[test]
+fn the_parents_of_an_rdd_are_known() {
+    let context = context();
+    let numbers = context.parallelize(1..=10, 2);
+    let even = numbers.filter(|n| n % 2 == 0);
+    let more = even.map(|n| n + 1);
+    let union = context.union([numbers.clone(), even.clone(), more.clone()]);
+    let parents: Vec<_> = union
+        .any()
+        .dependencies()
+        .iter()
+        .map(|dependency| match dependency {
+            Dependency::Narrow(parent) => parent.info().id,
+            Dependency::Shuffle(_) => panic!("a union moves nothing"),
+        })
+        .collect();
+    assert_eq!(parents, [numbers.id(), even.id(), more.id()]);
+}
+
+/// A partition that can not be computed.
+struct Fails;
+
+impl Compute<i32> for Fails {
+    fn partitions(&self) -> usize {
+        1
+    }
+    fn dependencies(&self) -> Vec<Dependency> {
+        Vec::new()
+    }
+    fn compute(&self, _: usize, _: &TaskContext) -> Result<ChunkStream<i32>> {
+        Err(Error::user("injected failure"))
+    }
+}
+
+#[test]
+fn a_cached_rdd_that_fails_fails_each_time() {
+    let fails = Rdd::from_compute(&context(), "fails", Fails).cache();
+    for _ in 0..2 {
+        assert!(fails.collect().unwrap_err().to_string().contains("injected failure"));
+    }
+}
+
+#[test]
+fn jobs_on_some_partitions() {
+    let data = context().parallelize(1..=10, 10);
+    assert_eq!(data.run_job([9], |records| records.collect::<Vec<_>>()).unwrap(), [[10]]);
+    let two = context().parallelize(1..=10, 2);
+    let error = two.run_job([0, 1, 2], |records| records.count() as u64).unwrap_err();
+    assert!(matches!(error, Error::Argument { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("run_job at ") && text.contains("no partition 2 among 2"), "{text}");
+}
+
+/// A record that can not be written as bytes.
+#[derive(Clone, Deserialize)]
+struct Unwritable;
+
+impl Serialize for Unwritable {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(S::Error::custom("bad serialization"))
+    }
+}
+
+/// More threads than records: where it once hung.
+#[test]
+fn records_that_can_not_be_written_fail_the_job_and_nothing_else() {
+    let there = elsewhere();
+    let error = there.parallelize([Unwritable, Unwritable], 2).count().unwrap_err();
+    assert!(matches!(error, Error::JobFailed(_)), "{error}");
+    // Nor as the result of a task.
+    assert!(there.parallelize([1, 2], 2).map(|_| Unwritable).collect().is_err());
+    assert!(there.parallelize([1, 2], 2).map(|n| (n, Unwritable)).group_by_key().count().is_err());
+    let doubled = there.parallelize(1..=100, 4).map(|n| n * 2).collect().unwrap();
+    assert_eq!(doubled, (1..=100).map(|n| n * 2).collect::<Vec<_>>());
+    // Within one process nothing is written.
+    assert_eq!(on("local[4]").parallelize([Unwritable, Unwritable], 2).count().unwrap(), 2);
 }
 
 #[test]

@@ -28,6 +28,15 @@ fn approximate_distinct_counts() {
     for (key, count) in counted.collect().unwrap() {
         assert!(error(count, key) < 0.01, "{count} for {key}");
     }
+    // A hundred keys in no order, each with as many values as it says.
+    let keys: BTreeSet<u64> = (1..=100).map(|n| n * 7_919 % 500).filter(|n| *n > 0).collect();
+    let stacked: Vec<_> = keys.iter().rev().flat_map(|&key| (1..=key).map(move |n| (key, n))).collect();
+    let counted = context.parallelize(stacked, 2).count_approx_distinct_by_key_with(0.001, 4);
+    let counted = counted.collect().unwrap();
+    assert_eq!(counted.len(), keys.len());
+    for (key, count) in counted {
+        assert!(error(count, key) < 0.01, "{count} for {key}");
+    }
 }
 
 #[test]
