@@ -320,10 +320,13 @@ fn a_killed_process_loses_nothing() {
         let executor = &executor;
         let killer = scope.spawn(move || {
             let mut killed = BTreeSet::new();
+            let mut pause = millis(150);
             for turn in 0.. {
-                if stopped.recv_timeout(millis(150)) != Err(mpsc::RecvTimeoutError::Timeout) {
+                if stopped.recv_timeout(pause) != Err(mpsc::RecvTimeoutError::Timeout) {
                     break;
                 }
+                // On a busy machine a process may take longer to start than the first pauses: none would ever get to work.
+                pause = (pause * 5 / 4).min(seconds(5));
                 if let Some(process) = executor.process_ids().get(turn % PROCESSES) {
                     let mut kill = Command::new("kill");
                     if kill
