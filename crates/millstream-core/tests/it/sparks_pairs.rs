@@ -1,9 +1,13 @@
 //! Cases of Spark's PairRDDFunctionsSuite: their inputs and what comes out.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
-use millstream_core::Partitioner;
+use millstream_core::fs::KeyValueTextFormat;
+use millstream_core::{Partitioner, Rdd, Result, TaskContext};
 
+use crate::directory::{Directory, names};
 use crate::pairs::ByKey;
 use crate::{context, on, sorted};
 
@@ -114,4 +118,32 @@ fn lookups_with_a_partitioner_of_ones_own() {
     let bad = bad.partition_by(Partitioner::custom(ByKey(2)));
     assert_eq!(bad.lookup(1).unwrap(), [2]);
     assert_eq!(bad.lookup(-1).unwrap(), []);
+}
+
+/// A task that fails while it saves tells those who wait for that, under either of Hadoop's names, and leaves nothing.
+#[test]
+fn listeners_are_told_when_a_task_that_saves_fails() {
+    type Save = fn(&Rdd<(i32, i32)>, &Path) -> Result<()>;
+    let saves: [Save; 2] = [
+        |pairs, out| pairs.save_as_hadoop_file(out, KeyValueTextFormat::default()),
+        |pairs, out| pairs.save_as_new_api_hadoop_file(out, KeyValueTextFormat::default()),
+    ];
+    for save in saves {
+        let directory = Directory::new("failing-pairs");
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = Arc::clone(&told);
+        let pairs = on("local[1]").parallelize([(1, 2)], 1).map(move |pair: (i32, i32)| {
+            let task = TaskContext::get().unwrap();
+            let (failed, ended) = (Arc::clone(&tell), Arc::clone(&tell));
+            task.add_task_failure_listener(move |_, error| failed.lock().unwrap().push(error.to_string()));
+            task.add_task_completion_listener(move |_| ended.lock().unwrap().push("ended".into()));
+            assert_eq!(pair.0, 2, "no luck");
+            pair
+        });
+        let error = save(&pairs, &directory.path("out")).unwrap_err().to_string();
+        assert!(error.contains("no luck"), "{error}");
+        let told = told.lock().unwrap();
+        assert!(told.len() == 2 && told[0].contains("no luck") && told[1] == "ended", "{told:?}");
+        assert_eq!(names(&directory.0), [""; 0]);
+    }
 }

@@ -39,27 +39,56 @@ fn approximate_distinct_counts() {
     }
 }
 
-#[test]
-fn stratified_samples() {
-    let context = context();
-    // A tenth of each stratum, of any size and share; Spark allows 4 standard deviations or so.
-    for (n, share) in [(100_i64, 0.3), (1000, 0.3), (50_000, 0.3), (100, 0.1), (100, 0.5), (100, 0.9)] {
-        let positive = (n as f64 * share) as i64;
-        let data = context.range(1, n + 1, 1, 2).key_by(move |k| if *k <= positive { '1' } else { '0' });
-        let expected: HashMap<char, u64> = data.count_by_key().unwrap();
-        for seed in 1..=2 {
-            for with_replacement in [false, true] {
-                let rate = [('0', 0.1), ('1', 0.1)];
-                let sample = data.sample_by_key(with_replacement, rate, seed).count_by_key().unwrap();
-                let exact = data.sample_by_key_exact(with_replacement, rate, seed).count_by_key().unwrap();
-                for (stratum, count) in &expected {
-                    let mean = *count as f64 * 0.1;
-                    let found = sample.get(stratum).copied().unwrap_or_default() as f64;
-                    assert!((found - mean).abs() <= 5.0 * mean.sqrt() + 1.0, "{found} of {count}");
-                    assert_eq!(exact[stratum], mean.ceil() as u64);
-                }
+/// Of the numbers from 1 to `n`, a share of each ten are of one stratum; takes a sample of both.
+fn stratified(n: i64, share: f64, rate: f64, seed: u64) {
+    let of_ten = (10.0 * share) as i64;
+    let data = context().range(1, n + 1, 1, 2).key_by(move |k| if k % 10 < of_ten { '1' } else { '0' });
+    let sizes: HashMap<char, u64> = data.count_by_key().unwrap();
+    let rates = [('0', rate), ('1', rate)];
+    for (exact, with_replacement) in [(false, false), (false, true), (true, false), (true, true)] {
+        let sample = if exact {
+            data.sample_by_key_exact(with_replacement, rates, seed)
+        } else {
+            data.sample_by_key(with_replacement, rates, seed)
+        };
+        let mut taken: HashMap<char, Vec<i64>> = HashMap::new();
+        for (stratum, k) in sample.collect().unwrap() {
+            assert!((1..=n).contains(&k));
+            taken.entry(stratum).or_default().push(k);
+        }
+        for (stratum, ks) in taken {
+            let expected = (sizes[&stratum] as f64 * rate).ceil();
+            // Spark's bound without replacement is narrower by the root of the rate, which holds for its seeds.
+            let variance = expected * if with_replacement { 1.0 } else { 1.0 - rate };
+            let close = |count: usize| (count as f64 - expected).abs() <= 6.0 * variance.sqrt();
+            let case = format!("{} of {expected} of {n}, {share}, {rate}, {seed}", ks.len());
+            assert!(if exact { ks.len() as f64 == expected } else { close(ks.len()) }, "{case}");
+            let different = ks.iter().collect::<BTreeSet<_>>().len();
+            match with_replacement {
+                false => assert_eq!(different, ks.len(), "{case}"),
+                // So many that some are there twice.
+                true if expected >= 100.0 && rate >= 0.1 => assert!((different as f64) < expected, "{case}"),
+                true if exact => assert!(different as f64 <= expected, "{case}"),
+                true => assert!(close(different), "{case}"),
             }
         }
+    }
+}
+
+#[test]
+fn stratified_samples() {
+    // A tenth of Spark's million.
+    for n in [100, 1000, 100_000] {
+        stratified(n, 0.3, 0.1, 1);
+    }
+    for share in [0.1, 0.3, 0.5, 0.7, 0.9] {
+        stratified(100, share, 0.1, 1);
+    }
+    for seed in 1..=6 {
+        stratified(100, 0.3, 0.1, seed);
+    }
+    for rate in [0.01, 0.05, 0.1, 0.5] {
+        stratified(100, 0.3, rate, 1);
     }
 }
 
