@@ -1,7 +1,7 @@
 //! Places where a test lets the program die, to prove that it goes on as if it had not.
 //!
-//! With the feature `failpoints` a program that finds `MILLSTREAM_FAILPOINT=name:n` in its environment ends without any
-//! clean-up when it comes to the place `name` for the n-th time. Without the feature a place costs nothing.
+//! With the feature `failpoints` a program that finds `MILLSTREAM_FAILPOINT=name:n` in its environment dies by SIGKILL when it
+//! comes to the place `name` for the n-th time. Without the feature a place costs nothing.
 
 /// The places: before and after each write, fsync, rename, commit and deletion of what a program relies on after its death.
 ///
@@ -69,6 +69,8 @@ pub fn reach(name: &str) {
         && asked == name
         && TIMES.fetch_add(1, Ordering::SeqCst) + 1 == *times
     {
+        // As `kill -9` does, and nothing can be done meanwhile.
+        let _ = signal_hook::low_level::raise(signal_hook::consts::SIGKILL);
         std::process::abort();
     }
 }

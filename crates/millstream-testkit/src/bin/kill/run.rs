@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const WITH_SAVEPOINT: [&str; 3] =
     ["savepoint-after-publish", "savepoint-before-answer", "savepoint-after-answer"];
 
+/// The signal by which a child dies at a place; by any other it has broken down.
+const SIGKILL: i32 = 9;
+
 /// A run of the pipeline, over as many processes as it takes.
 pub(crate) struct Run<'a> {
     data: Data,
@@ -151,7 +154,7 @@ impl<'a> Run<'a> {
         loop {
             let ended = child.try_wait().map_err(|error| format!("cannot wait for the child: {error}"))?;
             if let Some(status) = ended {
-                let killed = std::os::unix::process::ExitStatusExt::signal(&status).is_some();
+                let killed = std::os::unix::process::ExitStatusExt::signal(&status) == Some(SIGKILL);
                 if let End::Place(place, _) = end
                     && killed
                 {
