@@ -209,7 +209,8 @@ settings! {
     section "Recovery"
 
     /// Says how batches that were missed while the program was away are caught up: `grouped` passes over intervals in which
-    /// nothing came and whose windows are empty, `perInterval` runs a batch for each, as Spark does.
+    /// nothing came, whose windows are empty and in which no key times out, and calls no function of a state for them; `perInterval` runs
+    /// a batch for each, as Spark does.
     CATCH_UP: String = "millstream.streaming.catchUp",
         text().must_be("`grouped` or `perInterval`", |how: &String| how == "grouped" || how == "perInterval")
         .default("grouped");

@@ -183,6 +183,10 @@ impl<T: Data> DStream<T> {
         if !self.is_due(batch) {
             return Ok(None);
         }
+        if self.0.node.as_source().is_some() && self.is_passed_over(batch) {
+            // The source is not asked: what it has now is for batches to come.
+            return Ok(Some(self.context().empty_rdd()));
+        }
         let Some(inputs) = self.0.node.inputs(self, batch)? else { return Ok(None) };
         let rdd = self.0.make(inputs, batch)?;
         must_be_here(&self.0.graph, self.0.operator(), rdd.context())?;
@@ -212,9 +216,14 @@ impl<T: Data> DStream<T> {
         Ok(rdds)
     }
 
-    /// Returns the time of this stream's batch before one of its batches; it may have had another interval then.
+    /// Returns the time of this stream's batch before `batch`, past what was passed over; it may have had another interval then.
     pub(crate) fn time_before(&self, batch: Time) -> Time {
         time_before(&self.0.graph, self.0.slide, batch)
+    }
+
+    /// Returns whether a batch time is one of an interval that was missed and has no batch.
+    pub(crate) fn is_passed_over(&self, batch: Time) -> bool {
+        self.0.graph.recovery.passed_over().has(batch)
     }
 
     fn is_due(&self, batch: Time) -> bool {
@@ -225,11 +234,18 @@ impl<T: Data> DStream<T> {
 // What does not depend on the records stands outside of the types that hold them, so that it is compiled once.
 
 fn time_before(graph: &Graph, slide: Duration, batch: Time) -> Time {
-    let before = batch - slide;
-    let old = graph.recovery.old_grids().filter(|old| old.last().is_some_and(|last| before <= last));
-    let just_before = batch - Duration::from_millis(1);
-    let due = old.and_then(|old| old.last_due(just_before, slide, graph.batch_interval));
-    due.unwrap_or(before)
+    let mut before = last_due(graph, slide, batch - Duration::from_millis(1));
+    while let Some(last) = graph.recovery.passed_over().before(before) {
+        before = last_due(graph, slide, last);
+    }
+    before
+}
+
+/// Returns the last time up to `to` at which a stream with this slide is due.
+fn last_due(graph: &Graph, slide: Duration, to: Time) -> Time {
+    let due = to.floor_from(slide, graph.zero().unwrap_or_default());
+    let old = graph.recovery.old_grids().filter(|old| old.last().is_some_and(|last| due <= last));
+    old.and_then(|old| old.last_due(to, slide, graph.batch_interval)).unwrap_or(due)
 }
 
 fn is_due(graph: &Graph, slide: Duration, batch: Time) -> bool {
@@ -265,9 +281,8 @@ impl Memory {
         self.generated.insert(batch, generated);
     }
 
-    /// Takes out the batches that no batch after `batch` needs.
-    fn take_old(&mut self, batch: Time) -> BTreeMap<Time, Generated> {
-        let forgotten = batch - self.duration;
+    /// Takes out the batches up to `forgotten`.
+    fn take_old(&mut self, forgotten: Time) -> BTreeMap<Time, Generated> {
         let kept = self.generated.split_off(&Time::from_millis(forgotten.as_millis() + 1));
         std::mem::replace(&mut self.generated, kept)
     }
@@ -392,7 +407,11 @@ impl<T: Data> ErasedStream for Stream<T> {
     }
 
     fn clear_metadata(&self, batch: Time) {
-        let old = self.memory().take_old(batch);
+        let old = {
+            let mut memory = self.memory();
+            let forgotten = self.graph.recovery.passed_over().forgotten(batch, memory.duration);
+            memory.take_old(forgotten)
+        };
         // Frees what was kept in memory; outside of the lock, because it may be much.
         if self.graph.unpersists {
             unpersist(&old);

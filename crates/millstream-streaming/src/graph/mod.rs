@@ -344,12 +344,28 @@ impl Graph {
         for stream in &streams {
             stream.clear_metadata(batch);
         }
-        let longest = self.longest_memory();
+        let forgotten = self.forgotten(batch);
         for stream in &streams {
-            stream.forget_inputs(inputs_from.min(batch - longest));
+            stream.forget_inputs(inputs_from.min(forgotten));
         }
         self.receivers.batch_processed(batch);
-        self.receivers.clean_up_old_batches(batch - longest);
+        self.receivers.clean_up_old_batches(forgotten);
+    }
+
+    /// Returns up to which batch no stream remembers any when `batch` was completed.
+    pub(crate) fn forgotten(&self, batch: Time) -> Time {
+        self.recovery.passed_over().forgotten(batch, self.longest_memory())
+    }
+
+    /// Returns the first batch from `time` on in which a state times out.
+    pub(crate) fn next_timeout(&self, time: Time) -> Option<Time> {
+        let zero = self.zero().unwrap_or_default();
+        let of_state = |operator: Arc<dyn StatefulOperator>| {
+            let slide = self.stream(&operator.id())?.slide();
+            let due = operator.next_timeout()?.max(time);
+            Some((due + slide - Duration::from_millis(1)).floor_from(slide, zero))
+        };
+        self.stateful().into_iter().filter_map(of_state).min()
     }
 
     /// Returns how long each phase of a graceful stop may take: `spark.streaming.gracefulStopTimeout`, else ten intervals

@@ -31,6 +31,7 @@ pub(crate) fn restore(
     lineage: &Lineage,
 ) -> Result<Vec<SavedOperator>> {
     let manifest = &recovered.manifest;
+    graph.recovery.passed_over().restore(manifest.passed_over.clone());
     let mut differences = differences(graph, manifest);
     differences.extend(gone_receivers::differences(graph, recovered)?);
     let mut operators = Vec::new();

@@ -226,7 +226,7 @@ impl Checkpointer {
 
     fn oldest_needed_by(&self, graph: &Graph, goes_on: &GoesOn) -> Time {
         let first = self.pending.first().copied().unwrap_or(self.time);
-        goes_on.sources.min(first - graph.longest_memory())
+        goes_on.sources.min(graph.forgotten(first))
     }
 
     /// See [`not_asked_for`](manifest::not_asked_for).
@@ -278,6 +278,7 @@ impl Checkpointer {
             zero: graph.zero().unwrap_or_default(),
             batch_interval_ms: u64::try_from(graph.batch_interval.as_millis()).unwrap_or(u64::MAX),
             old_grids: graph.recovery.old_grids().map(|old| old.after(oldest_needed)).unwrap_or_default(),
+            passed_over: graph.recovery.passed_over().between(oldest_needed, self.time),
             settings: graph.context.conf().all().into_iter().collect(),
             operators: states.operators(graph, goes_on),
             oldest_needed,

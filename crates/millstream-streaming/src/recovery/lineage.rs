@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::passed_over::PassedOver;
 use crate::dstream::AnyDStream;
 use crate::graph::Graph;
 use crate::time::Time;
@@ -24,9 +25,17 @@ type Readers = BTreeMap<Reader, Duration>;
 /// What the states and outputs of a graph are made of.
 pub(crate) struct Lineage {
     /// The states that outputs are made of, by the ids of their operators; those that are read after those that read them.
-    states: Vec<(Arc<str>, Readers)>,
+    states: Vec<Read>,
     /// What reads any source.
     sources: Readers,
+    passed_over: Arc<PassedOver>,
+}
+
+/// A state that outputs are made of.
+struct Read {
+    id: Arc<str>,
+    slide: Duration,
+    by: Readers,
 }
 
 /// What is asked of a state.
@@ -49,7 +58,8 @@ pub(crate) struct GoesOn {
 
 impl Lineage {
     pub(crate) fn of(graph: &Graph) -> Self {
-        let mut lineage = Lineage { states: Vec::new(), sources: Readers::new() };
+        let passed_over = Arc::clone(graph.recovery.passed_over());
+        let mut lineage = Lineage { states: Vec::new(), sources: Readers::new(), passed_over };
         let mut readers: HashMap<*const (), Readers> = HashMap::new();
         for output in graph.outputs() {
             add(readers.entry(address(&output.stream)).or_default(), Reader::Output, Duration::ZERO);
@@ -59,7 +69,7 @@ impl Lineage {
             let Some(of_stream) = readers.remove(&address(stream)) else { continue };
             let reads = match stream.state() {
                 Some(state) => {
-                    lineage.states.push((state.id(), of_stream));
+                    lineage.states.push(Read { id: state.id(), slide: stream.slide(), by: of_stream });
                     Readers::from([(Reader::State(lineage.states.len() - 1), Duration::ZERO)])
                 }
                 None => of_stream,
@@ -81,7 +91,7 @@ impl Lineage {
 
     /// Returns the operators whose states outputs are made of.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.states.iter().map(|(id, _)| id)
+        self.states.iter().map(|state| &state.id)
     }
 
     /// Returns whether an output is made of the state of an operator.
@@ -91,8 +101,8 @@ impl Lineage {
 
     /// Returns how far back what is made of a state reads it.
     pub(crate) fn reach(&self, id: &str) -> Duration {
-        let readers = self.states.iter().find(|(of, _)| **of == *id).map(|(_, readers)| readers.values());
-        readers.into_iter().flatten().max().copied().unwrap_or_default()
+        let state = self.states.iter().find(|state| *state.id == *id);
+        state.into_iter().flat_map(|state| state.by.values()).max().copied().unwrap_or_default()
     }
 
     /// Decides from where everything goes on if the outputs of batches up to `completed` are not asked for.
@@ -113,9 +123,13 @@ impl Lineage {
             }
             asked
         };
-        for (id, readers) in &self.states {
-            let state = choose(id, asked(&chosen, readers));
-            chosen.push(state);
+        for state in &self.states {
+            let mut asked = asked(&chosen, &state.by);
+            // Windows over it may reach into what was passed over, where it is what it was after the batch before.
+            if state.by.values().any(|reach| !reach.is_zero()) {
+                asked.after = self.passed_over.asked_after(asked.after, state.slide);
+            }
+            chosen.push(choose(&state.id, asked));
         }
         let sources = asked(&chosen, &self.sources).after;
         GoesOn { states: self.ids().cloned().zip(chosen).collect(), sources }

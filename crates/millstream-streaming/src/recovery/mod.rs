@@ -9,6 +9,7 @@
 //! | `bind.rs` | what was saved, given back to the operators of the program |
 //! | `gone_receivers.rs` | what is lost of receivers that the program is without |
 //! | `restart.rs`, `grids.rs` | which batches are run before the clock goes on; batch times of another interval |
+//! | `passed_over.rs` | the intervals that were missed and have no batch |
 //! | `checkpointer.rs` | writes a manifest when a batch was generated and when it was completed |
 //! | `lineage.rs` | which states and sources are asked for batches of how long ago |
 //! | `listed_inputs.rs` | of what batches were made, written once |
@@ -33,6 +34,7 @@ mod grids;
 mod lineage;
 mod list;
 mod listed_inputs;
+pub(crate) mod passed_over;
 mod plan;
 mod read_file;
 mod restart;

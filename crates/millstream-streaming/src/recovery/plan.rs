@@ -10,6 +10,7 @@ use millstream_core::fs::FsPath;
 
 use super::checkpoint::{Lease, Manifest};
 use super::grids::Grids;
+use super::passed_over::PassedOver;
 use crate::error::Result;
 
 /// What is said of recovery while a graph is described.
@@ -20,6 +21,7 @@ pub(crate) struct Plan {
     /// How many records could not be recovered.
     lost: AtomicU64,
     old_grids: OnceLock<Grids>,
+    passed_over: Arc<PassedOver>,
     /// How often states are saved, by the ids of the streams on which that was said.
     intervals: Mutex<BTreeMap<Arc<str>, Duration>>,
 }
@@ -85,6 +87,11 @@ impl Plan {
     /// Returns the batch times of before the restarts with another interval, if there were such.
     pub(crate) fn old_grids(&self) -> Option<&Grids> {
         self.old_grids.get()
+    }
+
+    /// Returns the intervals that have no batch.
+    pub(crate) fn passed_over(&self) -> &Arc<PassedOver> {
+        &self.passed_over
     }
 
     /// Sets how often the state of an operator is saved.

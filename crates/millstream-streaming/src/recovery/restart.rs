@@ -37,6 +37,7 @@ impl Restart {
             let first = saved.floor_from(before, manifest.zero) + before;
             old.chain(first.to(last, before)).collect::<Vec<_>>()
         });
+        let replayed = replayed.filter(|batch| !manifest.passed_over.iter().any(|span| span.has(*batch)));
         Restart {
             replayed: replayed.collect(),
             pending: manifest.pending.iter().copied().collect(),

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use millstream_core::failpoint;
 use millstream_core::fs::FsPath;
-use millstream_core::{BatchId, SavedVariable, settings, with_batch};
+use millstream_core::{BatchId, SavedVariable, with_batch};
 
 use super::job_scheduler::{Job, inherited};
-use super::{JobScheduler, Termination, mark_engine_thread};
+use super::{CatchUp, JobScheduler, Termination, mark_engine_thread};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::recovery::{Checkpointer, Restart, variables};
@@ -26,14 +26,17 @@ enum Event {
     GenerateJobs(Time),
     /// The batch was completed, and states that were saved before it are made again.
     Replay(Time),
-    /// The batch was due while the program was away.
-    GenerateMissed(Time),
+    /// The batch was due while the program was away; the clock goes on with the one after the last of these.
+    GenerateMissed(Time, Last),
     /// The batch and all before it were completed.
     ClearMetadata(Time, Vec<SavedVariable>),
     /// A savepoint is asked for.
     Savepoint(FsPath, Sender<Result<Time>>),
     Stop,
 }
+
+/// The last batch that was due while the program was away.
+type Last = Time;
 
 /// The thread that cuts the batches, and its timer.
 pub(crate) struct JobGenerator {
@@ -47,10 +50,18 @@ pub(crate) struct JobGenerator {
 /// Returns the event whose turn it is; nothing when there are no more.
 ///
 /// What was completed is written down before a further batch is generated: a program that is to catch up with many batches, and dies
-/// again meanwhile, must have got on.
-fn next(events: &Receiver<Event>, later: &mut VecDeque<Event>) -> Option<Event> {
-    while later.len() < LOOK_AHEAD {
-        let came = if later.is_empty() { events.recv().ok() } else { events.try_recv().ok() };
+/// again meanwhile, must have got on. An event that `waits` has its turn once something else has happened.
+fn next(
+    events: &Receiver<Event>,
+    later: &mut VecDeque<Event>,
+    waits: impl Fn(&Event) -> bool,
+) -> Option<Event> {
+    loop {
+        let must_wait = later.front().is_none_or(&waits);
+        if !must_wait && later.len() >= LOOK_AHEAD {
+            break;
+        }
+        let came = if must_wait { events.recv().ok() } else { events.try_recv().ok() };
         match came {
             Some(event @ (Event::ClearMetadata(..) | Event::Savepoint(..))) => return Some(event),
             Some(event) => later.push_back(event),
@@ -71,8 +82,11 @@ struct Work {
     /// Set when a batch could not be generated: no later one may be.
     failed: bool,
     checkpointer: Option<Checkpointer>,
-    /// The last batch whose interval was not quiet: windows may still hold what came in it.
-    last_input: Option<Time>,
+    /// The last batch that was generated, by this run or before it.
+    last: Option<Time>,
+    /// How many batches were submitted and not completed.
+    submitted: usize,
+    catch_up: CatchUp,
 }
 
 impl JobGenerator {
@@ -100,13 +114,16 @@ impl JobGenerator {
                 drop(to_me.send(Event::ClearMetadata(batch, variables)));
             }),
         )?;
+        let last = graph.recovery.recovered().map(|recovered| recovered.manifest.time);
         let mut work = Work {
             graph: Arc::clone(graph),
             scheduler: Arc::clone(&scheduler),
             termination: Arc::clone(termination),
             failed: false,
             checkpointer,
-            last_input: graph.recovery.recovered().map(|recovered| recovered.manifest.time),
+            last,
+            submitted: 0,
+            catch_up: CatchUp::new(graph, last)?,
         };
         let (keep_open, ended) = mpsc::channel();
         let name = "streaming-job-generator";
@@ -127,7 +144,9 @@ impl JobGenerator {
     pub(crate) fn restart(&self, restart: &Restart) {
         let replayed = restart.replayed.iter().copied().map(Event::Replay);
         let pending = restart.pending.iter().copied().map(Event::GenerateJobs);
-        let missed = restart.missed.iter().copied().map(Event::GenerateMissed);
+        let last = restart.missed.last().copied();
+        let missed = restart.missed.iter().zip(last.iter().cycle());
+        let missed = missed.map(|(time, last)| Event::GenerateMissed(*time, *last));
         // Sent in vain only after the stop.
         replayed.chain(pending).chain(missed).for_each(|event| drop(self.events.send(event)));
     }
@@ -184,7 +203,7 @@ impl Work {
     fn run(&mut self, events: &Receiver<Event>) {
         mark_engine_thread();
         let mut later = VecDeque::new();
-        while let Some(event) = next(events, &mut later) {
+        while let Some(event) = next(events, &mut later, |event| self.waits(event)) {
             if matches!(event, Event::Stop) {
                 return self.stopped();
             }
@@ -206,12 +225,9 @@ impl Work {
                     self.fail(time, cause);
                 }
             }
-            Event::GenerateMissed(time) => {
-                if !self.may_be_skipped(time) {
-                    self.generate_jobs(time);
-                }
-            }
+            Event::GenerateMissed(time, last) => self.generate_missed(time, last),
             Event::ClearMetadata(batch, variables) => {
+                self.submitted = self.submitted.saturating_sub(1);
                 failpoint::reach("batch-after-jobs");
                 let written =
                     self.checkpointer.as_mut().map(|it| it.completed(&self.graph, batch, variables));
@@ -253,6 +269,8 @@ impl Work {
         match jobs {
             Ok(jobs) => {
                 failpoint::reach("batch-before-submit");
+                self.last = self.last.max(Some(time));
+                self.submitted += 1;
                 self.scheduler.submit(time, self.graph.take_inputs(time), jobs);
             }
             Err(cause) => self.fail(time, cause),
@@ -304,18 +322,24 @@ impl Work {
         self.termination.fail(Error::Generate { batch, cause: Box::new(cause) });
     }
 
-    /// Returns whether a batch that was missed has nothing to do: nothing came in its interval, and what came before it has left
-    /// all windows. With `millstream.streaming.catchUp=perInterval` it is run all the same, and so it is if a stream counts its own batches.
-    fn may_be_skipped(&mut self, time: Time) -> bool {
-        let streams = self.graph.streams();
-        let quiet = streams.iter().all(|stream| stream.is_quiet(time));
-        if !quiet {
-            self.last_input = Some(time);
+    /// Returns whether the turn of an event comes later: when keys time out is known once the batches before were completed.
+    fn waits(&self, event: &Event) -> bool {
+        matches!(event, Event::GenerateMissed(..))
+            && self.submitted > 0
+            && self.catch_up.looks_at_states()
+            && !self.failed
+            && !self.scheduler.is_halted()
+    }
+
+    fn generate_missed(&mut self, time: Time, last: Time) {
+        let passed_over = self.graph.recovery.passed_over();
+        if self.failed || self.scheduler.is_halted() || passed_over.has(time) {
+            return;
         }
-        let longest = streams.iter().map(|stream| stream.remembers()).max().unwrap_or_default();
-        let has_left = self.last_input.is_none_or(|last| time - last >= longest);
-        let grouped = self.graph.context.conf().get(settings::CATCH_UP).is_ok_and(|how| how == "grouped");
-        quiet && has_left && grouped && !streams.iter().any(|stream| stream.state().is_some())
+        match self.catch_up.passes_over(&self.graph, time, last) {
+            Some(to) => passed_over.add(self.last.unwrap_or(time - self.graph.batch_interval), to),
+            None => self.generate_jobs(time),
+        }
     }
 
     fn jobs(&self, time: Time) -> Result<Vec<Job>> {
@@ -344,19 +368,37 @@ mod tests {
         let (send, events) = mpsc::channel();
         send.send(Event::Replay(at(1))).unwrap();
         send.send(Event::GenerateJobs(at(2))).unwrap();
-        send.send(Event::GenerateMissed(at(3))).unwrap();
+        send.send(Event::GenerateMissed(at(3), at(3))).unwrap();
         let mut later = VecDeque::new();
-        let mut next = || format!("{:?}", super::next(&events, &mut later));
+        let mut next = || format!("{:?}", super::next(&events, &mut later, |_| false));
         assert_eq!(next(), "Some(Replay(Time(1)))");
         assert_eq!(next(), "Some(GenerateJobs(Time(2)))");
         send.send(Event::GenerateJobs(at(4))).unwrap();
         send.send(Event::Stop).unwrap();
         send.send(Event::ClearMetadata(at(2), Vec::new())).unwrap();
         assert_eq!(next(), "Some(ClearMetadata(Time(2), []))");
-        assert_eq!(next(), "Some(GenerateMissed(Time(3)))");
+        assert_eq!(next(), "Some(GenerateMissed(Time(3), Time(3)))");
         assert_eq!(next(), "Some(GenerateJobs(Time(4)))");
         assert_eq!(next(), "Some(Stop)");
         drop(send);
         assert_eq!(next(), "None");
+    }
+
+    #[test]
+    fn what_waits_has_its_turn_once_a_batch_was_completed() {
+        let at = Time::from_millis;
+        let (send, events) = mpsc::channel();
+        send.send(Event::GenerateMissed(at(2), at(2))).unwrap();
+        for time in 3..100 {
+            send.send(Event::GenerateJobs(at(time))).unwrap();
+        }
+        send.send(Event::ClearMetadata(at(1), Vec::new())).unwrap();
+        let mut later = VecDeque::new();
+        let is_missed = |event: &Event| matches!(event, Event::GenerateMissed(..));
+        assert!(matches!(next(&events, &mut later, is_missed), Some(Event::ClearMetadata(..))));
+        assert!(matches!(next(&events, &mut later, |_| false), Some(Event::GenerateMissed(..))));
+        assert!(
+            matches!(next(&events, &mut later, is_missed), Some(Event::GenerateJobs(time)) if time == at(3))
+        );
     }
 }

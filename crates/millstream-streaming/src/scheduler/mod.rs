@@ -1,6 +1,7 @@
 //! The driver's side: when batches are cut, in which order they run, which received block belongs to which.
 
 mod batches_first;
+mod catch_up;
 pub(crate) mod job_generator;
 pub(crate) mod job_scheduler;
 mod received_block_tracker;
@@ -13,6 +14,8 @@ pub(crate) use job_scheduler::JobScheduler;
 pub(crate) use termination::Termination;
 
 use std::cell::Cell;
+
+use self::catch_up::CatchUp;
 
 thread_local! {
     static ENGINE_THREAD: Cell<bool> = const { Cell::new(false) };

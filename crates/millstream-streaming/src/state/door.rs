@@ -48,6 +48,13 @@ pub(crate) trait StatefulOperator: Send + Sync {
     /// Returns the batch after which its state is made anew; nothing if it begins with the streams.
     fn goes_on_after(&self) -> Option<Time>;
 
+    /// Returns whether keys time out.
+    fn has_timeouts(&self) -> bool;
+
+    /// Returns when the next key times out if no more records come; nothing if none does, a time long ago if that can not be told. To
+    /// be asked while no batch is processed.
+    fn next_timeout(&self) -> Option<Time>;
+
     /// Returns the stable id its state is filed under.
     fn id(&self) -> Arc<str> {
         self.operator().id.clone().unwrap_or_default()

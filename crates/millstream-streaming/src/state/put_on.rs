@@ -25,7 +25,8 @@ pub(crate) struct PutOn<K: Key, S: Data> {
     pub(crate) name: &'static str,
     pub(crate) partitioner: Partitioner<K>,
     pub(crate) initial: Option<Rdd<(K, S)>>,
-    pub(crate) with_timeouts: bool,
+    /// How long a key may have no record, if keys time out.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) needs_directory: bool,
     /// How often the state is saved, unless the program says so, by its slide.
     pub(crate) saved_each: fn(Duration) -> Duration,
@@ -55,7 +56,7 @@ impl<K: Key, S: Data> PutOn<K, S> {
         let stateful = Stateful::new(
             context,
             self.partitioner,
-            self.with_timeouts,
+            self.timeout,
             self.needs_directory,
             self.saved_each,
             Fingerprint::of::<K, S>(Some(batches.reaches_back()).filter(|window| !window.is_zero())),

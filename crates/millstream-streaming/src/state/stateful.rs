@@ -24,7 +24,7 @@ use crate::time::Time;
 pub(crate) struct Stateful<K: Key, S: Data> {
     context: Context,
     pub(super) partitioner: Partitioner<K>,
-    pub(super) with_timeouts: bool,
+    timeout: Option<Duration>,
     needs_directory: bool,
     fingerprint: Fingerprint,
     migrations: Arc<Migrations>,
@@ -55,7 +55,7 @@ impl<K: Key, S: Data> Stateful<K, S> {
     pub(super) fn new(
         context: Context,
         partitioner: Partitioner<K>,
-        with_timeouts: bool,
+        timeout: Option<Duration>,
         needs_directory: bool,
         saved_each: fn(Duration) -> Duration,
         fingerprint: Fingerprint,
@@ -72,7 +72,7 @@ impl<K: Key, S: Data> Stateful<K, S> {
         Arc::new(Stateful {
             context,
             partitioner,
-            with_timeouts,
+            timeout,
             needs_directory,
             fingerprint,
             migrations,
@@ -222,7 +222,7 @@ impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
         // A state that is given up is given up as a whole.
         let entries = self.read(saved, block).inspect_err(|_| self.lock().restoring.clear())?;
         let mut state = self.lock();
-        state.restoring.resize_with(self.partitions(), || Table::new(self.with_timeouts, Some(self.room())));
+        state.restoring.resize_with(self.partitions(), || Table::new(self.has_timeouts(), Some(self.room())));
         for (partition, hash, (key, entry)) in entries {
             if let Some(table) = state.restoring.get_mut(partition) {
                 table.put(hash, key, entry)?;
@@ -234,7 +234,7 @@ impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
     fn restored(&self, time: Time) {
         let mut state = self.lock();
         let mut tables = std::mem::take(&mut state.restoring);
-        tables.resize_with(self.partitions(), || Table::new(self.with_timeouts, Some(self.room())));
+        tables.resize_with(self.partitions(), || Table::new(self.has_timeouts(), Some(self.room())));
         let versions = tables.into_iter().map(|mut table| {
             // Of an operator whose keys did not time out when they were saved.
             table.date(0, time.as_millis());
@@ -251,6 +251,27 @@ impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
 
     fn begins_after(&self, time: Time) {
         self.lock().begins_after = Some(time);
+    }
+
+    fn has_timeouts(&self) -> bool {
+        self.timeout.is_some()
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        let timeout = self.timeout?;
+        let newest: Option<Vec<_>> = {
+            let state = self.lock();
+            match (state.versions.last_key_value(), &state.restored, state.first) {
+                (Some((_, versions)), ..) => versions.iter().map(Weak::upgrade).collect(),
+                (None, Some(restored), _) => Some(restored.clone()),
+                (None, None, None) => Some(Vec::new()),
+                (None, None, Some(_)) => None,
+            }
+        };
+        // What ran in another process, or has left memory, may time out at any time.
+        let Some(newest) = newest else { return Some(Time::default()) };
+        let touched = newest.iter().filter_map(|version| version.look(|table, _| table.oldest_touch())).min();
+        touched.map(|touched| Time::from_millis(touched) + timeout)
     }
 }
 

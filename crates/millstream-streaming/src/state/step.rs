@@ -73,13 +73,20 @@ impl<P: Data, K: Key, S: Data, U: Data> Node<Held<K, S, U>> for Steps<P, K, S, U
     }
 
     /// The version before, the initial state, the batch; each of the first two is there, be it without partitions, so that a
-    /// place tells what it is. Nothing of the batch if it is one of before the state began.
+    /// place tells what it is. Nothing of the batch if it is one of before the state began, or was passed over: there is the version
+    /// before it once more.
     fn inputs(&self, own: &DStream<Held<K, S, U>>, batch: Time) -> Result<Option<Vec<AnyRdd>>> {
         let none = || own.context().empty_rdd::<Held<K, S, U>>().any();
-        if self.stateful.had_not_begun(batch) {
-            return Ok(Some(vec![none(), own.context().empty_rdd::<(K, S)>().any()]));
-        }
+        let nothing = || own.context().empty_rdd::<(K, S)>();
         let time_before = own.time_before(batch);
+        let is_passed_over = own.is_passed_over(batch);
+        if self.stateful.had_not_begun(if is_passed_over { time_before } else { batch }) {
+            return Ok(Some(vec![none(), nothing().any()]));
+        }
+        if is_passed_over {
+            let before = own.rdd(time_before)?;
+            return Ok(Some(vec![before.map_or_else(none, |rdd| rdd.any()), nothing().any()]));
+        }
         let is_first = self.stateful.is_before_all(time_before);
         let before = if is_first { None } else { own.rdd(time_before)? };
         // That of before a restart may be of a time at which there is no batch any more.
@@ -87,7 +94,6 @@ impl<P: Data, K: Key, S: Data, U: Data> Node<Held<K, S, U>> for Steps<P, K, S, U
         let Some(of_batch) = self.batches.inputs(batch, goes_on_from)? else {
             return Ok(None);
         };
-        let nothing = || own.context().empty_rdd::<(K, S)>();
         let initial = match before {
             None => self.stateful.begin(batch)?.then(|| self.initial.clone()).flatten(),
             Some(_) => None,
@@ -146,7 +152,7 @@ struct Stepped<K: Key, S: Data, U: Data> {
     before: Option<Rdd<Held<K, S, U>>>,
     initial: Option<Rdd<(K, S)>>,
     restored: Option<Vec<Arc<Version<K, S>>>>,
-    /// None of before the state began.
+    /// None of before the state began, and of what was passed over.
     batch: Option<Batch<K, S, U>>,
     time: Time,
     stateful: Arc<Stateful<K, S>>,
@@ -163,7 +169,7 @@ impl<K: Key, S: Data, U: Data> Stepped<K, S, U> {
         if let Some(version) = self.restored.as_ref().and_then(|restored| restored.get(partition)) {
             return Ok(Arc::clone(version));
         }
-        let mut table = Table::new(self.stateful.with_timeouts, Some(self.stateful.room()));
+        let mut table = Table::new(self.stateful.has_timeouts(), Some(self.stateful.room()));
         if let Some(initial) = &self.initial {
             let time = self.time.as_millis();
             stream::drain(initial.stream(partition, task)?, |chunk| {

@@ -409,6 +409,11 @@ impl<K: Key, S: Data> Table<K, S> {
         self.since(version).find_map(|log| log.change.time_before(at)).unwrap_or_else(|| timeouts.last(at))
     }
 
+    /// Returns when the key was touched whose last touch is the longest ago, in milliseconds, in the newest version.
+    pub(super) fn oldest_touch(&self) -> Option<i64> {
+        self.timeouts.as_ref()?.oldest(|at| self.is_there(at))
+    }
+
     /// Returns the logs after a version, the oldest first.
     fn since(&self, version: u64) -> impl Iterator<Item = &Log<S>> {
         self.logs.iter().filter(move |log| log.number > version)

@@ -43,6 +43,15 @@ impl Timeouts {
         idle
     }
 
+    /// Returns the time of the last touch that is the longest ago; `is_there` tells which keys have a state.
+    pub(super) fn oldest(&self, is_there: impl Fn(usize) -> bool) -> Option<i64> {
+        let is_last = |time: i64, at: usize| self.last[at] == time && is_there(at);
+        let mut times = self.touched.iter();
+        times
+            .find(|(time, numbers)| numbers.iter().any(|at| is_last(**time, *at as usize)))
+            .map(|(time, _)| *time)
+    }
+
     /// Forgets the keys that were last touched at `threshold` or before: they have left.
     pub(super) fn forget(&mut self, threshold: i64) {
         let kept = self.touched.split_off(&threshold.saturating_add(1));
@@ -81,6 +90,8 @@ mod tests {
             timeouts.set(at, time);
         }
         assert_eq!(timeouts.idle(4, |_| true), [0_usize; 0]);
+        assert_eq!([timeouts.oldest(|_| true), timeouts.oldest(|at| at == 0)], [Some(5), Some(30)]);
+        assert_eq!(timeouts.oldest(|_| false), None);
         assert_eq!(timeouts.idle(10, |_| true), [3, 1]);
         assert_eq!(timeouts.idle(10, |at| at != 1), [3]);
         timeouts.forget(10);

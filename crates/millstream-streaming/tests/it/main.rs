@@ -9,6 +9,7 @@
 )]
 
 mod batch_times;
+mod catching_up;
 mod changed_programs;
 mod child_process;
 mod child_process_rdds;

@@ -60,7 +60,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             name: "map_with_state",
             partitioner,
             initial: spec.initial,
-            with_timeouts: spec.timeout.is_some(),
+            timeout: spec.timeout,
             needs_directory: true,
             saved_each: ten_slides,
         };

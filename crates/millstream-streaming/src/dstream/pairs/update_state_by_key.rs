@@ -84,7 +84,8 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// Gives each key a new state in each batch: `f` gets the key's values in the batch and its state.
     ///
     /// Called for every key that has a state, also for those without values; a key for which it returns `None` leaves. A batch
-    /// costs all keys that have a state: where few of them change, [`map_with_state`](DStream::map_with_state) costs less.
+    /// costs all keys that have a state: where few of them change, [`map_with_state`](DStream::map_with_state) costs less. What a restart
+    /// passes over is no batch (`millstream.streaming.catchUp`).
     ///
     /// # Examples
     /// ```
@@ -205,7 +206,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             name: "update_state_by_key",
             partitioner,
             initial: options.initial_state,
-            with_timeouts: false,
+            timeout: None,
             needs_directory: true,
             saved_each: default_interval,
         };

@@ -177,7 +177,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             name: "reduce_by_key_and_window",
             partitioner,
             initial: None,
-            with_timeouts: false,
+            timeout: None,
             // A window can be made again of the batches it retains.
             needs_directory: false,
             saved_each: default_interval,

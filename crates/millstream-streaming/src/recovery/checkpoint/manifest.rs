@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::recovery::block_log::SavedReceiver;
 use crate::recovery::grids::Grids;
+use crate::recovery::passed_over::Span;
 use crate::recovery::write_ahead_log::LogPosition;
 use crate::state::Fingerprint;
 use crate::time::Time;
@@ -37,6 +38,8 @@ pub(crate) struct Manifest {
     pub(crate) batch_interval_ms: u64,
     /// The batch times of other intervals that are still needed.
     pub(crate) old_grids: Grids,
+    /// The intervals before `time` that have no batch and are still needed.
+    pub(crate) passed_over: Vec<Span>,
     /// All settings of the run.
     pub(crate) settings: BTreeMap<String, String>,
     /// The operators that keep something.
@@ -236,6 +239,7 @@ impl Manifest {
             zero: Time::from_millis(0),
             batch_interval_ms: 1000,
             old_grids: Grids::default(),
+            passed_over: Vec::new(),
             settings: BTreeMap::new(),
             operators: Vec::new(),
             oldest_needed: Time::from_millis(time),

@@ -15,7 +15,7 @@ use super::data_file;
 use super::manifest::{Inputs, Manifest, SavedFile, SavedOperator};
 use super::store::Found;
 use crate::error::{Error, Result};
-use crate::recovery::listed_inputs;
+use crate::recovery::{listed_inputs, passed_over};
 use crate::time::Time;
 
 /// What is gone on from.
@@ -57,6 +57,7 @@ impl Found {
             manifest.operators = alike[states].1.operators.clone();
             manifest.oldest_needed = alike[states].1.oldest_needed;
             manifest.old_grids = alike[states].1.old_grids.clone();
+            manifest.passed_over = passed_over::all(alike[states..].iter().map(|(_, it)| &*it.passed_over));
             if let Some(unknown) = first_unknown(&alike[states..]) {
                 return Err(files.damaged(&format!(
                     "an older checkpoint could take its place, but nothing says of what the batches from {unknown} on were made"
