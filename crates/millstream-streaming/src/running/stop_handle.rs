@@ -12,6 +12,9 @@ use crate::scheduler::is_engine_thread;
 /// How long a stop at once waits for the job that runs, as in Spark.
 const STOP_AT_ONCE: Duration = Duration::from_secs(2);
 
+/// How much longer it waits for a checkpoint that is being written.
+const CHECKPOINT_WRITTEN: Duration = Duration::from_secs(60);
+
 /// How long a graceful stop waits for the jobs that are queued, as in Spark.
 const STOP_GRACEFULLY: Duration = Duration::from_secs(3600);
 
@@ -138,7 +141,7 @@ impl Runtime {
         if at_once {
             self.graph.receivers.stop(timeout);
         }
-        if !self.generator.stop(timeout) {
+        if !self.generator.stop(timeout, CHECKPOINT_WRITTEN) {
             tracing::warn!("a batch is still being described {timeout:?} after the stop; it is left alone");
         }
         if !self.scheduler.stop(timeout) {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -45,6 +46,8 @@ pub(crate) struct JobGenerator {
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Nothing is ever sent: it is closed when the thread ends.
     ended: Mutex<Receiver<Infallible>>,
+    /// Whether the thread is in code of the user's.
+    describing: Arc<AtomicBool>,
 }
 
 /// Returns the event whose turn it is; nothing when there are no more.
@@ -87,6 +90,7 @@ struct Work {
     /// How many batches were submitted and not completed.
     submitted: usize,
     catch_up: CatchUp,
+    describing: Arc<AtomicBool>,
 }
 
 impl JobGenerator {
@@ -115,6 +119,7 @@ impl JobGenerator {
             }),
         )?;
         let last = graph.recovery.recovered().map(|recovered| recovered.manifest.time);
+        let describing = Arc::new(AtomicBool::new(false));
         let mut work = Work {
             graph: Arc::clone(graph),
             scheduler: Arc::clone(&scheduler),
@@ -124,6 +129,7 @@ impl JobGenerator {
             last,
             submitted: 0,
             catch_up: CatchUp::new(graph, last)?,
+            describing: Arc::clone(&describing),
         };
         let (keep_open, ended) = mpsc::channel();
         let name = "streaming-job-generator";
@@ -136,7 +142,7 @@ impl JobGenerator {
             })
             .map_err(|error| Error::thread(name, error))?;
         let (thread, ended) = (Mutex::new(Some(thread)), Mutex::new(ended));
-        Ok((JobGenerator { events, timer: OnceLock::new(), thread, ended }, scheduler))
+        Ok((JobGenerator { events, timer: OnceLock::new(), thread, ended, describing }, scheduler))
     }
 
     /// Starts to cut batches, the first at `first`.
@@ -181,13 +187,16 @@ impl JobGenerator {
         self.timer.get().and_then(|timer| timer.stop(at_once))
     }
 
-    /// Ends the thread after what has been asked of it; returns whether that has happened in time.
-    pub(crate) fn stop(&self, timeout: Duration) -> bool {
+    /// Ends the thread after what has been asked of it; returns whether that has happened in time, if code of the user's is at work,
+    /// and else in `patience`.
+    pub(crate) fn stop(&self, timeout: Duration, patience: Duration) -> bool {
         // Sent in vain if the thread has ended already.
         let _ = self.events.send(Event::Stop);
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        // The closure of a `transform` may take as long as it likes.
-        if matches!(ended.recv_timeout(timeout), Err(RecvTimeoutError::Timeout)) {
+        let ends_in = |time| !matches!(ended.recv_timeout(time), Err(RecvTimeoutError::Timeout));
+        // The closure of a `transform` may take as long as it likes. What writes a checkpoint is waited for: whoever goes on from it would
+        // find the directory in use.
+        if !ends_in(timeout) && (self.describing.load(Ordering::Acquire) || !ends_in(patience)) {
             return false;
         }
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -220,8 +229,9 @@ impl Work {
             Event::GenerateJobs(time) => self.generate_jobs(time),
             Event::Replay(time) => {
                 let id = BatchId { time_ms: time.as_millis().unsigned_abs(), output: None };
-                let replayed = catch_unwind(AssertUnwindSafe(|| with_batch(id, || self.replay(time))));
-                if let Err(cause) = replayed.unwrap_or_else(|panic| Err(Error::panicked(&*panic))) {
+                if let Err(cause) =
+                    described(&Arc::clone(&self.describing), || with_batch(id, || self.replay(time)))
+                {
                     self.fail(time, cause);
                 }
             }
@@ -260,8 +270,7 @@ impl Work {
             return self.fail(time, cause);
         }
         let id = BatchId { time_ms: time.as_millis().unsigned_abs(), output: None };
-        let jobs = catch_unwind(AssertUnwindSafe(|| with_batch(id, || self.jobs(time))));
-        let jobs = jobs.unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
+        let jobs = described(&self.describing, || with_batch(id, || self.jobs(time)));
         let jobs = jobs.and_then(|jobs| {
             let written = self.checkpointer.as_mut().map(|it| it.generated(&self.graph, time));
             written.unwrap_or(Ok(())).map(|()| jobs)
@@ -356,6 +365,14 @@ impl Work {
         }
         Ok(jobs)
     }
+}
+
+/// Runs what calls the user's code; its panic is an error.
+fn described<R>(describing: &AtomicBool, describe: impl FnOnce() -> Result<R>) -> Result<R> {
+    describing.store(true, Ordering::Release);
+    let described = catch_unwind(AssertUnwindSafe(describe));
+    describing.store(false, Ordering::Release);
+    described.unwrap_or_else(|panic| Err(Error::panicked(&*panic)))
 }
 
 #[cfg(test)]
