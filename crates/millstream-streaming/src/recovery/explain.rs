@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use millstream_core::fs::{FileSystem, FileSystems, FsPath};
+use millstream_core::settings;
 
 use super::block_log::{DATA, METADATA};
 use super::checkpoint::Manifest;
@@ -33,7 +34,7 @@ use crate::time::Time;
 /// let files = driver.context().file_systems();
 /// driver.run(2)?;
 /// let text = checkpoints::explain(&files, &directory, Time::from_millis(4500))?;
-/// assert!(text.contains("a restart would run the batches that were missed: 3000 ms to 4000 ms (2)"), "{text}");
+/// assert!(text.contains("a restart would run the batches that were missed: 3000 ms to 4000 ms (2), but"), "{text}");
 /// # std::fs::remove_dir_all(&directory).unwrap();
 /// # Ok::<(), millstream_streaming::Error>(())
 /// ```
@@ -132,9 +133,12 @@ fn restart(text: &mut String, manifest: &Manifest, now: Time) -> fmt::Result {
         )?;
     }
     if let (Some(from), Some(to)) = (missed.first(), missed.last()) {
+        let how = manifest.settings.get(settings::CATCH_UP.key()).map_or("", String::as_str);
+        // Whether something came in an interval only its sources can tell.
+        let but = if how == "perInterval" { "" } else { ", but those with nothing to do" };
         writeln!(
             text,
-            "a restart would run the batches that were missed: {from} to {to} ({})",
+            "a restart would run the batches that were missed: {from} to {to} ({}){but}",
             missed.len()
         )?;
     }
