@@ -90,8 +90,9 @@ impl Checkpointer {
         if let Some(recovered) = recovered {
             graph.receivers.blocks().begins_after(recovered.manifest.time);
         }
-        let with_blocks = recovered.filter(|recovered| recovered.manifest.block_log.is_some());
-        // A log that was written is read, and goes on, whatever the setting says now: it may hold what no batch has.
+        // A log that was written is read, and goes on, whatever the setting says now: it may hold what no batch has. So it may before
+        // a manifest names a record of it.
+        let with_blocks = recovered.filter(|recovered| !recovered.manifest.receivers.is_empty());
         if conf.get(settings::RECEIVER_LOG_ENABLE)? || with_blocks.is_some() {
             let clock = Arc::clone(&graph.clock);
             let saved = manifest.map(|manifest| &*manifest.receivers).unwrap_or_default();

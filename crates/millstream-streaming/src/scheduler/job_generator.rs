@@ -145,7 +145,6 @@ impl JobGenerator {
         Ok((JobGenerator { events, timer: OnceLock::new(), thread, ended, describing }, scheduler))
     }
 
-    /// Starts to cut batches, the first at `first`.
     /// Runs the batches of a restart, before those of the timer.
     pub(crate) fn restart(&self, restart: &Restart) {
         let replayed = restart.replayed.iter().copied().map(Event::Replay);
@@ -165,6 +164,7 @@ impl JobGenerator {
         written.recv().map_err(|_| stopped())?
     }
 
+    /// Starts to cut batches, the first at `first`.
     pub(crate) fn start_timer(&self, graph: &Graph, first: Time) -> Result<()> {
         let events = self.events.clone();
         let clock = Arc::clone(&graph.clock);

@@ -121,6 +121,25 @@ fn an_hour_is_caught_up_in_few_batches_with_each_kind_of_operator() {
 }
 
 #[test]
+fn a_file_that_comes_late_while_nobody_looks_is_in_the_first_batch_after_it() {
+    let directory = Directory::new();
+    let input = inputs(&directory, &[(1, 1, 1)]);
+    let live = |now: i64, count: usize| {
+        let driver = Driver::at(conf(), SECOND, at(now)).unwrap();
+        let collected = driver.collect(&pairs(&driver, &input));
+        let steps = driver.get_or_create(directory.0.join("checkpoints")).unwrap().start().unwrap();
+        for _ in 0..count {
+            steps.step().unwrap();
+        }
+        (in_seconds(times(&collected)), collected.batches())
+    };
+    live(0, 2);
+    // Moved here, with the time of a batch that has been: too old for the batches that come after those five minutes.
+    put_at(&input, 2, 9, 9);
+    assert_eq!(live(300_100, 1), (vec![3, 301], vec![vec![(9, 9)], vec![]]));
+}
+
+#[test]
 fn a_function_of_a_state_is_called_for_the_batches_that_there_are() {
     for (catch_up, calls) in [("grouped", 3), ("perInterval", 60)] {
         let directory = Directory::new();

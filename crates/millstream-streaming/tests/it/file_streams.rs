@@ -276,6 +276,26 @@ fn a_file_that_is_moved_is_taken_at_once_and_one_that_is_left_alone_later() {
 }
 
 #[test]
+fn what_is_added_to_a_file_that_was_taken_is_not_read_and_said_to_be_there() {
+    let (directory, aside) = (Directory::new(), Directory::new());
+    let choices = FileChoices::default();
+    let (running, batches) = live(&directory, "1h", &choices);
+    fs::write(aside.0.join("slow"), "part 1\n").unwrap();
+    std::thread::sleep(millis(20));
+    fs::rename(aside.0.join("slow"), directory.0.join("slow")).unwrap();
+    assert_eq!(batches.recv_timeout(LONG).unwrap(), ["part 1"]);
+    let mut file = fs::OpenOptions::new().append(true).open(directory.0.join("slow")).unwrap();
+    writeln!(file, "part 2").unwrap();
+    let begun = std::time::Instant::now();
+    while !choices.latest().iter().any(|(_, choice)| *choice == FileChoice::ChangedSince { bytes: 7 }) {
+        assert!(begun.elapsed() < LONG, "{:?}", choices.latest());
+        std::thread::sleep(millis(1));
+    }
+    running.stop(true, true).unwrap();
+    assert!(batches.recv().is_err(), "it was read twice");
+}
+
+#[test]
 fn a_file_that_is_changed_again_is_not_taken_again_while_it_is_remembered() {
     let directory = Directory::new();
     let conf = Conf::empty().set("spark.streaming.fileStream.minRememberDuration", "2s");

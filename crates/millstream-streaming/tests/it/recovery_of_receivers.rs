@@ -99,6 +99,18 @@ fn windows_hold_what_was_received_before_the_restart() {
 }
 
 #[test]
+fn what_was_logged_before_the_first_batch_comes_to_one_whatever_the_setting_says_now() {
+    let directory = Directory::new();
+    let (steps, handle, _) = start(with_log(), &directory, 0, None);
+    handle.store_many(vec![1, 2]).unwrap();
+    kill(steps, &directory.0);
+    drop(handle);
+    let (steps, _handle, collected) = start(conf(), &directory, 100, None);
+    steps.step().unwrap();
+    assert_eq!(collected.batches(), [vec![1, 2]]);
+}
+
+#[test]
 fn without_a_log_what_is_lost_is_counted() {
     let directory = Directory::new();
     let (steps, handle, _) = start(conf(), &directory, 0, Some(1000));

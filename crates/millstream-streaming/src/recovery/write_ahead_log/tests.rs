@@ -86,6 +86,25 @@ fn texts(range: std::ops::Range<u32>) -> Vec<String> {
 }
 
 #[test]
+fn records_are_read_in_their_order_also_if_the_clock_was_put_back() {
+    for close_file_after_write in [false, true] {
+        let scratch = Scratch::new();
+        let log = || scratch.log_with(|config| config.close_file_after_write = close_file_after_write);
+        let first = log();
+        write(&first, "first", 10_000);
+        write(&first, "second", 9_990);
+        drop(first);
+        // Another run of the program.
+        let again = log();
+        assert_eq!(all(&again), ["first", "second"]);
+        write(&again, "third", 5_000);
+        write(&again, "fourth", 12_000);
+        assert_eq!(all(&again), ["first", "second", "third", "fourth"], "{close_file_after_write}");
+        assert_eq!(all(&log()), ["first", "second", "third", "fourth"]);
+    }
+}
+
+#[test]
 fn records_are_read_one_by_one_and_all_in_order() {
     for close in [false, true] {
         let scratch = Scratch::new();

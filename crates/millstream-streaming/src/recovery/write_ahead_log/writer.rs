@@ -270,7 +270,7 @@ impl WriteAheadLog {
     /// Begins a segment that grows.
     fn begin(&self, time: Time, before: Option<Ended>) -> millstream_core::Result<Open> {
         self.system.make_directories(&self.directory)?;
-        for name in self.names(time) {
+        for name in self.names(time, before) {
             let path = self.directory.join(&name.to_string());
             let broken = |error| failed("beginning", &path, error);
             let Some(local) = path.as_local() else {
@@ -297,7 +297,7 @@ impl WriteAheadLog {
         group: &[Waiting],
         before: Option<Ended>,
     ) -> millstream_core::Result<SegmentName> {
-        for name in self.names(time) {
+        for name in self.names(time, before) {
             let path = self.directory.join(&name.to_string());
             let mut writer = self.system.create_new(&path)?;
             let head = head(self.config.generation, before);
@@ -312,9 +312,12 @@ impl WriteAheadLog {
     }
 
     /// Returns the names that a segment begun at `time` may have; the first that is free is taken.
-    fn names(&self, time: Time) -> impl Iterator<Item = SegmentName> {
+    ///
+    /// Segments are read in the order of their names, so it comes after the one before it also if the clock was put back.
+    fn names(&self, time: Time, before: Option<Ended>) -> impl Iterator<Item = SegmentName> {
         let interval = self.config.rolling_interval;
-        let millis = (time.as_millis()..).take(100_000).map(Time::from_millis);
+        let least = before.map_or(i64::MIN, |before| before.name.start.as_millis() + 1);
+        let millis = (time.as_millis().max(least)..).take(100_000).map(Time::from_millis);
         millis.map(move |start| SegmentName { start, stop: start + interval })
     }
 

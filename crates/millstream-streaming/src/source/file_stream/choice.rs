@@ -44,6 +44,12 @@ pub enum FileChoice {
     },
     /// An earlier batch has taken it; changing a file does not bring it back.
     TakenBefore,
+    /// An earlier batch has taken it, when it had so many `bytes`; it has been changed since, and what was added is not read. A copy
+    /// into the directory that pauses for longer than `millstream.streaming.fileStream.settleTime` is such a file: move files there.
+    ChangedSince {
+        /// How long the file was when it was taken.
+        bytes: u64,
+    },
     /// It is a directory, and the stream is not recursive.
     Directory,
 }

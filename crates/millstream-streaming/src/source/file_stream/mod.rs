@@ -356,8 +356,7 @@ impl<F: InputFormat> Source<F::Record> for Files<F> {
 
     fn is_quiet(&self, batch: Time) -> bool {
         let systems = self.graph.context.file_systems();
-        let interval = self.graph.batch_interval;
-        self.selection().is_none_or(|mut selection| selection.is_quiet(&systems, batch, interval))
+        self.selection().is_none_or(|mut selection| selection.is_quiet(&systems, batch))
     }
 }
 

@@ -1,13 +1,13 @@
 //! What a checkpoint keeps of a file stream: which files each batch has taken.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use millstream_core::fs::{FileStatus, FileSystems, is_not_found};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::selection::{Selection, modified};
+use super::FileChoice;
+use super::selection::{Selection, TakenFile, modified};
 use crate::error::{Error, Result};
 use crate::time::Time;
 
@@ -49,7 +49,7 @@ impl Selection {
             let SavedFiles { start, files } = SavedFiles::of(saved)?;
             self.start = start.or(self.start);
             for file in files {
-                self.taken.insert(file.path.to_string(), modified(&file).max(*batch));
+                self.taken.insert(file.path.to_string(), TakenFile::of(&file, *batch));
             }
         }
         Ok(())
@@ -61,21 +61,33 @@ impl Selection {
         files.iter().any(|file| modified(file).max(batch) >= threshold - self.remember)
     }
 
-    /// Returns whether no file was changed in the interval of a batch that was missed; not so if that can not be told.
+    /// Returns whether a batch that was missed would take no file; not so if that can not be told. To be asked of one batch after the
+    /// other.
     ///
     /// The directory is read once: the interval is over, and what appears in it now is looked for by the batches to come.
-    pub(super) fn is_quiet(&mut self, systems: &FileSystems, batch: Time, interval: Duration) -> bool {
-        if self.while_away.is_none() {
-            let files = match systems.of(&self.directory).and_then(|system| self.list(&*system)) {
+    pub(super) fn is_quiet(&mut self, systems: &FileSystems, batch: Time) -> bool {
+        let mut files = match self.while_away.take() {
+            Some(files) => files,
+            None => match systems.of(&self.directory).and_then(|system| self.list(&*system)) {
                 Err(error) if is_not_found(&error) => Vec::new(),
                 // The batch looks for itself, and so does the next one.
                 Err(_) => return false,
                 Ok(listed) => listed,
-            };
-            let files = files.into_iter().filter(|file| !file.is_dir);
-            self.while_away = Some(files.map(|file| modified(&file)).collect());
-        }
-        let within = |times: &BTreeSet<Time>| times.range(batch - interval..=batch).next().is_some();
-        !self.while_away.as_ref().is_some_and(within)
+            },
+        };
+        let since = self.since(batch);
+        let mut is_quiet = true;
+        // A file that came late, as one does that is moved, is taken by the first batch that sees it: the time at which it was changed
+        // may be that of an earlier batch. What none will take any more is not looked at again.
+        files.retain(|file| match self.choose(file, since, batch) {
+            FileChoice::Taken => {
+                is_quiet = false;
+                true
+            }
+            FileChoice::Later(_) => true,
+            _ => false,
+        });
+        self.while_away = Some(files);
+        is_quiet
     }
 }

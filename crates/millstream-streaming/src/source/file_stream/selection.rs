@@ -1,6 +1,6 @@
 //! Which files belong to a batch: the rules of Spark's `FileInputDStream`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use millstream_core::fs::{FileStatus, FileSystem, FileSystems, FsPath, is_not_found};
@@ -17,14 +17,31 @@ pub(super) struct Selection {
     /// Files must be changed after this; nothing for the first batch of a stream that takes what exists.
     pub(super) start: Option<Time>,
     options: FileStreamOptions,
-    /// The files that were taken, by path, and the time as of which they grow old.
-    pub(super) taken: BTreeMap<String, Time>,
+    /// The files that were taken, by path.
+    pub(super) taken: BTreeMap<String, TakenFile>,
     /// The batch that was selected last, and its files.
     pub(super) last: Option<(Time, Vec<FileStatus>)>,
-    /// When the files that were there after a restart had been changed, once someone has asked.
-    pub(super) while_away: Option<BTreeSet<Time>>,
+    /// The files that were there after a restart and are for a batch that was missed, once someone has asked.
+    pub(super) while_away: Option<Vec<FileStatus>>,
     /// Whether the directory could be read last time: what goes on failing is said once.
     readable: bool,
+}
+
+/// A file that was taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TakenFile {
+    /// The time as of which it grows old.
+    as_of: Time,
+    bytes: u64,
+    /// Whether it was said that it has been changed since.
+    said: bool,
+}
+
+impl TakenFile {
+    /// One from the future, taken with all that existed, must be remembered until its time has come and gone.
+    pub(super) fn of(file: &FileStatus, batch: Time) -> Self {
+        TakenFile { as_of: modified(file).max(batch), bytes: file.len, said: false }
+    }
 }
 
 impl Selection {
@@ -65,9 +82,9 @@ impl Selection {
             }
         };
         let oldest = batch - self.remember;
-        let since = self.start.map(|start| Since { start, threshold: start.max(oldest) });
+        let since = self.since(batch);
         self.start = Some(self.start.unwrap_or(oldest));
-        self.taken.retain(|_, taken| *taken >= oldest);
+        self.taken.retain(|_, taken| taken.as_of >= oldest);
         let mut choices = Vec::new();
         let mut files = Vec::new();
         for file in found {
@@ -78,10 +95,12 @@ impl Selection {
             {
                 choice = FileChoice::Unsettled { changed: modified(&file) };
             }
+            if let FileChoice::ChangedSince { bytes } = choice {
+                self.say_changed(&file, bytes);
+            }
             choices.push((file.path.clone(), choice.clone()));
             if choice == FileChoice::Taken {
-                // One from the future, taken with all that existed, must be remembered until its time has come and gone.
-                self.taken.insert(file.path.to_string(), batch.max(modified(&file)));
+                self.taken.insert(file.path.to_string(), TakenFile::of(&file, batch));
                 files.push(file);
             }
         }
@@ -91,14 +110,33 @@ impl Selection {
         files
     }
 
-    fn choose(&self, file: &FileStatus, since: Option<Since>, batch: Time) -> FileChoice {
+    fn say_changed(&mut self, file: &FileStatus, bytes: u64) {
+        let taken = self.taken.get_mut(&file.path.to_string());
+        if taken.is_some_and(|taken| !std::mem::replace(&mut taken.said, true)) {
+            tracing::warn!(
+                "{} had {bytes} bytes when a batch took it and has {} now: what was added is not read; move files into the \
+                 directory, or raise millstream.streaming.fileStream.settleTime",
+                file.path,
+                file.len
+            );
+        }
+    }
+
+    /// Returns after what time the files of a batch must have been changed; nothing for the first batch of a stream that takes what
+    /// exists.
+    pub(super) fn since(&self, batch: Time) -> Option<Since> {
+        let oldest = batch - self.remember;
+        self.start.map(|start| Since { start, threshold: start.max(oldest) })
+    }
+
+    pub(super) fn choose(&self, file: &FileStatus, since: Option<Since>, batch: Time) -> FileChoice {
         let changed = modified(file);
         if file.is_dir {
             FileChoice::Directory
         } else if !(self.options.filter)(&file.path) {
             if file.path.is_hidden() { FileChoice::Hidden } else { FileChoice::Filtered }
-        } else if self.taken.contains_key(&file.path.to_string()) {
-            FileChoice::TakenBefore
+        } else if let Some(TakenFile { bytes, .. }) = self.taken.get(&file.path.to_string()).copied() {
+            if bytes == file.len { FileChoice::TakenBefore } else { FileChoice::ChangedSince { bytes } }
         } else if let Some(Since { start, threshold }) = since.filter(|since| changed <= since.threshold) {
             if changed <= start {
                 FileChoice::BeforeStart { changed, start }
@@ -147,7 +185,7 @@ impl Selection {
 
 /// After what time a file must have been changed.
 #[derive(Clone, Copy)]
-struct Since {
+pub(super) struct Since {
     start: Time,
     /// The start, or later: what is older may have been taken and forgotten.
     threshold: Time,
