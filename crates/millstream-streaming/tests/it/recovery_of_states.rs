@@ -403,4 +403,14 @@ fn batches_go_on_while_a_save_takes_long_and_the_next_one_saves_all_that_has_cha
     batches(&running, number..=number);
     running.stop(true, false).unwrap();
     assert_eq!(*sums.lock().unwrap(), [number.unsigned_abs()]);
+    // A stop at once leaves code of the user's alone after two seconds, and waits for a save: the directory must be free after it.
+    let (running, _) = start();
+    let held = crate::faulty_disk::Held::new(&place.join("state"));
+    batches(&running, number + 1..=number + 2);
+    let stopping = std::thread::spawn(move || running.stop(true, false));
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    assert!(!stopping.is_finished());
+    drop(held);
+    stopping.join().unwrap().unwrap();
+    drop(start());
 }
