@@ -176,6 +176,11 @@ pub(crate) fn name_rdd(name: &'static str, place: &'static Location<'static>) ->
     })
 }
 
+/// Returns whether an RDD made now is named after a call in the user's program, as [`name_rdd`] would.
+pub(crate) fn is_call() -> bool {
+    SCOPES.with_borrow(|scopes| !matches!(scopes.last(), Some(Some(_))))
+}
+
 /// Notes an RDD that was made, if someone wants to pick it.
 pub(crate) fn made(rdd: &AnyRdd) {
     SCOPES.with_borrow_mut(|scopes| {

@@ -69,7 +69,7 @@ impl<A: Data, B: Data, U: Data> Exchange<A, B, U> {
         let method = method.into();
         self.operator = Operator::call(method.name, place).to_string();
         let reducers = self.shuffle.reducers();
-        let compute = some_partitions(parent, reducers, method.name, place)
+        let compute = can_spread(parent, reducers, self.partitioned_by.as_ref(), method.name, place)
             .map(|()| Box::new(self) as Box<dyn Compute<U>>);
         Rdd::checked(parent.context(), method, place, compute, captured)
     }
@@ -84,13 +84,18 @@ pub(crate) fn sent_with<K: 'static, E: Data>(from: &Rebuilding<'_>) -> Result<(P
 /// The most partitions: each map task makes a bucket for each.
 pub(crate) const MOST_PARTITIONS: usize = 1 << 20;
 
-/// Refuses to spread records over no partitions, where they would be lost, or over more than can be.
-pub(crate) fn some_partitions<A: Data>(
+/// Refuses to spread records over no partitions, where they would be lost, over more than can be, or by a rule that would
+/// have to travel and can not.
+pub(crate) fn can_spread<A: Data>(
     parent: &Rdd<A>,
     reducers: usize,
+    by: Option<&PartitionedBy>,
     name: &'static str,
     place: &'static Location<'static>,
 ) -> Result<()> {
+    if let Some(rule) = by {
+        rule.must_travel(parent.context(), name, place)?;
+    }
     if reducers == 0 && parent.num_partitions() == 0 {
         return Ok(());
     }

@@ -70,7 +70,7 @@ settings! {
         .default("FIFO");
     /// Names the XML file that describes the pools of `FAIR` scheduling.
     SCHEDULER_ALLOCATION_FILE: Option<String> = "spark.scheduler.allocation.file", text().unset("one pool, `default`");
-    /// Refuses closures that capture variables where they could not travel to another process.
+    /// Refuses closures that capture variables, and partitioners with such a rule, where they could not travel to another process.
     CLOSURES_STRICT: bool = "millstream.closures.strict", boolean().default("false");
 
     section "Batches"

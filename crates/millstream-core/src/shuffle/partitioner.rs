@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use crate::context::Context;
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
+use crate::operator::{self, Operator};
 use crate::settings;
 use crate::shuffle::hash::partition_of;
 
@@ -53,11 +55,12 @@ struct Own<K> {
 }
 
 /// How another process makes a rule again.
+#[derive(Debug, Clone)]
 enum Travel {
     /// The code at an address does it of these bytes.
     By(CodeAddress, Arc<[u8]>),
     /// It can not: the reason.
-    Not(String),
+    Not(Arc<str>),
 }
 
 /// The code at the address of a rule that travels.
@@ -88,7 +91,8 @@ impl<K> From<usize> for Partitioner<K> {
 impl<K: 'static> Partitioner<K> {
     /// Spreads keys by a rule of one's own.
     ///
-    /// The rule stays in this process. Where tasks run in others write it with [`custom_env`](Partitioner::custom_env).
+    /// The rule stays in this process. Where tasks run in others write it with [`custom_env`](Partitioner::custom_env);
+    /// operators on RDDs refuse it where `millstream.closures.strict` is set.
     ///
     /// # Examples
     /// ```
@@ -111,14 +115,15 @@ impl<K: 'static> Partitioner<K> {
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     pub fn custom(rule: impl CustomPartitioner<K>) -> Self {
-        let why = "`Partitioner::custom` can not travel to another process".to_owned();
-        Self::own("CustomPartitioner", rule, Travel::Not(why))
+        let why = "what `Partitioner::custom` makes stays in this one";
+        Self::own("CustomPartitioner", rule, Travel::Not(why.into()))
     }
 
     /// Spreads keys over a number of partitions by a function and values that go along to the workers.
     ///
     /// `f` gives the number of a key's partition; too large a one means the last partition. If it captures nothing it works
-    /// in every process, and two partitioners of the same function and the same values are the same.
+    /// in every process, and two partitioners of the same function and the same values are the same. If it captures variables
+    /// it stays in this one, and operators on RDDs refuse it where `millstream.closures.strict` is set.
     ///
     /// # Examples
     /// ```
@@ -155,14 +160,14 @@ impl<K: 'static> Partitioner<K> {
             Ok(Partitioner::custom_env::<E, F>(partitions, env, build.conjure::<F>()?))
         }
         let travel = if size_of::<F>() > 0 {
-            Travel::Not(format!("its function captures {} bytes of variables", size_of::<F>()))
+            Travel::Not(format!("its function captures {} bytes of variables", size_of::<F>()).into())
         } else {
             match function::encode("partitioner", &(partitions, &env)) {
                 Ok(env) => {
                     let remake: Remake<K> = remake::<K, E, F>;
                     Travel::By(CodeAddress::of::<F>(remake as usize), env.into())
                 }
-                Err(error) => Travel::Not(error.to_string()),
+                Err(error) => Travel::Not(error.to_string().into()),
             }
         };
         Self::own("CustomPartitioner", Function { partitions, env, f }, travel)
@@ -181,7 +186,7 @@ impl<K: 'static> Partitioner<K> {
     ) -> Self {
         let travel = match env {
             Ok(env) => Travel::By(CodeAddress::of::<R>(remake as usize), env.into()),
-            Err(error) => Travel::Not(error.to_string()),
+            Err(error) => Travel::Not(error.to_string().into()),
         };
         Self::own(kind, rule, travel)
     }
@@ -243,10 +248,7 @@ impl<K: 'static> Partitioner<K> {
         PartitionedBy(match &self.0 {
             Rule::Hash(partitions) => Identity::Hash(*partitions),
             Rule::Own(own) => Identity::Own {
-                address: match &own.travel {
-                    Travel::By(build, env) => Some((*build, Arc::clone(env))),
-                    Travel::Not(_) => None,
-                },
+                travel: own.travel.clone(),
                 partitions: own.rule.partitions(),
                 rule: Arc::clone(own) as Arc<dyn Any + Send + Sync>,
             },
@@ -272,12 +274,7 @@ impl<K: 'static> Partitioner<K> {
             Rule::Hash(partitions) => Ok(Spec::Hash(*partitions)),
             Rule::Own(own) => match &own.travel {
                 Travel::By(build, env) => Ok(Spec::Own(*build, env.to_vec())),
-                Travel::Not(why) => Err(Error::Argument {
-                    operator: operator.to_owned(),
-                    problem: format!("its partitioner is needed in another process, but {why}"),
-                    remedy: "make it with `Partitioner::custom_env(partitions, values, |values, key| ..)`"
-                        .into(),
-                }),
+                Travel::Not(why) => Err(stays(operator, why, "")),
             },
         }
     }
@@ -339,11 +336,41 @@ enum Identity {
         rule: Arc<dyn Any + Send + Sync>,
         partitions: usize,
         /// What makes it again: the same of the same makes the same.
-        address: Option<(CodeAddress, Arc<[u8]>)>,
+        travel: Travel,
     },
 }
 
+/// The error of an operator whose partitioner another process can not make again; `or` adds to the remedy.
+fn stays(operator: &str, why: &str, or: &str) -> Error {
+    let form = "make it with `Partitioner::custom_env(partitions, values, |values, key| ..)`, \
+                whose closure captures nothing";
+    Error::Argument {
+        operator: operator.to_owned(),
+        problem: format!("its partitioner can not travel to another process: {why}"),
+        remedy: format!("{form}{or}"),
+    }
+}
+
 impl PartitionedBy {
+    /// Refuses a rule that stays in this process where closures must be able to travel: in strict mode, unless every process
+    /// makes it again because it belongs to an operator of the graph.
+    pub(crate) fn must_travel(
+        &self,
+        context: &Context,
+        name: &'static str,
+        place: &'static Location<'static>,
+    ) -> Result<()> {
+        match &self.0 {
+            Identity::Own { travel: Travel::Not(why), .. }
+                if context.strict_closures() && operator::is_call() =>
+            {
+                let or = " (or set millstream.closures.strict=false to run in one process only)";
+                Err(stays(&Operator::call(name, place).to_string(), why, or))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the number of partitions.
     ///
     /// # Examples
@@ -365,8 +392,9 @@ impl PartialEq for Identity {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Identity::Hash(one), Identity::Hash(other)) => one == other,
-            (Identity::Own { rule, address, .. }, Identity::Own { rule: other, address: others, .. }) => {
-                Arc::ptr_eq(rule, other) || (address.is_some() && address == others)
+            (Identity::Own { rule, travel, .. }, Identity::Own { rule: other, travel: others, .. }) => {
+                Arc::ptr_eq(rule, other)
+                    || matches!((travel, others), (Travel::By(a, with), Travel::By(b, values)) if a == b && with == values)
             }
             _ => false,
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millstream_core::operator::{self, Operator};
-use millstream_core::{Conf, Context, Error, Partitioner, Rdd, Result};
+use millstream_core::{Conf, Context, CustomPartitioner, Error, Partitioner, Rdd, Result};
 
 use crate::{context, partitions, sorted};
 
@@ -33,12 +33,37 @@ fn refused<T: std::fmt::Debug>(operator: &str, remedy: &str, result: Result<T>) 
     assert!(text.contains("captures 8 bytes"), "{operator}: {text}");
     assert!(text.contains(&format!("`{remedy}`")), "{operator}: {text}");
     // `the closure of NAME at FILE:LINE:COLUMN captures`
-    let place = text.split(" at ").nth(1).unwrap().split(" captures").next().unwrap();
+    called_at(operator, text.split(" at ").nth(1).unwrap().split(" captures").next().unwrap());
+}
+
+/// Checks that an operator is called at `FILE:LINE:COLUMN`.
+#[track_caller]
+fn called_at(operator: &str, place: &str) {
     let numbers: Vec<usize> = place.split(':').skip(1).map(|number| number.parse().unwrap()).collect();
     let (line, column) = (numbers[0], numbers[1]);
     let source = include_str!("closures.rs").lines().nth(line - 1).unwrap();
-    assert!(place.contains("closures.rs:"), "{text}");
-    assert!(source[column - 1..].starts_with(&format!("{operator}(")), "{operator}: {text} is `{source}`");
+    assert!(place.contains("closures.rs:"), "{operator}: {place}");
+    assert!(source[column - 1..].starts_with(&format!("{operator}(")), "{operator}: {place} is `{source}`");
+}
+
+/// Checks that an operator has refused its partitioner, for a reason, and where and what the error says to write instead.
+#[track_caller]
+fn stays<T: std::fmt::Debug>(operator: &str, why: &str, result: Result<T>) {
+    let error = result.unwrap_err();
+    let Error::Argument { operator: at, problem, remedy } = &error else { panic!("{operator}: {error}") };
+    assert_eq!(problem, &format!("its partitioner can not travel to another process: {why}"), "{operator}");
+    let form =
+        "`Partitioner::custom_env(partitions, values, |values, key| ..)`, whose closure captures nothing";
+    assert!(remedy.contains(form), "{operator}: {error}");
+    called_at(operator, at.split(" at ").nth(1).unwrap());
+}
+
+const CAPTURES: &str = "its function captures 8 bytes of variables";
+
+/// A rule that has captured a variable.
+fn capturing() -> Partitioner<u64> {
+    let n = captured();
+    Partitioner::custom_env(2, (), move |(), key: &u64| usize::from(*key > n))
 }
 
 #[test]
@@ -136,6 +161,65 @@ fn operators_by_key_that_capture_are_refused_with_what_to_write() {
     refused("aggregate_by_key_with", &spread_first(aggregate), aggregated.count());
     let aggregated = p.aggregate_by_key_env(1, 0, move |_, a, b| a + b + n, |_, a, b| a + b);
     refused("aggregate_by_key_env", aggregate, aggregated.count());
+}
+
+#[test]
+fn partitioners_that_stay_are_refused_with_what_to_write() {
+    struct Zero;
+    impl CustomPartitioner<u64> for Zero {
+        fn partitions(&self) -> usize {
+            1
+        }
+        fn partition(&self, _: &u64) -> usize {
+            0
+        }
+    }
+    let (n, p, by) = (numbers(), pairs(), capturing);
+    let own = "what `Partitioner::custom` makes stays in this one";
+    stays("partition_by", own, p.partition_by(Partitioner::custom(Zero)).count());
+    stays("cogroup_with", own, p.cogroup_with(&p, Partitioner::custom(Zero)).count());
+    stays("partition_by", CAPTURES, p.partition_by(by()).count());
+    let sorted = p.repartition_and_sort_within_partitions(by());
+    stays("repartition_and_sort_within_partitions", CAPTURES, sorted.count());
+    stays("group_by_key_with", CAPTURES, p.group_by_key_with(by()).count());
+    stays("reduce_by_key_with", CAPTURES, p.reduce_by_key_with(|a, b| a + b, by()).count());
+    stays("fold_by_key_with", CAPTURES, p.fold_by_key_with(0, |a, b| a + b, by()).count());
+    let sums = p.aggregate_by_key_with(0, |a, b| a + b, |a, b| a + b, by());
+    stays("aggregate_by_key_with", CAPTURES, sums.count());
+    let sums = p.combine_by_key_with(|a| a, |a, b| a + b, |a, b| a + b, by());
+    stays("combine_by_key_with", CAPTURES, sums.count());
+    let estimates = p.count_approx_distinct_by_key_with(0.1, by());
+    stays("count_approx_distinct_by_key_with", CAPTURES, estimates.count());
+    stays("cogroup_with", CAPTURES, p.cogroup_with(&p, by()).count());
+    stays("cogroup3_with", CAPTURES, p.cogroup3_with(&p, &p, by()).count());
+    stays("cogroup4_with", CAPTURES, p.cogroup4_with(&p, &p, &p, by()).count());
+    stays("join_with", CAPTURES, p.join_with(&p, by()).count());
+    stays("left_outer_join_with", CAPTURES, p.left_outer_join_with(&p, by()).count());
+    stays("right_outer_join_with", CAPTURES, p.right_outer_join_with(&p, by()).count());
+    stays("full_outer_join_with", CAPTURES, p.full_outer_join_with(&p, by()).count());
+    stays("subtract_by_key_with", CAPTURES, p.subtract_by_key_with(&p, by()).count());
+    stays("subtract_with", CAPTURES, n.subtract_with(&n, by()).count());
+    stays("intersection_with", CAPTURES, n.intersection_with(&n, by()).count());
+    stays("distinct_with", CAPTURES, n.distinct_with(by()).count());
+    stays("group_by_with", CAPTURES, n.group_by_with(|n| *n, by()).count());
+    // What follows has no other error to tell.
+    stays("partition_by", CAPTURES, p.partition_by(by()).map_values(|n| n + 1).count());
+}
+
+/// Every process makes the partitioner of an operator of the graph, but not what the user's own calls make of it.
+#[test]
+fn a_partitioner_of_an_operator_of_the_graph_may_stay() {
+    let p = pairs();
+    let operator = Arc::new(Operator::call("partition_by", std::panic::Location::caller()));
+    let spread = operator::apply(&operator, vec![p.any()], || p.partition_by(capturing()));
+    assert_eq!(spread.count().unwrap(), 3);
+    assert_eq!(spread.map_values(|n| n + 1).reduce_by_key(|a, b| a + b).count().unwrap(), 2);
+    stays("join", CAPTURES, spread.join(&p).count());
+    let mapped = spread.map(|(key, n)| (key, n + 1));
+    let told = mapped.preserving_partitioning_of(&spread);
+    stays("preserving_partitioning_of", CAPTURES, told.count());
+    let user = || operator::user_code(|| p.partition_by(capturing()));
+    stays("partition_by", CAPTURES, operator::apply(&operator, vec![p.any()], user).count());
 }
 
 #[test]
@@ -247,4 +331,6 @@ fn a_closure_of_an_operator_of_the_graph_may_capture() {
 fn a_closure_may_capture_unless_that_is_forbidden() {
     let n: u64 = 10;
     assert_eq!(context().parallelize([1_u64], 1).map(move |m| m + n).collect().unwrap(), [11]);
+    let pairs = context().parallelize([(1_u64, 'a')], 1);
+    assert_eq!(pairs.partition_by(capturing()).collect().unwrap(), [(1, 'a')]);
 }

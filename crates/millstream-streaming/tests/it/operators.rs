@@ -6,7 +6,7 @@ use millstream_core::{Conf, Partitioner};
 use millstream_streaming::DStream;
 use millstream_streaming::testing::{Driver, batches, check, check_unordered};
 
-use crate::tables::{SECOND, pairs, rows, seconds, words};
+use crate::tables::{SECOND, conf, pairs, rows, seconds, words};
 
 fn one_to_twelve() -> Vec<Vec<i32>> {
     vec![(1..=4).collect(), (5..=8).collect(), (9..=12).collect()]
@@ -73,6 +73,22 @@ fn transform() {
     check(one_to_twelve(), |s| s.transform(|rdd| rdd.map(|n| n.to_string())), texts(one_to_twelve()));
     let fallible = |s: &DStream<i32>| s.transform(|rdd| Ok::<_, std::io::Error>(rdd.map(|n| n.to_string())));
     check(one_to_twelve(), fallible, texts(one_to_twelve()));
+}
+
+/// Every process builds the partitioners of the graph's operators; what `transform` calls would have to send its own.
+#[test]
+fn a_partitioner_that_can_not_travel_is_refused_in_transform_alone() {
+    let limit = std::env::args().count() as i32;
+    let by = move || Partitioner::custom_env(2, (), move |(), n: &i32| usize::from(*n > limit));
+    let sums = rows(vec![vec![(1, 1), (1, 2)]], |s| s.reduce_by_key_with(|a, b| a + b, by()), 1);
+    assert_eq!(sums, [[(1, 3)]]);
+
+    let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+    driver.collect(&driver.input(batches![[(1, 1)]]).transform(move |rdd| rdd.partition_by(by())));
+    let error = driver.run(1).unwrap_err().to_string();
+    for part in ["partition_by at ", "operators.rs:", "captures 4 bytes", "`Partitioner::custom_env("] {
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]

@@ -58,7 +58,9 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         let compute = if here == there {
             let build = CodeAddress::of::<(K, V)>(rebuild as usize);
             let records = self.clone();
-            Ok(Box::new(Preserving { records, partitioner, build, operator }) as Box<dyn Compute<(K, V)>>)
+            let travels = partitioner.identity().must_travel(self.context(), NAME, place);
+            let preserving = Preserving { records, partitioner, build, operator };
+            travels.map(|()| Box::new(preserving) as Box<dyn Compute<(K, V)>>)
         } else {
             Err(Error::Argument {
                 operator,

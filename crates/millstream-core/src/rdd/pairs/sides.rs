@@ -8,7 +8,7 @@ use crate::data::{Data, Key};
 use crate::error::Result;
 use crate::function::{self, CodeAddress};
 use crate::operator::Operator;
-use crate::rdd::exchange::some_partitions;
+use crate::rdd::exchange::can_spread;
 use crate::rdd::{Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::shuffle::clusters::Cluster;
 use crate::shuffle::gatherer::Gatherer;
@@ -58,8 +58,9 @@ impl<K: Key, V: Data, W: Data> Sides<K, V, W> {
         moved: (bool, bool),
         (name, place): (&'static str, &'static Location<'static>),
     ) -> Result<Self> {
-        some_partitions(left, partitioner.partitions(), name, place)?;
-        some_partitions(right, partitioner.partitions(), name, place)?;
+        let (partitions, rule) = (partitioner.partitions(), partitioner.identity());
+        can_spread(left, partitions, Some(&rule), name, place)?;
+        can_spread(right, partitions, Some(&rule), name, place)?;
         let operator = Operator::call(name, place).to_string();
         let (left, right) = (Side::new(left, moved.0, &partitioner), Side::new(right, moved.1, &partitioner));
         Ok(Sides { left, right, partitioner, operator })
