@@ -169,16 +169,26 @@ pub(crate) fn name_rdd(name: &'static str, place: &'static Location<'static>) ->
             let application = Arc::clone(&scope.application);
             (Arc::clone(&application.operator), Origin::Application(application, ordinal))
         }
-        _ => {
-            let named = NAMED.with_borrow(Clone::clone);
-            (named.unwrap_or_else(|| Arc::new(Operator::call(name, place))), Origin::Call)
-        }
+        _ => (named_call(name, place), Origin::Call),
     })
 }
 
 /// Returns whether an RDD made now is named after a call in the user's program, as [`name_rdd`] would.
 pub(crate) fn is_call() -> bool {
     SCOPES.with_borrow(|scopes| !matches!(scopes.last(), Some(Some(_))))
+}
+
+/// Returns whose mistake a call of `name` at `place` is: the operator's for which it is made, if there is one.
+pub(crate) fn blamed(name: &'static str, place: &'static Location<'static>) -> Arc<Operator> {
+    SCOPES.with_borrow(|scopes| match scopes.last() {
+        Some(Some(scope)) => Arc::clone(&scope.application.operator),
+        _ => named_call(name, place),
+    })
+}
+
+fn named_call(name: &'static str, place: &'static Location<'static>) -> Arc<Operator> {
+    let named = NAMED.with_borrow(Clone::clone);
+    named.unwrap_or_else(|| Arc::new(Operator::call(name, place)))
 }
 
 /// Notes an RDD that was made, if someone wants to pick it.

@@ -13,3 +13,4 @@ mod json;
 mod s3;
 mod s3_checkpoints;
 mod sqlite;
+mod streams_of_files;

@@ -10,6 +10,8 @@ use millstream_core::rdd::Existing;
 use millstream_core::{Conf, Context};
 use millstream_testkit::file_system_suite;
 
+use crate::streams_of_files;
+
 /// Where the server is, e.g. `127.0.0.1:15000`.
 const ADDRESS: &str = "MILLSTREAM_TEST_S3";
 
@@ -83,6 +85,11 @@ fn rdds_are_saved_and_read() {
     let files = context.file_systems().of(&plain).unwrap().list(&plain).unwrap();
     let names: Vec<&str> = files.iter().map(|file| file.path.name()).collect();
     assert_eq!(names, ["_SUCCESS", "part-00000"]);
+}
+
+#[test]
+fn streams_save_and_read() {
+    streams_of_files::check(&context(), &directory("streams").to_string());
 }
 
 #[test]

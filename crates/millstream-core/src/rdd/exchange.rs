@@ -8,7 +8,7 @@ use super::{Compute, Dependency, Rdd, Rebuilding, Recipe};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
-use crate::operator::Operator;
+use crate::operator::{self, Operator};
 use crate::shuffle::input::Input;
 use crate::shuffle::partitioner::{PartitionedBy, Partitioner, Spec};
 use crate::shuffle::{AnyShuffle, Shuffle, Write};
@@ -113,7 +113,7 @@ pub(crate) fn few_enough(
         return Ok(());
     }
     Err(Error::Argument {
-        operator: Operator::call(name, place).to_string(),
+        operator: operator::blamed(name, place).to_string(),
         problem: format!("records can not be spread over {partitions} partitions"),
         remedy: format!("ask for at most {MOST_PARTITIONS}"),
     })
@@ -129,7 +129,7 @@ pub(crate) fn at_least_one(
         return Ok(());
     }
     Err(Error::Argument {
-        operator: Operator::call(name, place).to_string(),
+        operator: operator::blamed(name, place).to_string(),
         problem: "records can not be spread over 0 partitions".into(),
         remedy: "ask for at least 1".into(),
     })

@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 
 use millstream_core::Rdd;
+use millstream_core::fs::TextFormat;
+use millstream_core::rdd::{Existing, Saving};
 
 #[test]
 fn wrong_arguments_are_errors_of_the_action() {
@@ -56,6 +58,8 @@ fn absurd_numbers_are_errors_or_do_no_harm() {
         assert!(error.contains("arguments.rs:") && error.contains("1048576"), "{error}");
     };
     too_many(context.parallelize([1], usize::MAX));
+    // The records are not asked for.
+    too_many(context.parallelize(0.., usize::MAX));
     too_many(context.range(0, 10, 1, usize::MAX));
     too_many(context.generate(usize::MAX, |_| [1]));
     too_many(numbers.repartition(usize::MAX));
@@ -73,6 +77,10 @@ fn absurd_numbers_are_errors_or_do_no_harm() {
     none(numbers.distinct_with(0));
     none(numbers.key_by(|n| *n).reduce_by_key_with(|a, b| a + b, 0).values());
     assert_eq!(context.parallelize([1], 0).num_partitions(), 1);
+    let no_bytes = Saving::from(Existing::Refuse).max_bytes(0);
+    let error = numbers.save_as_files("/not/made", TextFormat::default(), no_bytes).unwrap_err().to_string();
+    assert!(error.contains("save_as_files at") && error.contains("0 bytes"), "{error}");
+    assert!(error.contains("arguments.rs:") && error.contains("at least 1"), "{error}");
     assert_eq!(numbers.coalesce(usize::MAX).num_partitions(), 2);
     assert_eq!(numbers.take(0).unwrap(), []);
     assert_eq!(numbers.take(usize::MAX).unwrap().len(), 10);

@@ -97,7 +97,10 @@ mod tests {
         assert_eq!(text(&records, time, 10), format!("{header}(hello,1)\n(world,2)\n\n"));
         assert_eq!(text(&records, time, 2), format!("{header}(hello,1)\n(world,2)\n\n"));
         assert_eq!(text(&records, time, 1), format!("{header}(hello,1)\n...\n\n"));
+        assert_eq!(text(&records, time, 0), format!("{header}...\n\n"));
+        assert_eq!(text(&records, time, usize::MAX), text(&records, time, 2));
         assert_eq!(text::<i32>(&[], time, 10), format!("{header}\n"));
+        assert_eq!(text::<i32>(&[], time, 0), format!("{header}\n"));
         assert_eq!(RULE.len(), 43);
     }
 }

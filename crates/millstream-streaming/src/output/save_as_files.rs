@@ -6,7 +6,7 @@ mod save_options;
 use std::panic::Location;
 
 use millstream_core::fs::{Codec, ObjectFormat, OutputFormat, TextFormat};
-use millstream_core::operator;
+use millstream_core::operator::{self, Operator};
 use millstream_core::{Data, Rdd, Show};
 
 pub use self::save_options::SaveOptions;
@@ -227,7 +227,11 @@ impl<T: Data> DStream<T> {
         options: SaveOptions,
     ) -> OutputHandle<T> {
         let (prefix, suffix, slide) = (prefix.into(), suffix.into(), self.slide_duration());
-        self.output(name, Location::caller(), move |rdd: Rdd<T>, time, save| {
+        let place = Location::caller();
+        for problem in options.problems() {
+            self.graph().problem(&Operator::call(name, place), problem);
+        }
+        self.output(name, place, move |rdd: Rdd<T>, time, save| {
             let (first, saving) = options.of_batch(time, slide);
             let directory = directory(&prefix, first, &suffix);
             operator::named(save, || rdd.save_as_files(directory, format.clone(), saving))

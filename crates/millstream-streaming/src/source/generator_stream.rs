@@ -3,6 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
+use millstream_core::operator::Operator;
 use millstream_core::{Context, Data, Rdd};
 
 use super::{Source, stream};
@@ -15,6 +16,9 @@ impl StreamingContext {
     /// Makes a stream whose records are made by a function of the batch time and the partition, in the tasks.
     ///
     /// The function must give the same records each time it is called with the same arguments.
+    ///
+    /// # Errors
+    /// 0 partitions are refused at the start, more than 1048576 by the first batch.
     ///
     /// # Examples
     /// ```
@@ -41,7 +45,11 @@ impl StreamingContext {
         I: IntoIterator<Item = T>,
         I::IntoIter: 'static,
     {
-        let seeds = Seeds { context: self.context().clone(), partitions: partitions.max(1) };
+        if partitions == 0 {
+            let operator = Operator::call("generator_stream", Location::caller());
+            self.graph().problem(&operator, "records can not be made in 0 partitions; ask for at least 1");
+        }
+        let seeds = Seeds { context: self.context().clone(), partitions };
         let id = self.graph().next_source();
         let seeds = stream(self.graph(), "seeds", Location::caller(), id, seeds);
         let f = Arc::new(f);

@@ -8,6 +8,8 @@
     reason = "tests say what must hold in their names, and fail by panicking"
 )]
 
+mod arguments;
+mod bad_files;
 mod batch_times;
 mod catching_up;
 mod changed_programs;
@@ -22,6 +24,8 @@ mod direct_streams;
 mod failures;
 mod faulty_disk;
 mod fed;
+#[cfg(target_os = "linux")]
+mod file_rights;
 mod file_streams;
 mod grouping;
 mod joined_streams_equal_a_naive_model;
@@ -45,6 +49,7 @@ mod savepoints;
 mod server;
 #[cfg(unix)]
 mod signals;
+mod socket_levels;
 mod sockets;
 mod sparks_inputs;
 mod sparks_java_values;

@@ -81,6 +81,13 @@ impl<T: Data> Rdd<T> {
         if saving.existing == Existing::Refuse && batch().is_some() {
             saving.existing = Existing::Replace;
         }
+        if saving.max_bytes == Some(0) {
+            return Err(Error::Argument {
+                operator: Operator::call(name, place).to_string(),
+                problem: "files of 0 bytes have no room for a record".into(),
+                remedy: "ask for `max_bytes` of at least 1".into(),
+            });
+        }
         let output = Output::prepare(self.context(), name, place, directory, saving)?;
         let task = Save {
             parent: self.clone(),

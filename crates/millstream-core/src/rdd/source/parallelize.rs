@@ -28,11 +28,13 @@ impl Context {
     #[doc(alias("makeRDD", "parallelizePairs", "parallelizeDoubles"))]
     #[track_caller]
     pub fn parallelize<T: Data>(&self, records: impl IntoIterator<Item = T>, partitions: usize) -> Rdd<T> {
-        let records: Arc<Vec<T>> = Arc::new(records.into_iter().collect());
-        let (len, count, place) = (records.len(), partitions.max(1), Location::caller());
+        let (count, place) = (partitions.max(1), Location::caller());
+        // Before the records are looked at: there may be one for each partition.
         if let Err(error) = few_enough(count, "parallelize", place) {
             return Rdd::checked(self, "parallelize", place, Err(error), 0);
         }
+        let records: Arc<Vec<T>> = Arc::new(records.into_iter().collect());
+        let len = records.len();
         // Spark cuts at i * len / count; the product is taken in 128 bits so that it can not overflow.
         let cut = |at: usize| (at as u128 * len as u128 / count as u128) as usize;
         let runs = (0..count).map(|at| vec![Chunk::shared(Arc::clone(&records), cut(at)..cut(at + 1))]);

@@ -22,7 +22,9 @@ fn misfit<T: Data>(stream: &DStream<T>, window: Duration, slide: Duration) -> Op
         !duration.is_zero() && duration.as_millis().is_multiple_of(batch.as_millis().max(1))
     };
     let wrong = |what: &str, duration: Duration| {
-        let millis = duration.as_millis().div_ceil(batch.as_millis().max(1)).max(1) * batch.as_millis();
+        let up = duration.as_millis().div_ceil(batch.as_millis().max(1)).max(1) * batch.as_millis();
+        // No duration is longer than the longest.
+        let millis = if up > Duration::MAX.as_millis() { up - batch.as_millis() } else { up };
         format!(
             "the {what} of {} ms is no positive multiple of the {} ms between the batches of the stream; use {millis} ms",
             duration.as_millis(),

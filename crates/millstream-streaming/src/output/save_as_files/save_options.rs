@@ -77,6 +77,9 @@ impl SaveOptions {
     ///
     /// A file ends with the chunk of records (about a thousand) with which it reaches the length.
     ///
+    /// # Errors
+    /// 0 bytes are refused at the start.
+    ///
     /// # Examples
     /// ```
     /// # use std::time::Duration;
@@ -107,6 +110,9 @@ impl SaveOptions {
     /// batch of the span, so that a directory without it still grows, or the program was stopped within the span. A
     /// time that is no longer than the interval of the stream changes nothing.
     ///
+    /// # Errors
+    /// No time at all is refused at the start.
+    ///
     /// # Examples
     /// ```
     /// # use std::time::Duration;
@@ -128,6 +134,14 @@ impl SaveOptions {
     #[must_use]
     pub fn roll_time(self, time: Duration) -> Self {
         SaveOptions { roll_time: Some(time), ..self }
+    }
+
+    /// Returns what can not be done.
+    pub(super) fn problems(&self) -> impl Iterator<Item = &'static str> {
+        let size = "with a `roll_size` of 0 bytes no file has room for a record; ask for at least 1";
+        let time = "a `roll_time` of 0 s holds no batch; give a time that is longer than the interval of the stream, or none";
+        let no_size = (self.roll_size == Some(0)).then_some(size);
+        no_size.into_iter().chain((self.roll_time == Some(Duration::ZERO)).then_some(time))
     }
 
     /// Returns the time that the directory of a batch bears, and how the batch is saved into it.

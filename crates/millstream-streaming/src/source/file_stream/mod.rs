@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use millstream_core::fs::{FileStatus, FixedFormat, FsPath, InputFormat, TextFormat};
-use millstream_core::operator::user_code;
+use millstream_core::operator::{self, Operator, user_code};
 use millstream_core::{Rdd, ReadCounts, settings};
 use serde_json::Value;
 
@@ -199,6 +199,9 @@ impl StreamingContext {
     /// A file whose length is no multiple of it fails its batch. Files are chosen as for
     /// [`text_file_stream`](StreamingContext::text_file_stream).
     ///
+    /// # Errors
+    /// Records of 0 bytes are refused at the start.
+    ///
     /// # Examples
     /// ```
     /// use std::fs::File;
@@ -220,7 +223,13 @@ impl StreamingContext {
     #[track_caller]
     pub fn binary_records_stream(&self, directory: impl AsRef<Path>, record_len: usize) -> DStream<Vec<u8>> {
         let format = FixedFormat { record_len };
-        self.files("binary_records_stream", directory.as_ref(), format, FileStreamOptions::default())
+        let options = FileStreamOptions::default();
+        let records = self.files("binary_records_stream", directory.as_ref(), format, options);
+        if record_len == 0 {
+            let problem = "a record can not have 0 bytes; give the length the records have";
+            self.graph().problem(records.any().operator(), problem);
+        }
+        records
     }
 
     /// Makes a stream of the records of the files that appear in a directory, in any format.
@@ -313,7 +322,8 @@ impl StreamingContext {
             let remember = graph.batch_interval.saturating_mul(batches);
             Mutex::new(Selection::new(path.clone(), (remember, *settle), graph.clock.now(), options))
         });
-        let source = Files { graph: Arc::clone(graph), id, format, selection };
+        let call = Arc::new(Operator::call(name, Location::caller()));
+        let source = Files { graph: Arc::clone(graph), id, call, format, selection };
         let stream = stream(graph, name, Location::caller(), id, source);
         for problem in [path.err(), remember.err(), settle.err()].into_iter().flatten() {
             graph.problem(stream.any().operator(), problem.to_string());
@@ -325,6 +335,8 @@ impl StreamingContext {
 struct Files<F> {
     graph: Arc<Graph>,
     id: StreamId,
+    /// The call of the program, which an error of a file names.
+    call: Arc<Operator>,
     format: F,
     /// None if the stream was described wrongly, which `start` reports.
     selection: Option<Mutex<Selection>>,
@@ -379,12 +391,13 @@ impl<F: InputFormat> Files<F> {
         });
         self.graph.report_input(batch, info, counter);
         // As if the program had made it: another process sees other files, and is to read these.
-        user_code(|| {
+        let made = || {
             if files.is_empty() {
                 context.empty_rdd()
             } else {
                 context.read_files_of(files, self.format.clone(), 1).counting_reads(&counts)
             }
-        })
+        };
+        user_code(|| operator::named(&self.call, made))
     }
 }

@@ -72,6 +72,9 @@ impl Saving {
     /// A file ends with the chunk of records (about a thousand) with which it reaches the length, so that it is longer by a part of
     /// a chunk; what a codec has not given out yet is not counted.
     ///
+    /// # Errors
+    /// 0 bytes fail the action.
+    ///
     /// # Examples
     /// ```
     /// use millstream_core::fs::TextFormat;
