@@ -132,8 +132,8 @@ fn a_directory_within_a_watched_one_may_vanish_and_come_back() {
     let fates: Vec<_> =
         choices.latest().into_iter().map(|(path, fate)| (path.name().to_owned(), fate)).collect();
     let of = |name: &str, fate| (name.to_owned(), fate);
-    let before = FileChoice::TakenBefore;
-    assert_eq!(fates, [of("b", before.clone()), of("a", before), of("c", FileChoice::Taken)]);
+    let changed = FileChoice::ChangedSince { bytes: 2 };
+    assert_eq!(fates, [of("b", FileChoice::TakenBefore), of("a", changed), of("c", FileChoice::Taken)]);
 }
 
 #[test]
