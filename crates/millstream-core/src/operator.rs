@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::context;
+use crate::context::{self, Context};
 use crate::rdd::AnyRdd;
 use crate::task::BatchId;
 
@@ -173,17 +173,20 @@ pub(crate) fn name_rdd(name: &'static str, place: &'static Location<'static>) ->
     })
 }
 
-/// Returns whether an RDD made now is named after a call in the user's program, as [`name_rdd`] would.
-pub(crate) fn is_call() -> bool {
-    SCOPES.with_borrow(|scopes| !matches!(scopes.last(), Some(Some(_))))
+/// Returns whether closures must be able to travel: in strict mode, where the user's program itself makes RDDs. What an operator of
+/// the graph makes, every process makes again.
+pub(crate) fn must_travel(context: &Context) -> bool {
+    context.strict_closures() && application().is_none()
 }
 
 /// Returns whose mistake a call of `name` at `place` is: the operator's for which it is made, if there is one.
 pub(crate) fn blamed(name: &'static str, place: &'static Location<'static>) -> Arc<Operator> {
-    SCOPES.with_borrow(|scopes| match scopes.last() {
-        Some(Some(scope)) => Arc::clone(&scope.application.operator),
-        _ => named_call(name, place),
-    })
+    application().map_or_else(|| named_call(name, place), |application| Arc::clone(&application.operator))
+}
+
+/// Returns what RDDs are made for now, if it is not the user's program.
+fn application() -> Option<Arc<Application>> {
+    SCOPES.with_borrow(|scopes| scopes.last()?.as_ref().map(|scope| Arc::clone(&scope.application)))
 }
 
 fn named_call(name: &'static str, place: &'static Location<'static>) -> Arc<Operator> {

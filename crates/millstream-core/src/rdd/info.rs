@@ -33,8 +33,8 @@ impl Info {
         dependencies: Result<Vec<Dependency>>,
         captured: usize,
     ) -> (Info, Option<Arc<[Dependency]>>) {
+        let strict = captured > 0 && operator::must_travel(context);
         let (operator, origin) = operator::name_rdd(method.name, place);
-        let strict = captured > 0 && matches!(origin, Origin::Call) && context.strict_closures();
         let dependencies =
             dependencies.and_then(|all| fit_parents(context, &operator, &all).map(|()| all.into()));
         let (dependencies, defect) = match dependencies {

@@ -361,9 +361,7 @@ impl PartitionedBy {
         place: &'static Location<'static>,
     ) -> Result<()> {
         match &self.0 {
-            Identity::Own { travel: Travel::Not(why), .. }
-                if context.strict_closures() && operator::is_call() =>
-            {
+            Identity::Own { travel: Travel::Not(why), .. } if operator::must_travel(context) => {
                 let or = " (or set millstream.closures.strict=false to run in one process only)";
                 Err(stays(&Operator::call(name, place).to_string(), why, or))
             }

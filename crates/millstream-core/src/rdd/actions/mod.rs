@@ -45,7 +45,7 @@ use super::Rdd;
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
-use crate::operator::{self, Operator, Origin};
+use crate::operator::{self, Operator};
 use crate::rdd::AnyRdd;
 use crate::rdd::method::Method;
 use crate::scheduler::action::{Action, AnyAction, RebuildAction, Value};
@@ -90,8 +90,8 @@ impl<T: Data> Rdd<T> {
         F: Fn(&E, ChunkStream<T>, &TaskContext) -> Result<R> + Send + Sync + 'static,
     {
         let method = method.into();
-        let (operator, origin) = operator::name_rdd(method.name, Location::caller());
-        if size_of::<F>() > 0 && matches!(origin, Origin::Call) && self.context().strict_closures() {
+        let (operator, _) = operator::name_rdd(method.name, Location::caller());
+        if size_of::<F>() > 0 && operator::must_travel(self.context()) {
             return Err(method.captures(&operator, size_of::<F>()));
         }
         results(self.context().run_job(action(self, operator, env, f), partitions)?)
