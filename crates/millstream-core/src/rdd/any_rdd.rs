@@ -64,19 +64,6 @@ impl dyn RddNode {
         self.cache().is_complete(self.partitions(), trust)
     }
 
-    /// Returns whether partitions are kept once they have been computed.
-    ///
-    /// # Examples
-    /// ```
-    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
-    /// assert!(context.parallelize(1..=3, 2).persist().any().is_persisted());
-    /// # Ok::<(), millstream_core::Error>(())
-    /// ```
-    #[must_use]
-    pub fn is_persisted(&self) -> bool {
-        self.cache().is_on()
-    }
-
     /// Frees the partitions that are kept and keeps none from now on.
     ///
     /// # Examples
@@ -89,7 +76,8 @@ impl dyn RddNode {
     /// ```
     pub fn unpersist(&self) {
         let Info { id, context, .. } = self.info();
-        context.persisted().forget(*id, self.is_persisted());
-        self.cache().switch_off();
+        let cache = self.cache();
+        context.persisted().forget(*id, cache.is_on());
+        cache.switch_off();
     }
 }

@@ -25,7 +25,7 @@ impl<T: Data> Rdd<T> {
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     pub fn local_checkpoint(&self) -> Rdd<T> {
-        self.cache_of().cut_lineage(&self.0.info);
+        self.0.cache.cut_lineage(&self.0.info);
         self.context().persisted().enter(&self.any(), self.get_storage_level());
         self.clone()
     }

@@ -243,6 +243,7 @@ impl<T: Data> Rdd<T> {
         Self::described(context, method.into(), place, compute, captured)
     }
 
+    /// Compiled once for each type of records, however a method is named.
     fn described(
         context: &Context,
         method: Method,
@@ -325,10 +326,6 @@ impl<T: Data> Rdd<T> {
         let compute = || lineage::deeper(&node.info.operator, || compute.compute(partition, task));
         let stream = task.within(&node.info.operator, compute)?;
         Ok(tracked(stream, Arc::clone(&node.info.operator), task.clone()))
-    }
-
-    pub(crate) fn cache_of(&self) -> &Cache {
-        &self.0.cache
     }
 }
 

@@ -57,7 +57,7 @@ impl<T: Data> Rdd<T> {
         if !level.is_valid() && !self.is_persisted() {
             return Ok(());
         }
-        self.cache_of().switch_on(&self.0.info, level).map_err(|set| Error::Argument {
+        self.0.cache.switch_on(&self.0.info, level).map_err(|set| Error::Argument {
             operator: format!("{name} at {place}"),
             problem: format!("the RDD is persisted at another level: {set}, not {level}"),
             remedy: "call `unpersist` first".into(),
@@ -104,7 +104,7 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[must_use]
     pub fn is_persisted(&self) -> bool {
-        self.cache_of().is_on()
+        self.0.cache.is_on()
     }
 
     /// Returns where partitions are kept once they have been computed: [`StorageLevel::NONE`] if they are not.
@@ -121,6 +121,6 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[must_use]
     pub fn get_storage_level(&self) -> StorageLevel {
-        self.cache_of().level()
+        self.0.cache.level()
     }
 }
