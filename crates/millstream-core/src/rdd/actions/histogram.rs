@@ -137,11 +137,16 @@ mod tests {
         assert_eq!(counts(&[1.0, 2.0, 3.0, 5.0, 6.0], &[0.0, 5.0, 10.0]), [3, 2]);
         assert_eq!(counts(&[1.0, 2.0, 3.0, 5.0, 6.0, NONE], &[0.0, 5.0, 10.0]), [3, 2]);
         assert_eq!(counts(&[1.0, 2.0, 3.0, 5.0, 6.0], &[0.0, 5.0, 11.0]), [3, 2]);
+        assert_eq!(counts(&[1.0, 2.0, 3.0, 5.0, 6.0], &[0.0, 4.0, 10.0]), [3, 2]);
+        let outliers = [10.01, -0.01, -1.0, -2.0, 3.0, 5.0, 100.0];
+        assert_eq!(counts(&outliers, &[0.0, 5.0, 10.0]), [1, 1]);
         let mixed = [-0.01, 0.0, 1.0, 2.0, 3.0, 5.0, 6.0, 11.0, 11.01];
         assert_eq!(counts(&mixed, &[0.0, 5.0, 11.0]), [4, 3]);
         let mixed = [-0.01, 0.0, 1.0, 2.0, 3.0, 5.0, 6.0, 11.01, 12.0, 199.0, 200.0, 200.1];
         let bounds = [0.0, 5.0, 11.0, 12.0, 200.0];
         assert_eq!(counts(&mixed, &bounds), [4, 2, 1, 3]);
+        let at_bounds = [-0.01, 0.0, 1.0, 2.0, 3.0, 5.0, 6.0, 11.0, 12.0, 199.0, 200.0, 200.1];
+        assert_eq!(counts(&at_bounds, &bounds), [4, 2, 1, 3]);
         assert_eq!(counts(&[&mixed[..], &[NONE]].concat(), &bounds), [4, 2, 1, 3]);
         let open = [&bounds[..], &[NONE]].concat();
         assert_eq!(counts(&[&mixed[..], &[NONE]].concat(), &open), [4, 2, 1, 2, 3]);
@@ -164,6 +169,8 @@ mod tests {
         assert_eq!(histogram(&[1.0], 1).unwrap(), (vec![1.0, 1.0], vec![1]));
         assert_eq!(histogram(&[1.0; 4], 1).unwrap(), (vec![1.0, 1.0], vec![4]));
         assert_eq!(histogram(&[1.0, 2.0, 3.0, 4.0], 2).unwrap(), (vec![1.0, 2.5, 4.0], vec![2, 2]));
+        assert_eq!(histogram(&[1.0, 2.0], 2).unwrap(), (vec![1.0, 1.5, 2.0], vec![1, 1]));
+        assert_eq!(histogram(&[1.0, 2.0], 3).unwrap().1, [1, 0, 1]);
         let tenths = vec![1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0];
         assert_eq!(histogram(&[1.0, 2.0], 10).unwrap(), (tenths, vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 1]));
         let large: Vec<f64> = (6..=99).map(f64::from).collect();
