@@ -160,11 +160,8 @@ impl BlockLog {
     /// # Errors
     /// If they are gone or damaged.
     pub(crate) fn read(&self, block: &LoggedBlock) -> Result<Vec<u8>> {
-        let mut bytes = self.data_of(block.id.stream).read(&block.at)?;
-        if let Some((_, length)) = head::of(&bytes) {
-            bytes.drain(..length);
-        }
-        Ok(bytes)
+        let behind_head = |record: &[u8]| head::of(record).map_or(0, |(_, length)| length);
+        self.data_of(block.id.stream).read_from_byte(&block.at, behind_head)
     }
 
     /// Reads what happened; `last` is what a checkpoint knows to be in the log, and the log is complete for the batches from

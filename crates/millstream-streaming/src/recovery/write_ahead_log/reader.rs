@@ -28,13 +28,27 @@ impl WriteAheadLog {
     /// # Errors
     /// If its segment is gone or damaged.
     pub(crate) fn read(&self, at: &LogPosition) -> Result<Vec<u8>> {
+        self.read_from_byte(at, |_| 0)
+    }
+
+    /// Reads one record from the byte on that `begin` tells of it: what lies before that is not copied.
+    ///
+    /// # Errors
+    /// If its segment is gone or damaged.
+    pub(crate) fn read_from_byte(
+        &self,
+        at: &LogPosition,
+        begin: impl FnOnce(&[u8]) -> usize,
+    ) -> Result<Vec<u8>> {
         let path = self.directory.join(&at.segment);
         let mut bytes = Vec::new();
         let status = self.system.status(&path)?;
         let mut file = self.system.open(&status, at.offset)?.take((FRAME + at.length as usize) as u64);
         file.read_to_end(&mut bytes).map_err(|error| failed("reading", &path, error))?;
         match frame::read(&bytes) {
-            Frame::Record(record) if record.len() == at.length as usize => Ok(record.to_vec()),
+            Frame::Record(record) if record.len() == at.length as usize => {
+                Ok(record.get(begin(record)..).unwrap_or_default().to_vec())
+            }
             Frame::Broken(problem) => Err(damaged(&path, at.offset, problem)),
             _ => Err(damaged(&path, at.offset, "the record is not whole")),
         }
