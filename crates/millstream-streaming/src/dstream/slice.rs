@@ -10,8 +10,8 @@ impl<T: Data> DStream<T> {
     /// Returns the RDDs of the batches from `from` to `to`, both included, oldest first.
     ///
     /// For use on a running context, e.g. inside `foreach_rdd`. Times between two batches count as the batch before them; times
-    /// before the first batch give nothing, nor does a `to` that lies before `from`. How long batches are remembered is what the operators on this stream need,
-    /// unless [`remember`](crate::StreamingContext::remember) asks for more: a batch that was forgotten is described anew,
+    /// before the first batch give nothing, nor does a `to` that lies before `from`. How long batches are remembered is
+    /// what the operators on this stream need, unless [`remember`](crate::StreamingContext::remember) asks for more: a batch that was forgotten is described anew,
     /// and a source that can not read it a second time gives it without its records.
     ///
     /// # Errors

@@ -6,19 +6,14 @@ use millstream_core::Conf;
 use millstream_streaming::testing::{Driver, batches, check, check_unordered};
 use millstream_streaming::{DStream, RddQueue, WindowKeys};
 
+use crate::tables::table;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 type Words = Vec<Vec<&'static str>>;
 
 fn owned(words: Words) -> Vec<Vec<String>> {
     words.into_iter().map(|batch| batch.into_iter().map(String::from).collect()).collect()
-}
-
-fn pairs<V: Clone>(table: &[&[(&str, V)]]) -> Vec<Vec<(String, V)>> {
-    table
-        .iter()
-        .map(|batch| batch.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
-        .collect()
 }
 
 /// The batches of an operation on two streams, each batch sorted.
@@ -184,27 +179,27 @@ fn operations_on_pairs() {
     check_unordered(
         words(),
         |s| s.map(|w| (w, 1)).group_by_key(),
-        pairs(&[&[("a", vec![1, 1]), ("b", vec![1])], &[("", vec![1, 1])], &[]]),
+        table(&[&[("a", vec![1, 1]), ("b", vec![1])], &[("", vec![1, 1])], &[]]),
     );
     check_unordered(
         words(),
         |s| s.map(|w| (w, 1)).reduce_by_key(|a, b| a + b),
-        pairs(&[&[("a", 2), ("b", 1)], &[("", 2)], &[]]),
+        table(&[&[("a", 2), ("b", 1)], &[("", 2)], &[]]),
     );
     check_unordered(
         words(),
         |s| s.map(|w| (w, 1)).combine_by_key(|n| n, |sum, n| sum + n, |a, b| a + b),
-        pairs(&[&[("a", 2), ("b", 1)], &[("", 2)], &[]]),
+        table(&[&[("a", 2), ("b", 1)], &[("", 2)], &[]]),
     );
     check_unordered(
         words(),
         |s| s.map(|w| (w, 1)).reduce_by_key(|a, b| a + b).map_values(|n| n + 10),
-        pairs(&[&[("a", 12), ("b", 11)], &[("", 12)], &[]]),
+        table(&[&[("a", 12), ("b", 11)], &[("", 12)], &[]]),
     );
     check_unordered(
         words(),
         |s| s.map(|w| (w, 1)).reduce_by_key(|a, b| a + b).flat_map_values(|n| [n, n + 10]),
-        pairs(&[&[("a", 2), ("a", 12), ("b", 1), ("b", 11)], &[("", 2), ("", 12)], &[]]),
+        table(&[&[("a", 2), ("a", 12), ("b", 1), ("b", 11)], &[("", 2), ("", 12)], &[]]),
     );
 }
 
@@ -215,7 +210,7 @@ fn cogroup_and_joins() {
         vec![vec!["a", "a", "b"], vec!["b", ""], vec![], vec![]],
         |ones, exes| ones.cogroup(exes),
     );
-    let expected = pairs(&[
+    let expected = table(&[
         &[("a", (vec![1, 1], vec![x(), x()])), ("b", (vec![1], vec![x()]))],
         &[("", (vec![1], vec![x()])), ("a", (vec![1], vec![])), ("b", (vec![], vec![x()]))],
         &[("", (vec![1], vec![]))],
@@ -223,14 +218,14 @@ fn cogroup_and_joins() {
     ]);
     assert_eq!(grouped, expected);
 
-    let expected = pairs(&[&[("a", (1, x())), ("b", (1, x()))], &[("", (1, x()))], &[], &[]]);
+    let expected = table(&[&[("a", (1, x())), ("b", (1, x()))], &[("", (1, x()))], &[], &[]]);
     assert_eq!(of_two(left(), right(), |ones, exes| ones.join(exes)), expected);
     let transformed =
         of_two(left(), right(), |ones, exes| ones.transform_with(exes, |ones, exes| ones.join(&exes)));
     assert_eq!(transformed, expected);
 
     let joined = of_two(left(), right(), |ones, exes| ones.left_outer_join(exes));
-    let expected = pairs(&[
+    let expected = table(&[
         &[("a", (1, Some(x()))), ("b", (1, Some(x())))],
         &[("", (1, Some(x()))), ("a", (1, None))],
         &[("", (1, None))],
@@ -239,7 +234,7 @@ fn cogroup_and_joins() {
     assert_eq!(joined, expected);
 
     let joined = of_two(left(), right(), |ones, exes| ones.right_outer_join(exes));
-    let expected = pairs(&[
+    let expected = table(&[
         &[("a", (Some(1), x())), ("b", (Some(1), x()))],
         &[("", (Some(1), x())), ("b", (None, x()))],
         &[],
@@ -248,7 +243,7 @@ fn cogroup_and_joins() {
     assert_eq!(joined, expected);
 
     let joined = of_two(left(), right(), |ones, exes| ones.full_outer_join(exes));
-    let expected = pairs(&[
+    let expected = table(&[
         &[("a", (Some(1), Some(x()))), ("b", (Some(1), Some(x())))],
         &[("", (Some(1), Some(x()))), ("a", (Some(1), None)), ("b", (None, Some(x())))],
         &[("", (Some(1), None))],
@@ -273,7 +268,7 @@ fn a_stream_joins_a_dataset() {
 /// `a`, `b` and `c` come, go and come again.
 fn big_input() -> Vec<Vec<(String, i32)>> {
     let half = || {
-        pairs(&[
+        table(&[
             &[("a", 1)],
             &[("a", 1), ("b", 1)],
             &[("a", 1), ("b", 1), ("c", 1)],
@@ -295,7 +290,7 @@ fn windows_of_keys_that_come_and_go() {
         &[("a", 2), ("b", 1)],
         &[("a", 1)],
     ];
-    let twice = pairs(&[sums, sums].concat());
+    let twice = table(&[sums, sums].concat());
     check_unordered(
         big_input(),
         |s| s.reduce_by_key_and_window(|a, b| a + b, 2 * SECOND, SECOND),
@@ -308,7 +303,7 @@ fn windows_of_keys_that_come_and_go() {
         };
         check_unordered(big_input(), window, twice.clone());
     }
-    let with_zeros = pairs(&[
+    let with_zeros = table(&[
         &[("a", 1)],
         &[("a", 2), ("b", 1)],
         &[("a", 2), ("b", 2), ("c", 1)],
@@ -352,7 +347,7 @@ fn windows_of_single_records() {
     check_unordered(
         owned(vec![vec!["a"], vec!["b", "b"], vec!["a", "b"]]),
         |s| s.count_by_value_and_window(2 * SECOND, SECOND),
-        pairs(&[&[("a", 1)], &[("a", 1), ("b", 2)], &[("a", 1), ("b", 3)]]),
+        table(&[&[("a", 1)], &[("a", 1), ("b", 2)], &[("a", 1), ("b", 3)]]),
     );
 }
 

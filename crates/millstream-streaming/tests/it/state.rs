@@ -6,14 +6,10 @@ use millstream_core::{Conf, Context, Data};
 use millstream_streaming::testing::{Driver, batches};
 use millstream_streaming::{DStream, State, StateSpec, UpdateOptions};
 
-use crate::tables::{SECOND, pairs, rows, seconds, sorted};
+use crate::tables::{SECOND, pairs, rows, seconds, sorted, table};
 
 fn letters(rows: &[&str]) -> Vec<Vec<String>> {
     rows.iter().map(|row| row.chars().map(String::from).collect()).collect()
-}
-
-fn table(rows: &[&[(&str, i32)]]) -> Vec<Vec<(String, i32)>> {
-    rows.iter().map(|row| pairs(row)).collect()
 }
 
 fn ones(letters: &DStream<String>) -> DStream<(String, i32)> {
@@ -42,7 +38,8 @@ fn all_sorted<T: Ord>(rows: Vec<Vec<T>>) -> Vec<Vec<T>> {
 
 const COUNTED: [&str; 7] = ["", "a", "ab", "abc", "ab", "a", ""];
 
-fn counts() -> Vec<Vec<(String, i32)>> {
+/// The counts after each batch of [`COUNTED`].
+pub(crate) fn counts() -> Vec<Vec<(String, i32)>> {
     table(&[
         &[],
         &[("a", 1)],

@@ -28,8 +28,13 @@ pub(crate) fn words(text: &str) -> Vec<String> {
     text.split(' ').filter(|word| !word.is_empty()).map(String::from).collect()
 }
 
-pub(crate) fn pairs(pairs: &[(&str, i32)]) -> Vec<(String, i32)> {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect()
+pub(crate) fn pairs<V: Clone>(pairs: &[(&str, V)]) -> Vec<(String, V)> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
+}
+
+/// The pairs of each batch.
+pub(crate) fn table<V: Clone>(batches: &[&[(&str, V)]]) -> Vec<Vec<(String, V)>> {
+    batches.iter().map(|batch| pairs(batch)).collect()
 }
 
 /// Runs `batches` batches of an operation; returns what each batch in which one was due has put out, with its time.
