@@ -58,8 +58,8 @@ pub(crate) fn expected(data: &Data) -> Vec<(&'static str, String)> {
     let files = (0..data.files).flat_map(|number| data.file(number));
     let of = |output: &'static str| {
         let text = match output {
-            "received" => received.clone().fold(String::new(), |text, line| text + &line + "\n"),
-            "files" => files.clone().fold(String::new(), |text, line| text + &line + "\n"),
+            "received" => joined(received.clone()),
+            "files" => joined(files.clone()),
             "dropped" => format!("{dropped}\n"),
             "sliding" | "lately" => nothing.clone(),
             _ => counts.clone(),
@@ -93,8 +93,8 @@ pub(crate) fn check_once(outcome: &Outcome, differences: &mut Differences) {
     }
 }
 
-fn joined<'a>(lines: impl Iterator<Item = &'a str>) -> String {
-    lines.fold(String::new(), |text, line| text + line + "\n")
+fn joined(lines: impl Iterator<Item = impl AsRef<str>>) -> String {
+    lines.fold(String::new(), |text, line| text + line.as_ref() + "\n")
 }
 
 fn joined_counts<'a>(counts: impl Iterator<Item = (&'a str, i64)>) -> String {
@@ -125,8 +125,7 @@ fn files(outcome: &Outcome) -> String {
 
 /// What the accumulator has come to.
 fn dropped(batches: &Batches) -> String {
-    let last = batches.values().next_back().into_iter().flat_map(BTreeMap::values).flatten();
-    joined(last.map(|line| line.split(' ').next().unwrap_or_default()))
+    joined(last_lines(batches).map(|line| line.split(' ').next().unwrap_or_default()))
 }
 
 /// Adds up the numbers of each word.
@@ -140,8 +139,12 @@ fn sums<'a>(lines: impl Iterator<Item = &'a str>) -> String {
 
 /// The words and numbers of the last batch.
 fn last(batches: &Batches) -> String {
-    let last = batches.values().next_back().into_iter().flat_map(BTreeMap::values).flatten();
-    let mut lines: Vec<&str> = last.map(String::as_str).collect();
+    let mut lines: Vec<&str> = last_lines(batches).collect();
     lines.sort_unstable();
     joined(lines.into_iter())
+}
+
+fn last_lines(batches: &Batches) -> impl Iterator<Item = &str> {
+    let last = batches.values().next_back().into_iter();
+    last.flat_map(BTreeMap::values).flatten().map(String::as_str)
 }
