@@ -9,6 +9,10 @@ use super::task::Task;
 use crate::error::{Error, Result};
 use crate::rdd::lineage;
 
+mod home;
+
+use home::Home;
+
 /// Worker threads that share one queue.
 pub struct LocalExecutor {
     queue: Arc<Queue>,
@@ -46,13 +50,14 @@ impl LocalExecutor {
     pub fn new(slots: usize) -> Result<Self> {
         let queue = Arc::new(Queue::default());
         let mut executor = LocalExecutor { queue: Arc::clone(&queue), threads: Vec::new() };
-        for n in 0..slots.max(1) {
+        let slots = slots.max(1);
+        for n in 0..slots {
             let queue = Arc::clone(&queue);
             let thread =
                 std::thread::Builder::new().name(format!("worker-{n}")).stack_size(lineage::LARGE_STACK);
             let thread = thread.spawn(move || {
                 lineage::on_large_stack();
-                queue.work();
+                queue.work(Home::of(n, slots));
             });
             let thread = thread.map_err(|error| Error::io(format!("starting worker thread {n}"), error))?;
             executor.threads.push(thread);
@@ -93,8 +98,8 @@ impl Drop for LocalExecutor {
 }
 
 impl Queue {
-    fn work(&self) {
-        while let Some((task, report)) = self.next() {
+    fn work(&self, mut home: Option<Home>) {
+        while let Some((task, report)) = self.next(&mut home) {
             let id = task.id();
             let ended = match task.run() {
                 Ok(output) => Ended::Succeeded(output),
@@ -104,14 +109,26 @@ impl Queue {
         }
     }
 
-    fn next(&self) -> Option<(Task, Report)> {
+    /// Returns the next task; waits for one at home.
+    fn next(&self, home: &mut Option<Home>) -> Option<(Task, Report)> {
+        let mut is_home = false;
         let mut state = self.lock();
         loop {
             if let Some(next) = state.tasks.pop_front() {
+                drop(state);
+                let _ = home.take_if(|home| is_home && !home.leave());
                 return Some(next);
             }
             if state.closed {
                 return None;
+            }
+            if home.is_some() && !is_home {
+                // Not under the lock: the system may have to move the thread first.
+                drop(state);
+                let _ = home.take_if(|home| !home.enter());
+                is_home = true;
+                state = self.lock();
+                continue;
             }
             state.idle += 1;
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
