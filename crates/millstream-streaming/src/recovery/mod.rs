@@ -13,7 +13,7 @@
 //! | `checkpointer.rs` | writes a manifest when a batch was generated and when it was completed |
 //! | `lineage.rs` | which states and sources are asked for batches of how long ago |
 //! | `listed_inputs.rs` | of what batches were made, written once |
-//! | `states.rs`, `state_file.rs` | what stateful operators hold, saved while batches go on, and read again |
+//! | `states.rs`, `states/`, `state_file.rs` | what stateful operators hold, saved while batches go on, and read again |
 //! | `variables.rs` | named broadcasts and accumulators, as of a completed batch |
 //! | `explain.rs`, `verify.rs` | what a directory holds, and whether it is whole |
 //! | `checkpoint/` | the directory: manifests, data files, the lease |

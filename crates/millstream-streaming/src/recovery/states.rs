@@ -1,4 +1,4 @@
-//! Saves what stateful operators hold: now and then a snapshot, in between what has changed.
+//! Saves what stateful operators hold: at first all of it, then what has changed, until that has become as much.
 //!
 //! The bytes are written by a thread of its own while batches go on, a piece whenever none is processed; a manifest names
 //! them once they are written. What is due meanwhile waits until then.
@@ -10,20 +10,19 @@ use std::time::Duration;
 
 use millstream_core::fs::{FileSystem, FsPath};
 
-use super::checkpoint::data_file::DataFile;
-use super::checkpoint::manifest::{SavedFile, SavedKind, SavedOperator, SavedState};
+use super::checkpoint::manifest::{SavedKind, SavedOperator, SavedState};
 use super::checkpoint::store::STATE;
 use super::lineage::{GoesOn, Lineage};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::state::{Blocks, StateVersion, StatefulOperator};
+use crate::state::{StateVersion, StatefulOperator};
 use crate::time::Time;
 
-/// As many bytes make a data file, so that a large state is never in memory twice.
-const FILE: u64 = 32 << 20;
+mod files;
+mod saved;
 
-/// How many changes may follow a snapshot before there is another.
-const CHANGES: usize = 20;
+use files::Files;
+use saved::{Merged, Saved};
 
 /// What is saved of the stateful operators of a graph.
 ///
@@ -35,24 +34,19 @@ pub(crate) struct States {
     pub(super) lineage: Arc<Lineage>,
     saved: BTreeMap<Arc<str>, Saved>,
     /// The save that is under way.
-    writing: Option<JoinHandle<Result<Written>>>,
+    writing: Option<JoinHandle<Result<Vec<Written>>>>,
     /// The operators whose save was due while another was under way.
     overdue: BTreeSet<Arc<str>>,
     /// Whether something was saved that no manifest names yet.
     is_new: bool,
 }
 
-/// What a save has written, by operator.
-type Written = Vec<(Arc<str>, SavedState, Arc<dyn StateVersion>)>;
-
-/// What is saved of an operator.
-struct Saved {
-    /// There are no batches up to this one.
-    began: Time,
-    /// Oldest first.
-    states: Vec<SavedState>,
-    /// The last of them, if this run has saved it, for what changes after it.
-    held: Option<Arc<dyn StateVersion>>,
+/// What a save has written of an operator.
+struct Written {
+    id: Arc<str>,
+    state: SavedState,
+    version: Arc<dyn StateVersion>,
+    merged: Option<Merged>,
 }
 
 impl States {
@@ -64,10 +58,9 @@ impl States {
         lineage: Arc<Lineage>,
         operators: Vec<SavedOperator>,
     ) -> Self {
-        let saved = operators.into_iter().map(|operator| {
-            let saved = Saved { began: operator.began, states: operator.states, held: None };
-            (Arc::from(operator.id), saved)
-        });
+        let saved = operators
+            .into_iter()
+            .map(|operator| (Arc::from(operator.id), Saved::restored(operator.began, operator.states)));
         let saved = saved.collect();
         let overdue = BTreeSet::new();
         States { system, directory, generation, lineage, saved, writing: None, overdue, is_new: false }
@@ -98,10 +91,10 @@ impl States {
     pub(crate) fn wait(&mut self) -> Result<()> {
         let Some(writing) = self.writing.take() else { return Ok(()) };
         let written = writing.join().unwrap_or_else(|panic| Err(Error::panicked(&*panic)))?;
-        for (id, state, held) in written {
+        for Written { id, state, version, merged } in written {
             if let Some(saved) = self.saved.get_mut(&id) {
-                saved.states.push(state);
-                saved.held = Some(held);
+                saved.add(state, version);
+                merged.into_iter().for_each(|merged| saved.merge(merged));
                 self.is_new = true;
             }
         }
@@ -252,20 +245,21 @@ impl States {
             // One whose window was not due has none; what was saved before stays good, since its inputs are kept.
             let Some(version) = operator.version(batch) else { continue };
             let id = operator.id();
-            let earlier =
-                self.saved.get(&id).filter(|saved| !saved.is_long()).and_then(|saved| saved.held.clone());
-            work.push((id, operator, version, earlier));
+            let earlier = self.saved.get(&id).and_then(Saved::changes_since);
+            let run = earlier.is_some().then(|| self.saved.get(&id).map(Saved::to_merge)).flatten();
+            work.push((id, operator, version, earlier, run.unwrap_or_default().to_vec()));
         }
         let (system, directory) = (Arc::clone(&self.system), self.directory.clone());
         let generation = self.generation;
         let name = "streaming-checkpoint-writer";
         let write = move || {
-            let write = |(id, operator, version, earlier): Work| {
-                let prefix = format!("{STATE}/{generation}/{:016x}-{}", hash(&id), batch.as_millis());
+            let write = |(id, operator, version, earlier, run): Work| {
                 let place = (&*system, &directory);
-                let files = Files { place, prefix: &prefix, pause: &pause, files: Vec::new() };
+                let prefix = format!("{STATE}/{generation}/{:016x}-{}", hash(&id), batch.as_millis());
+                let merged = Files::new(place, format!("{prefix}-merged"), &pause).merge(&run)?;
+                let files = Files::new(place, prefix, &pause);
                 let state = files.save(&*operator, &*version, earlier.as_deref())?;
-                Ok((id, state, version))
+                Ok(Written { id, state, version, merged })
             };
             work.into_iter().map(write).collect()
         };
@@ -284,46 +278,18 @@ impl Drop for States {
     }
 }
 
-/// What is to be saved of an operator: its state, and what was saved before.
-type Work = (Arc<str>, Arc<dyn StatefulOperator>, Arc<dyn StateVersion>, Option<Arc<dyn StateVersion>>);
-
-impl Saved {
-    /// What there is of an operator that has not run yet.
-    fn begun(after: Time) -> Self {
-        Saved { began: after, states: vec![begin(after)], held: None }
-    }
-
-    /// Returns the last state of before a batch that is asked for; `asked` is just before that one.
-    fn choose(&self, asked: Time) -> Time {
-        // Where it had not begun there are no batches to be asked for.
-        let asked = asked.max(self.began);
-        let before = self.states.iter().rev().find(|state| state.batch <= asked);
-        before.or(self.states.first()).map_or(asked, |state| state.batch)
-    }
-
-    /// Forgets what that version is not made of, and no later one.
-    fn forget(&mut self, version: Time) {
-        let is_whole = |state: &SavedState| state.batch <= version && state.kind != SavedKind::Changes;
-        if let Some(first) = self.states.iter().rposition(is_whole) {
-            self.states.drain(..first);
-        }
-    }
-
-    /// Returns whether so much has changed since the last snapshot that there is to be another one.
-    fn is_long(&self) -> bool {
-        let changes = self.states.iter().rev().take_while(|state| state.kind == SavedKind::Changes).count();
-        let bytes = |states: &[SavedState]| -> u64 {
-            states.iter().flat_map(|state| &state.files).map(|file| file.bytes).sum()
-        };
-        let (before, since) = self.states.split_at(self.states.len() - changes);
-        changes >= CHANGES
-            || bytes(since) > before.last().map_or(0, |snapshot| bytes(std::slice::from_ref(snapshot)))
-    }
-}
+/// What is to be saved of an operator: its state, what was saved before, and which changes are to become one.
+type Work = (
+    Arc<str>,
+    Arc<dyn StatefulOperator>,
+    Arc<dyn StateVersion>,
+    Option<Arc<dyn StateVersion>>,
+    Vec<SavedState>,
+);
 
 /// The begin of a state: what there is before anything was saved.
 pub(crate) fn begin(after: Time) -> SavedState {
-    SavedState { batch: after, kind: SavedKind::Begin, files: Vec::new() }
+    SavedState { batch: after, kind: SavedKind::Begin, files: Vec::new(), merged: 0 }
 }
 
 /// Says what is saved of an operator; it goes on from the oldest.
@@ -382,62 +348,6 @@ fn hash(id: &str) -> u64 {
     // FNV-1a, written out because it must never change.
     id.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// The files of a save.
-struct Files<'a> {
-    place: (&'a dyn FileSystem, &'a FsPath),
-    prefix: &'a str,
-    pause: &'a dyn Fn(),
-    files: Vec<SavedFile>,
-}
-
-impl Files<'_> {
-    /// Saves what has changed since an earlier version, or all of it.
-    fn save(
-        mut self,
-        operator: &dyn StatefulOperator,
-        version: &dyn StateVersion,
-        earlier: Option<&dyn StateVersion>,
-    ) -> Result<SavedState> {
-        let partitions = 0..operator.partitions();
-        let changes = earlier.and_then(|earlier| {
-            let of_partition = |partition| version.changes_since(earlier, partition);
-            partitions.clone().map(of_partition).collect::<Option<Vec<Blocks>>>()
-        });
-        let kind = match changes {
-            Some(_) => SavedKind::Changes,
-            None => SavedKind::Snapshot(operator.fingerprint().clone()),
-        };
-        self.write(
-            changes.unwrap_or_else(|| partitions.map(|partition| version.snapshot(partition)).collect()),
-        )?;
-        Ok(SavedState { batch: version.time(), kind, files: self.files })
-    }
-
-    fn write(&mut self, partitions: Vec<Blocks>) -> Result<()> {
-        let mut file = DataFile::new()?;
-        let mut blocks = partitions.into_iter().flatten();
-        loop {
-            (self.pause)();
-            let Some(block) = blocks.next().transpose()? else { break };
-            if block.entries == 0 {
-                continue;
-            }
-            file.push(&(block.bytes.len() as u64).to_le_bytes())?;
-            file.push(&block.bytes)?;
-            if file.length() >= FILE {
-                self.publish(std::mem::replace(&mut file, DataFile::new()?))?;
-            }
-        }
-        if file.length() == 0 { Ok(()) } else { self.publish(file) }
-    }
-
-    fn publish(&mut self, file: DataFile) -> Result<()> {
-        let name = format!("{}-{}", self.prefix, self.files.len());
-        self.files.push(file.publish(self.place.0, self.place.1, &name, self.pause)?);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

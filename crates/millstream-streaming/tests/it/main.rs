@@ -34,6 +34,7 @@ mod live;
 mod lost_results;
 mod many_failures;
 mod memory;
+mod merged_changes;
 mod operators;
 mod output_failures;
 mod outputs;

@@ -89,6 +89,14 @@ pub(crate) struct SavedState {
     pub(crate) batch: Time,
     pub(crate) kind: SavedKind,
     pub(crate) files: Vec<SavedFile>,
+    /// How often changes were merged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) merged: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What the files of a state hold.
@@ -257,7 +265,7 @@ impl Manifest {
 #[cfg(test)]
 pub(crate) fn operator_of(version: i64, file: SavedFile) -> SavedOperator {
     let (schema, batch) = (Fingerprint::of::<u8, u8>(None), Time::from_millis(version));
-    let state = SavedState { batch, kind: SavedKind::Snapshot(schema.clone()), files: vec![file] };
+    let state = SavedState { batch, kind: SavedKind::Snapshot(schema.clone()), files: vec![file], merged: 0 };
     SavedOperator {
         id: "a".into(),
         name: "a".into(),
@@ -286,10 +294,14 @@ mod tests {
         manifest.variables = Some(SavedFile { name: "state/2".into(), bytes: 4, crc32: 8 });
         let file = |name: &str| SavedFile { name: name.into(), bytes: 3, crc32: 9 };
         let mut operator = operator_of(3000, file("state/1"));
-        let begin = SavedState { batch: at(0), kind: SavedKind::Begin, files: Vec::new() };
+        let begin = SavedState { batch: at(0), kind: SavedKind::Begin, files: Vec::new(), merged: 0 };
         operator.states.insert(0, begin);
-        let changes =
-            |batch, name| SavedState { batch: at(batch), kind: SavedKind::Changes, files: vec![file(name)] };
+        let changes = |batch, name| SavedState {
+            batch: at(batch),
+            kind: SavedKind::Changes,
+            files: vec![file(name)],
+            merged: 0,
+        };
         operator.states.extend([changes(4000, "state/2"), changes(5000, "state/3")]);
         manifest.operators.push(operator);
         manifest

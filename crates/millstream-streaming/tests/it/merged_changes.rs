@@ -1,0 +1,108 @@
+//! What has changed in a large state is saved many times, and lies in few files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use millstream_streaming::testing::Driver;
+
+use crate::recovery::{Directory, SECOND, at, conf};
+use crate::recovery_of_states::kill;
+use crate::tables::step;
+
+const KEYS: u64 = 3_000;
+
+/// All keys with values that can not be compressed; then some that change and one that leaves, with 0, in each batch.
+fn rows(count: u64) -> Vec<Vec<(u64, u64)>> {
+    let all = (0..KEYS).map(|key| (key, (key + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let some = |batch| vec![(batch * 7 % KEYS, batch), (batch % 3, batch), (batch * 29 % KEYS, 0)];
+    std::iter::once(all).chain((2..=count).map(some)).collect()
+}
+
+fn update(values: &[u64], state: Option<u64>) -> Option<u64> {
+    let add = |sum: u64, value: &u64| sum.wrapping_add(*value);
+    (!values.contains(&0)).then(|| values.iter().fold(state.unwrap_or_default(), add))
+}
+
+/// The states after each batch, without faults.
+fn model(rows: &[Vec<(u64, u64)>]) -> Vec<Vec<(u64, u64)>> {
+    let mut states = BTreeMap::new();
+    let after = |row: &Vec<(u64, u64)>| {
+        let mut values: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        row.iter().for_each(|(key, value)| values.entry(*key).or_default().push(*value));
+        for (key, values) in values {
+            match update(&values, states.get(&key).copied()) {
+                Some(state) => _ = states.insert(key, state),
+                None => _ = states.remove(&key),
+            }
+        }
+        states.iter().map(|(key, state)| (*key, *state)).collect()
+    };
+    rows.iter().map(after).collect()
+}
+
+/// Runs a program that saves its states after each batch, from `now` on; in the middle `meanwhile` happens.
+fn run(
+    place: &Path,
+    rows: &[Vec<(u64, u64)>],
+    now: i64,
+    counts: [usize; 2],
+    meanwhile: impl FnOnce(),
+) -> Vec<Vec<(u64, u64)>> {
+    let driver = Driver::at(conf(), SECOND, at(now)).unwrap();
+    let states = driver
+        .input(rows.to_vec())
+        .update_state_by_key(|values: Vec<u64>, state: Option<u64>| update(&values, state));
+    let collected = driver.collect(&states.checkpoint(SECOND));
+    let steps = driver.get_or_create(place).unwrap().start().unwrap();
+    step(&steps, counts[0]);
+    meanwhile();
+    step(&steps, counts[1]);
+    kill(steps, place);
+    let mut batches = collected.batches();
+    batches.iter_mut().for_each(|batch| batch.sort_unstable());
+    batches
+}
+
+/// The names and lengths of the files of a run's states.
+fn files(place: &Path, generation: u64) -> Vec<(String, u64)> {
+    let entries =
+        std::fs::read_dir(place.join(format!("state/{generation}"))).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().len())).collect()
+}
+
+fn snapshots(files: &[(String, u64)]) -> usize {
+    files.iter().filter(|(_, bytes)| *bytes > 20_000).count()
+}
+
+#[test]
+fn a_hundred_saves_of_changes_lie_in_few_files_beside_one_snapshot() {
+    let directory = Directory::new();
+    let place = directory.0.join("checkpoints");
+    let rows = rows(150);
+    let mut seen = run(&place, &rows, 100, [70, 50], || {});
+    let lying = files(&place, 1);
+    assert_eq!(snapshots(&lying), 1, "{lying:?}");
+    // Nine of each rank, and those that the manifests of the last ten batches name.
+    assert!(lying.len() < 40, "{} files of 120 saves: {lying:?}", lying.len());
+    assert!(lying.iter().any(|(name, _)| name.contains("merged")), "{lying:?}");
+    seen.extend(run(&place, &rows, 120_100, [29, 1], || {}));
+    assert!(seen == model(&rows), "a state is not what it was");
+}
+
+#[test]
+fn changes_that_can_not_be_read_any_more_are_replaced_by_a_snapshot() {
+    let directory = Directory::new();
+    let place = directory.0.join("checkpoints");
+    let rows = rows(30);
+    let mut seen = run(&place, &rows, 100, [8, 12], || {
+        let (name, _) = files(&place, 1).into_iter().find(|(name, _)| name.contains("-4000-")).unwrap();
+        let path = place.join("state/1").join(name);
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    });
+    let lying = files(&place, 1);
+    assert!(lying.iter().any(|(name, bytes)| *bytes > 20_000 && !name.contains("-1000-")), "{lying:?}");
+    seen.extend(run(&place, &rows, 20_100, [9, 1], || {}));
+    assert!(seen == model(&rows), "a state is not what it was");
+}
