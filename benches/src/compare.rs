@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::allocations::allocated;
+use crate::hold::quantile;
 use crate::workload::{BatchResult, Plan, Workload};
 
 /// What the turns came to.
@@ -23,6 +24,8 @@ pub(crate) struct Turn {
     pub(crate) rate: f64,
     /// The median of the batches' milliseconds.
     pub(crate) ms: f64,
+    /// The milliseconds that one batch of a hundred took at least.
+    pub(crate) p99_ms: f64,
     /// Bytes allocated per record, if they are counted.
     pub(crate) bytes: Option<f64>,
 }
@@ -82,6 +85,7 @@ fn turn(
     let turn = Turn {
         rate: median(results.iter().map(BatchResult::rate)),
         ms: median(results.iter().map(|batch| batch.ms)),
+        p99_ms: quantile(&results.iter().map(|batch| batch.ms).collect::<Vec<_>>(), 0.99),
         bytes: bytes.map(|bytes| bytes as f64 / records as f64),
     };
     Ok((results, turn))
@@ -117,16 +121,25 @@ impl fmt::Display for Comparison {
         writeln!(f, "{kind:?}, {cores} threads, {batches} batches of {per_batch} records a turn")?;
         writeln!(
             f,
-            "{:>6}  {:>12}  {:>12}  {:>14}  {:>14}  {:>6}",
-            "pair", "loop ms", "product ms", "loop rec/s", "product rec/s", "ratio"
+            "{:>6}  {:>9}  {:>9}  {:>10}  {:>11}  {:>14}  {:>14}  {:>6}",
+            "pair",
+            "loop ms",
+            "loop p99",
+            "product ms",
+            "product p99",
+            "loop rec/s",
+            "product rec/s",
+            "ratio"
         )?;
         for (at, (hand, product)) in self.pairs.iter().enumerate() {
             writeln!(
                 f,
-                "{:>6}  {:>12.4}  {:>12.4}  {:>14.0}  {:>14.0}  {:>6.3}",
+                "{:>6}  {:>9.4}  {:>9.4}  {:>10.4}  {:>11.4}  {:>14.0}  {:>14.0}  {:>6.3}",
                 at + 1,
                 hand.ms,
+                hand.p99_ms,
                 product.ms,
+                product.p99_ms,
                 hand.rate,
                 product.rate,
                 product.rate / hand.rate
@@ -184,7 +197,10 @@ mod tests {
         let comparison = compare(plan(1), &mut hand, &mut product).unwrap();
         assert_eq!(comparison.ratio(), 0.25);
         assert_eq!(comparison.pairs.len(), 5);
-        assert_eq!(comparison.pairs[0].0, Turn { bytes: comparison.pairs[0].0.bytes, rate: 1e5, ms: 1.0 });
+        assert_eq!(
+            comparison.pairs[0].0,
+            Turn { bytes: comparison.pairs[0].0.bytes, rate: 1e5, ms: 1.0, p99_ms: 1.0 }
+        );
         assert_eq!(*trace.borrow(), format!("ab{}", "aabb".repeat(5)));
         assert!(comparison.to_string().ends_with("median ratio 0.250"), "{comparison}");
     }

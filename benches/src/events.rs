@@ -86,7 +86,7 @@ impl<W: Write> Events<W> {
         };
         let bytes = |bytes: Option<f64>| bytes.map_or("null".to_owned(), |bytes| format!("{bytes:.2}"));
         self.line(format_args!(
-            r#"{{"event":"compare","workload":"{}","cores":{},"records":{},"batches":{},"pairs":{},"ratio":{:.4},"ratios":[{}],"hand_ms":[{}],"product_ms":[{}],"hand_bytes_per_record":{},"product_bytes_per_record":{}}}"#,
+            r#"{{"event":"compare","workload":"{}","cores":{},"records":{},"batches":{},"pairs":{},"ratio":{:.4},"ratios":[{}],"hand_ms":[{}],"hand_p99_ms":[{}],"product_ms":[{}],"product_p99_ms":[{}],"hand_bytes_per_record":{},"product_bytes_per_record":{}}}"#,
             escaped(workload),
             plan.cores,
             plan.per_batch,
@@ -95,7 +95,9 @@ impl<W: Write> Events<W> {
             comparison.ratio(),
             list(|(hand, product)| product.rate / hand.rate),
             list(|(hand, _)| hand.ms),
+            list(|(hand, _)| hand.p99_ms),
             list(|(_, product)| product.ms),
+            list(|(_, product)| product.p99_ms),
             bytes(comparison.bytes_per_record(|(hand, _)| hand)),
             bytes(comparison.bytes_per_record(|(_, product)| product)),
         ))
