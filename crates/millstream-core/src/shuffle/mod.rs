@@ -16,6 +16,7 @@ pub(crate) mod input;
 pub(crate) mod map_output;
 pub(crate) mod outputs;
 pub mod partitioner;
+pub mod prefetch;
 mod range;
 mod runs;
 pub mod slots;

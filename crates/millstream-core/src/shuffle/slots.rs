@@ -1,5 +1,7 @@
 //! The slots of a hash table: from a hash to the number of an entry.
 
+use super::prefetch::prefetch;
+
 /// Open addressing over a power of two of slots, at most half of them taken.
 ///
 /// The entries, and their hashes, belong to the table around it. A free slot is 0. In another one the low bits, as many as
@@ -41,6 +43,14 @@ impl Slots {
                 return None;
             }
             place = (place + 1) & mask;
+        }
+    }
+
+    /// Says that an entry with a hash is looked for soon, so that its slot is in the cache by then.
+    #[inline(always)]
+    pub fn prefetch(&self, hash: u64) {
+        if let Some(slot) = self.0.get(hash as usize & self.0.len().wrapping_sub(1)) {
+            prefetch(slot);
         }
     }
 

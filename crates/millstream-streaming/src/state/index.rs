@@ -18,6 +18,12 @@ impl Index {
         self.slots.find_at(hash, self.hashes.len(), is)
     }
 
+    /// Says that a key with a hash is looked for soon.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, hash: u64) {
+        self.slots.prefetch(hash);
+    }
+
     /// Returns the hash of the key with a number.
     pub(super) fn hash(&self, at: usize) -> u64 {
         self.hashes[at]

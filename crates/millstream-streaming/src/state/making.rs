@@ -31,6 +31,12 @@ impl<'a, K: Key, S: Data> Step<'a, K, S> {
         Step { table, time, change, counted: 0, shelves, gone: Vec::new(), timed_out: None }
     }
 
+    /// Says that a key with a hash is looked for soon.
+    #[inline]
+    pub(crate) fn prefetch(&self, hash: u64) {
+        self.table.index.prefetch(hash);
+    }
+
     /// Returns the number of a key that is known.
     #[inline]
     pub(crate) fn find(&mut self, hash: u64, key: &K) -> Result<Option<usize>> {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Weak;
 
 use millstream_core::shuffle::hash::pinned_hash;
+use millstream_core::shuffle::prefetch::prefetch;
 use millstream_core::storage::size_estimate::estimate;
 use millstream_core::{Data, Error, Key, Result};
 
@@ -153,7 +154,9 @@ impl<K: Key, S: Data> Table<K, S> {
             };
             let Some(at) = self.index.find(hash, is) else { return Ok(None) };
             self.load(at / SHELF)?;
-            if self.pair(at).0 == key {
+            let (known, state) = self.pair(at);
+            if known == key {
+                prefetch(state);
                 return Ok(Some(at));
             }
             others.push(at);

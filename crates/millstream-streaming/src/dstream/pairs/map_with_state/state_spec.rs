@@ -213,10 +213,14 @@ fn run<K: Key, V, S: Data, U>(
     let mut records = records.into_iter();
     let mut some = Vec::with_capacity(LOOKED_UP);
     while !records.as_slice().is_empty() {
-        // What is looked up for one record after the other waits for memory only once.
+        // What is looked up for many records in turn waits for memory once for all of them: for the slots, for keys, for states.
         for (key, value) in records.by_ref().take(LOOKED_UP) {
             let hash = pinned_hash(&key);
-            some.push((hash, step.find(hash, &key)?, key, value));
+            step.prefetch(hash);
+            some.push((hash, None, key, value));
+        }
+        for (hash, found, key, _) in &mut some {
+            *found = step.find(*hash, key)?;
         }
         for (hash, found, key, value) in some.drain(..) {
             // It may have come with a record just before.
