@@ -1,9 +1,12 @@
 //! `Codec`: how files are compressed.
 
+mod unpacked;
+
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+use self::unpacked::{Broken, Source, Unpacked};
 use super::FsPath;
 use crate::error::{Error, Result};
 
@@ -93,7 +96,19 @@ impl Codec {
         }
     }
 
-    /// Returns what reads the uncompressed bytes; a file that was cut off is an error at its end.
+    /// Returns what people call it.
+    fn name(self) -> &'static str {
+        match self {
+            Codec::None => "plain",
+            Codec::Gzip => "gzip",
+            Codec::Lz4 => "LZ4",
+            Codec::Zstd => "Zstandard",
+            Codec::Bzip2 => "bzip2",
+        }
+    }
+
+    /// Returns what reads the uncompressed bytes; a file that was cut off is an error at its end. An error of the codec says
+    /// what can be done about the file.
     ///
     /// # Errors
     /// If the beginning can not be read.
@@ -112,9 +127,10 @@ impl Codec {
     /// # Ok::<(), io::Error>(())
     /// ```
     pub fn reader(self, from: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
-        let mut from = BufReader::with_capacity(64 * 1024, from);
-        Ok(match self {
-            Codec::None => Box::new(from),
+        let broken = Broken::default();
+        let mut from = BufReader::with_capacity(64 * 1024, Source { from, broken: broken.clone() });
+        let bytes: Box<dyn Read + Send> = match self {
+            Codec::None => return Ok(Box::new(from)),
             Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(from)),
             Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(from)),
             Codec::Zstd => Box::new(zstd::Decoder::with_buffer(from)?),
@@ -123,7 +139,8 @@ impl Codec {
                 start if start.starts_with(&LZ4_FRAME) => Box::new(Frames::new(from)),
                 _ => Box::new(HadoopLz4 { from, block_left: 0, piece: Vec::new(), at: 0 }),
             },
-        })
+        };
+        Ok(Box::new(Unpacked { codec: self, bytes, broken }))
     }
 
     /// Returns what compresses the bytes written to it.
@@ -204,15 +221,15 @@ impl<W: Write> CodecWriter<W> for lz4_flex::frame::FrameEncoder<W> {
 /// The first bytes of an LZ4 frame.
 const LZ4_FRAME: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
 
-type Source = BufReader<Box<dyn Read + Send>>;
+type Compressed = BufReader<Source<Box<dyn Read + Send>>>;
 
 /// LZ4 frames one behind the other.
 struct Frames {
-    decoder: lz4_flex::frame::FrameDecoder<Source>,
+    decoder: lz4_flex::frame::FrameDecoder<Compressed>,
 }
 
 impl Frames {
-    fn new(from: Source) -> Self {
+    fn new(from: Compressed) -> Self {
         Frames { decoder: lz4_flex::frame::FrameDecoder::new(from) }
     }
 }
@@ -231,7 +248,7 @@ impl Read for Frames {
 
 /// Hadoop's framing: blocks with their length before and after compression, each of one or more compressed pieces.
 struct HadoopLz4 {
-    from: Source,
+    from: Compressed,
     /// Bytes of the block that have not been uncompressed.
     block_left: usize,
     piece: Vec<u8>,
@@ -325,14 +342,41 @@ mod tests {
     fn what_is_cut_off_or_spoilt_is_an_error() {
         for codec in &ALL[1..] {
             let whole = compressed(*codec, &some_bytes());
+            let assert_says = |remedies: &[&str], bytes: Vec<u8>, how: &str| {
+                let error = read(*codec, bytes).unwrap_err().to_string();
+                let said = remedies.iter().filter(|remedy| error.contains(**remedy)).count();
+                assert!(said == 1 && error.contains(codec.name()), "{codec:?} {how}: {error}");
+            };
+            let again = format!("compress the file again, or leave `{}` out of its name", codec.extension());
+            let whole_file = "put the whole file there";
             for cut in [whole.len() - 1, whole.len() / 2, 5] {
-                assert!(read(*codec, whole[..cut].to_vec()).is_err(), "{codec:?} cut at {cut}");
+                assert_says(&[whole_file], whole[..cut].to_vec(), &format!("cut at {cut}"));
             }
             let mut spoilt = whole.clone();
             let middle = whole.len() / 2;
             spoilt[middle..middle + 4].fill(0xa5);
-            assert!(read(*codec, spoilt).is_err(), "{codec:?} spoilt");
-            assert!(read(*codec, b"this is no compressed file at all".to_vec()).is_err(), "{codec:?}");
+            assert_says(&[&again, whole_file], spoilt, "spoilt");
+            assert_says(&[&again, whole_file], b"this is no compressed file at all".to_vec(), "plain");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_not_blamed_on_the_codec() {
+        struct Torn(Cursor<Vec<u8>>);
+        impl Read for Torn {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                match self.0.read(buffer)? {
+                    0 => Err(io::Error::other("the disk is gone")),
+                    read => Ok(read),
+                }
+            }
+        }
+        for codec in ALL {
+            let mut half = compressed(codec, &some_bytes());
+            half.truncate(half.len() / 2);
+            let mut reader = codec.reader(Box::new(Torn(Cursor::new(half)))).unwrap();
+            let error = reader.read_to_end(&mut Vec::new()).unwrap_err().to_string();
+            assert_eq!(error, "the disk is gone", "{codec:?}");
         }
     }
 

@@ -118,18 +118,18 @@ fn compressed_files_are_read_each_in_one_partition() {
 fn a_compressed_file_that_is_cut_off_or_none_at_all_fails_the_action() {
     let directory = Directory::new("unreadable");
     let whole = compressed(Codec::Gzip, "to be or not\n".repeat(1000).as_bytes());
-    for (name, content) in [
-        ("cut.gz", &whole[..whole.len() - 9]),
-        ("short.gz", &whole[..4]),
-        ("text.gz", b"to be or not\n"),
-        ("text.zst", b"to be or not\n"),
-        ("text.bz2", b"to be or not\n"),
-        ("text.lz4", b"to be or not\n"),
-        ("text.snappy", b"to be or not\n"),
+    for (name, content, remedy) in [
+        ("cut.gz", &whole[..whole.len() - 9], "put the whole file there"),
+        ("short.gz", &whole[..4], "put the whole file there"),
+        ("text.gz", b"to be or not\n", "leave `.gz` out of its name"),
+        ("text.zst", b"to be or not\n", "leave `.zst` out of its name"),
+        ("text.bz2", b"to be or not\n", "leave `.bz2` out of its name"),
+        ("text.lz4", b"to be or not\n", "leave `.lz4` out of its name"),
+        ("text.snappy", b"to be or not\n", "compress the file with gzip, lz4, zstd or bzip2"),
     ] {
         let path = directory.write(name, content);
         let error = context().text_file(&path).count().unwrap_err().to_string();
-        assert!(error.contains(path.to_str().unwrap()), "{name}: {error}");
+        assert!(error.contains(path.to_str().unwrap()) && error.contains(remedy), "{name}: {error}");
     }
 }
 

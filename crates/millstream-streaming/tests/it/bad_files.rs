@@ -47,11 +47,12 @@ fn a_broken_gz_fails_its_batch_with_the_names_of_file_and_operator() {
     let mut changed = whole.clone();
     let middle = changed.len() / 2;
     changed[middle] ^= 1;
-    for (name, content) in [
-        ("cut.gz", &whole[..whole.len() - 9]),
-        ("short.gz", &whole[..4]),
-        ("text.gz", b"to be or not\n"),
-        ("changed.gz", &changed[..]),
+    let (whole_file, again) = ("put the whole file there", "leave `.gz` out of its name");
+    for (name, content, remedy) in [
+        ("cut.gz", &whole[..whole.len() - 9], whole_file),
+        ("short.gz", &whole[..4], whole_file),
+        ("text.gz", b"to be or not\n", again),
+        ("changed.gz", &changed[..], again),
     ] {
         let directory = Directory::new();
         put(&directory.path().join("good.gz"), 400, &whole);
@@ -59,6 +60,7 @@ fn a_broken_gz_fails_its_batch_with_the_names_of_file_and_operator() {
         put(&path, 500, content);
         let error = error_of(directory.path(), || ());
         assert!(error.contains(path.to_str().unwrap()) && !error.contains("good.gz"), "{error}");
+        assert!(error.contains(remedy), "{error}");
     }
 }
 
