@@ -55,12 +55,14 @@ pub(crate) struct InLog {
 impl InLog {
     /// Reads the bytes, with what they take of the memory if they may be kept and there is room.
     pub(super) fn read<T: Data>(&self) -> millstream_core::Result<(FromLog<T>, Option<Claim>)> {
-        let bytes = self.log.read(&self.block).map_err(|error| match error {
+        let mut form = None;
+        let bytes = self.log.read_from_byte(&self.block, |bytes| behind_form(bytes, &mut form));
+        let bytes = bytes.map_err(|error| match error {
             Error::Core(error) => error,
             error => CoreError::user(error),
         })?;
         let claim = self.keep_in.as_ref().and_then(|memory| memory.take(bytes.len(), Owner::Received));
-        Ok((FromLog::of(self.block.id, bytes)?, claim))
+        Ok((FromLog::of(self.block.id, form, bytes)?, claim))
     }
 }
 
@@ -71,11 +73,10 @@ pub(super) enum FromLog<T> {
 }
 
 impl<T: Data> FromLog<T> {
-    fn of(id: BlockId, mut bytes: Vec<u8>) -> millstream_core::Result<Self> {
-        if bytes.first() != Some(&AS_LINES) {
-            return Ok(FromLog::Encoded(Encoded { id, bytes: Arc::new(bytes), of: PhantomData }));
+    fn of(id: BlockId, form: Option<u8>, bytes: Vec<u8>) -> millstream_core::Result<Self> {
+        if form != Some(AS_LINES) {
+            return Ok(FromLog::Encoded(Encoded { id, form, bytes: Arc::new(bytes), of: PhantomData }));
         }
-        bytes.remove(0);
         let text = String::from_utf8(bytes).map_err(|error| unreadable(id, &error))?;
         Ok(FromLog::Lines(Arc::new(TextLines::of_string(text))))
     }
@@ -92,25 +93,26 @@ impl<T: Data> FromLog<T> {
 /// Records of a block, as they were written to the log. Cloning is shallow.
 pub(crate) struct Encoded<T> {
     id: BlockId,
+    form: Option<u8>,
     bytes: Arc<Vec<u8>>,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T> Clone for Encoded<T> {
     fn clone(&self) -> Self {
-        Encoded { id: self.id, bytes: Arc::clone(&self.bytes), of: PhantomData }
+        Encoded { id: self.id, form: self.form, bytes: Arc::clone(&self.bytes), of: PhantomData }
     }
 }
 
 impl<T: Data> Encoded<T> {
     /// Decodes the records, a vector at a time; the stream holds the bytes.
     pub(super) fn stream(&self) -> millstream_core::Result<ChunkStream<T>> {
-        let Encoded { id, bytes, .. } = self.clone();
+        let Encoded { id, form, bytes, .. } = self.clone();
         let broken = move |error: &dyn Display| unreadable(id, error);
-        match bytes.split_first() {
-            Some((&AS_RECORDS, records)) => {
+        match form {
+            Some(AS_RECORDS) => {
                 let (mut left, rest): (u64, &[u8]) =
-                    postcard::take_from_bytes(records).map_err(|error| broken(&error))?;
+                    postcard::take_from_bytes(&bytes).map_err(|error| broken(&error))?;
                 let mut at = bytes.len() - rest.len();
                 Ok(stream::from_fn(move || {
                     if left == 0 {
@@ -124,13 +126,19 @@ impl<T: Data> Encoded<T> {
                     Ok(Some(chunk.into()))
                 }))
             }
-            Some((&AS_BYTES, object)) => ObjectBytes::check(object.to_vec())?.read(),
-            Some((form, _)) => {
+            Some(AS_BYTES) => ObjectBytes::check(bytes.to_vec())?.read(),
+            Some(form) => {
                 Err(broken(&format!("its records are in a form {form}, which this version does not know")))
             }
             None => Err(broken(&"it has no bytes")),
         }
     }
+}
+
+/// Notes the form of a block's records; returns where these begin, so that nothing has to be moved to have them alone.
+fn behind_form(bytes: &[u8], form: &mut Option<u8>) -> usize {
+    *form = bytes.first().copied();
+    usize::from(form.is_some())
 }
 
 fn unreadable(id: BlockId, error: &dyn Display) -> CoreError {
@@ -145,8 +153,9 @@ mod tests {
     const ID: BlockId = BlockId { stream: StreamId(1), number: 5 };
 
     fn read<T: Data>(bytes: Vec<u8>) -> millstream_core::Result<Vec<T>> {
-        let mut records = Vec::new();
-        stream::drain(FromLog::of(ID, bytes)?.stream()?, |chunk| {
+        let (mut form, mut records) = (None, Vec::new());
+        let begin = behind_form(&bytes, &mut form);
+        stream::drain(FromLog::of(ID, form, bytes[begin..].to_vec())?.stream()?, |chunk| {
             records.extend(chunk.into_vec());
             Ok(())
         })?;

@@ -160,7 +160,22 @@ impl BlockLog {
     /// # Errors
     /// If they are gone or damaged.
     pub(crate) fn read(&self, block: &LoggedBlock) -> Result<Vec<u8>> {
-        let behind_head = |record: &[u8]| head::of(record).map_or(0, |(_, length)| length);
+        self.read_from_byte(block, |_| 0)
+    }
+
+    /// Reads them from the byte on that `begin` tells of them: what lies before that is not copied.
+    ///
+    /// # Errors
+    /// If they are gone or damaged.
+    pub(crate) fn read_from_byte(
+        &self,
+        block: &LoggedBlock,
+        begin: impl FnOnce(&[u8]) -> usize,
+    ) -> Result<Vec<u8>> {
+        let behind_head = |record: &[u8]| {
+            let head = head::of(record).map_or(0, |(_, length)| length);
+            head + begin(record.get(head..).unwrap_or_default())
+        };
         self.data_of(block.id.stream).read_from_byte(&block.at, behind_head)
     }
 
