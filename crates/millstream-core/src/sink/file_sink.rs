@@ -4,17 +4,19 @@ use std::cell::Cell;
 
 use serde::{Deserialize, Serialize};
 
+use super::spread::Spread;
 use super::{BatchPartition, ExactlyOnceSink, Stored};
 use crate::data::Data;
 use crate::error::Result;
 use crate::failpoint;
-use crate::fs::{FileSystem, FileSystems, FsPath, OutputFormat, is_not_found, write_file};
+use crate::fs::{FileSystems, FsPath, OutputFormat, write_file};
 use crate::stream::ChunkStream;
 
 /// Stores each partition as a file `DIRECTORY/OUTPUT-TIME_IN_MS/part-00000-of-00004` with the ending of its format.
 ///
 /// The name is the mark that the partition was stored; the file appears whole. A batch without records leaves files
-/// without records. Paths of any file system that is registered.
+/// without records. Paths of any file system that is registered. The directory of a batch is listed before and after the
+/// first partition that is stored, not for each.
 ///
 /// # Examples
 /// ```
@@ -35,6 +37,9 @@ use crate::stream::ChunkStream;
 pub struct FileSink<F> {
     directory: FsPath,
     format: F,
+    /// What this process knows of the batches it stores.
+    #[serde(skip)]
+    spread: Spread,
 }
 
 impl<F> FileSink<F> {
@@ -52,7 +57,7 @@ impl<F> FileSink<F> {
     /// assert!(FileSink::new("", TextFormat::default()).is_err());
     /// ```
     pub fn new(directory: impl AsRef<std::path::Path>, format: F) -> Result<Self> {
-        Ok(FileSink { directory: FsPath::from_path(directory.as_ref())?, format })
+        Ok(FileSink { directory: FsPath::from_path(directory.as_ref())?, format, spread: Spread::default() })
     }
 }
 
@@ -62,9 +67,7 @@ impl<T: Data, F: OutputFormat<T>> ExactlyOnceSink<T> for FileSink<F> {
         let system = files.of(&directory)?;
         let name = format!("part-{:05}-of-{:05}{}", id.partition, id.partitions, self.format.extension());
         let path = directory.join(&name);
-        if let Some(before) = partitions_before(&*system, &directory)?.filter(|n| *n != id.partitions) {
-            return Err(id.spread_differently(&directory.to_string(), before));
-        }
+        self.spread.check(&*system, &directory, id)?;
         if system.exists(&path)? {
             return Ok(Stored::Before);
         }
@@ -72,20 +75,7 @@ impl<T: Data, F: OutputFormat<T>> ExactlyOnceSink<T> for FileSink<F> {
         failpoint::reach("sink-before-commit");
         let stored = if file.publish_new()? { Stored::Now } else { Stored::Before };
         failpoint::reach("sink-after-commit");
+        self.spread.check(&*system, &directory, id)?;
         Ok(stored)
     }
-}
-
-/// Returns how many partitions the batch had when a part of it was stored, if one was.
-fn partitions_before(system: &dyn FileSystem, directory: &FsPath) -> Result<Option<usize>> {
-    let files = match system.list(directory) {
-        Err(error) if is_not_found(&error) => return Ok(None),
-        files => files?,
-    };
-    let partitions = |name: &str| {
-        let (_, rest) = name.strip_prefix("part-")?.split_once("-of-")?;
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        rest[..end].parse().ok()
-    };
-    Ok(files.iter().find_map(|file| partitions(file.path.name())))
 }

@@ -7,6 +7,7 @@
 //! | [`FileSink`] | a file for each partition |
 
 mod file_sink;
+mod spread;
 
 use std::fmt;
 

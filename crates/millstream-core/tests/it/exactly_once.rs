@@ -1,10 +1,14 @@
 //! Batches that are stored once, however often they are run.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 
-use millstream_core::fs::TextFormat;
-use millstream_core::sink::FileSink;
-use millstream_core::{Conf, Context};
+use millstream_core::fs::{
+    FileStatus, FileSystem, FileSystems, FileWriter, FsPath, LocalFs, TextFormat, register,
+};
+use millstream_core::sink::{BatchPartition, ExactlyOnceSink, FileSink, Stored};
+use millstream_core::{Conf, Context, Result, stream};
 
 use crate::directory::Directory;
 
@@ -75,4 +79,105 @@ fn of_tasks_that_store_the_same_partition_at_once_one_does() {
     assert_eq!(stored, 2);
     let hidden = std::fs::read_dir(path.join("n-1000")).unwrap().count();
     assert_eq!(hidden, 2, "what the others wrote is left behind");
+}
+
+/// This machine's files, where it is counted how often directories are listed.
+struct Listed;
+
+static LISTS: AtomicUsize = AtomicUsize::new(0);
+
+fn here(path: &FsPath) -> FsPath {
+    FsPath::parse(path.path()).unwrap()
+}
+
+impl FileSystem for Listed {
+    fn status(&self, path: &FsPath) -> Result<FileStatus> {
+        LocalFs.status(&here(path))
+    }
+
+    fn list(&self, directory: &FsPath) -> Result<Vec<FileStatus>> {
+        LISTS.fetch_add(1, Ordering::Relaxed);
+        LocalFs.list(&here(directory))
+    }
+
+    fn open(&self, file: &FileStatus, offset: u64) -> Result<Box<dyn Read + Send>> {
+        LocalFs.open(file, offset)
+    }
+
+    fn create(&self, path: &FsPath) -> Result<Box<dyn FileWriter>> {
+        LocalFs.create(&here(path))
+    }
+
+    fn rename(&self, from: &FsPath, to: &FsPath) -> Result<()> {
+        LocalFs.rename(&here(from), &here(to))
+    }
+
+    fn delete(&self, path: &FsPath) -> Result<bool> {
+        LocalFs.delete(&here(path))
+    }
+
+    fn make_directories(&self, path: &FsPath) -> Result<()> {
+        LocalFs.make_directories(&here(path))
+    }
+}
+
+#[test]
+fn the_directory_of_a_batch_is_listed_for_the_batch_and_not_for_each_partition() {
+    register("listed", |_, _| Ok(Arc::new(Listed)));
+    let directory = Directory::new("exactly-once-listed");
+    let context = Context::new(Conf::empty().set_master("local[1]")).unwrap();
+    let path = format!("listed://disk{}", directory.path("").display());
+    let sink = || FileSink::new(&path, TextFormat::default()).unwrap();
+    let lists = |partitions: usize, time, sink: &FileSink<TextFormat>| {
+        let before = LISTS.load(Ordering::Relaxed);
+        let stored =
+            context.parallelize(0..100, partitions).save_exactly_once("n", time, sink.clone()).map_err(drop);
+        (stored, LISTS.load(Ordering::Relaxed) - before)
+    };
+    let first = sink();
+    assert_eq!(lists(8, 1000, &first), (Ok(8), 2), "before and after its first file");
+    assert_eq!(lists(8, 2000, &first), (Ok(8), 2), "each batch is another");
+    assert_eq!(lists(8, 1000, &first), (Ok(0), 0), "it is known how it is spread");
+    assert_eq!(lists(8, 1000, &sink()), (Ok(0), 1), "a program that is started again finds files");
+    // What is known of a number of partitions says nothing of another.
+    let (stored, looked) = lists(7, 1000, &first);
+    assert!(stored.is_err() && looked > 0, "{stored:?} {looked}");
+}
+
+#[test]
+fn of_writers_that_spread_a_batch_differently_at_once_one_is_refused() {
+    let directory = Directory::new("exactly-once-at-once");
+    let path = directory.path("");
+    let both_have_looked = Arc::new(Barrier::new(2));
+    // The last partition of a batch each: there is no next one for which they would look again.
+    let store = |partitions: usize| {
+        let barrier = Arc::clone(&both_have_looked);
+        let sink = FileSink::new(&path, TextFormat::default()).unwrap();
+        let id = BatchPartition { output: "n".into(), time_ms: 1000, partition: partitions - 1, partitions };
+        // Records are asked for when the writer has looked and found nothing.
+        let mut records = vec![partitions as u64];
+        let records = stream::from_fn(move || {
+            let chunk = std::mem::take(&mut records);
+            if chunk.is_empty() {
+                return Ok(None);
+            }
+            barrier.wait();
+            Ok(Some(chunk.into()))
+        });
+        sink.store(&id, records, &FileSystems::new(Conf::empty()))
+    };
+    let stored: Vec<Result<Stored>> = std::thread::scope(|scope| {
+        let writers = [1, 2].map(|partitions| {
+            let store = &store;
+            scope.spawn(move || store(partitions))
+        });
+        writers.map(|writer| writer.join().unwrap()).into()
+    });
+    let refused: Vec<String> =
+        stored.iter().filter_map(|stored| Some(stored.as_ref().err()?.to_string())).collect();
+    assert!(!refused.is_empty(), "{stored:?}");
+    assert!(
+        refused.iter().all(|error| error.contains("a part of the batch was stored when it had")),
+        "{refused:?}"
+    );
 }
