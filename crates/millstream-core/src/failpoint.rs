@@ -7,7 +7,8 @@
 ///
 /// Of each kind the name is that of what is written: `log` a record, `segment` the head of a file of the log, `state` a data
 /// file, `inputs` one of them that tells of what batches were made, `checkpoint` a manifest, `sink` a partition in files,
-/// `database` one in tables, `file` any file that is published. `checkpoint-half-cleaned` is after the manifest and before its
+/// `database` one in tables, `part` a file of a saved directory that has no name yet, `save` its name, `success` the file that says that
+/// the directory is complete, `file` any file that is published. `checkpoint-half-cleaned` is after the manifest and before its
 /// data, `savepoint-half-adopted` after the states and before the blocks.
 pub const NAMES: &[&str] = &[
     "lease-before-write",
@@ -29,6 +30,12 @@ pub const NAMES: &[&str] = &[
     "sink-after-commit",
     "database-before-commit",
     "database-after-commit",
+    "part-before-write",
+    "part-after-write",
+    "save-before-rename",
+    "save-after-rename",
+    "success-before-write",
+    "success-after-write",
     "batch-after-jobs",
     "state-before-write",
     "state-before-publish",

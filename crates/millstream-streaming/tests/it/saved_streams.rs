@@ -245,6 +245,17 @@ fn empty_batches_of_a_span_leave_no_files_and_the_last_one_completes_it() {
 }
 
 #[test]
+fn what_a_program_that_was_killed_was_writing_goes_when_its_batch_runs_again() {
+    let directory = Directory::new("killed");
+    let left = directory.0.join("n-1000/_temporary/1-2-3/attempt-0-0-2-0/part-00000-0");
+    fs::create_dir_all(left.parent().unwrap()).unwrap();
+    fs::write(left, "1\n").unwrap();
+    let prefix = directory.prefix("n");
+    save(batches![[1, 2]], 1, |s| drop(s.save_as_text_files(&*prefix, "")));
+    assert_eq!(names(directory.0.join("n-1000")), ["_SUCCESS", "part-00000", "part-00001"]);
+}
+
+#[test]
 fn a_batch_that_fails_leaves_nothing_and_is_whole_when_it_is_tried_again() {
     let directory = Directory::new("again");
     for (name, options) in [

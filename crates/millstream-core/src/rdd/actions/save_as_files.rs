@@ -1,5 +1,6 @@
 //! `save_as_files`: write each partition to a file, in any format. All that saves stands on it.
 
+mod at_work;
 mod parts;
 mod saving;
 
@@ -10,11 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use self::at_work::AtWork;
 use self::parts::Written;
 pub use self::saving::{Existing, Saving};
 use crate::context::{Context, batch};
 use crate::data::Data;
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::fs::{FileSystem, FileSystems, FsPath, OutputFormat, failed, is_not_found};
 use crate::function::{self, CodeAddress};
 use crate::operator::Operator;
@@ -92,7 +95,7 @@ impl<T: Data> Rdd<T> {
         let task = Save {
             parent: self.clone(),
             files: self.context().file_systems(),
-            run: output.run.clone(),
+            run: output.run.path().clone(),
             format,
             max_bytes: output.saving.max_bytes,
         };
@@ -109,7 +112,7 @@ impl<T: Data> Rdd<T> {
         if let Err(error) = &written
             && !self.context().engine().wait_for_tasks_after(error, PATIENCE)
         {
-            tracing::warn!("tasks still write to {} after their job has failed", output.run);
+            tracing::warn!("tasks still write to {} after their job has failed", output.run.path());
         }
         let done = written.and_then(|written: Vec<Vec<Written>>| output.commit(&written, &suffix));
         output.clean_up(done.is_err());
@@ -122,7 +125,7 @@ struct Output {
     system: Arc<dyn FileSystem>,
     directory: FsPath,
     /// Where the tasks of this job write.
-    run: FsPath,
+    run: AtWork,
     /// Whether the directory was there before.
     was_there: bool,
     saving: Saving,
@@ -161,7 +164,7 @@ impl Output {
             (Some(_), Some(parent)) => parent.join(&format!("{TEMPORARY}-{}-{unique}", directory.name())),
             _ => directory.join(TEMPORARY).join(&unique),
         };
-        Ok(Output { system, directory, run, was_there: is_there, saving })
+        Ok(Output { system, directory, run: AtWork::of(run), was_there: is_there, saving })
     }
 
     /// Gives the files of the attempts that succeeded their names.
@@ -183,7 +186,9 @@ impl Output {
             for (at, file) in files.iter().enumerate() {
                 let number = max_bytes.map_or_else(String::new, |_| format!("-c{at:03}"));
                 let name = self.directory.join(&format!("{prefix}{partition:05}{number}{suffix}"));
+                failpoint::reach("save-before-rename");
                 self.system.rename(&file.path, &name)?;
+                failpoint::reach("save-after-rename");
                 names.push(name);
             }
         }
@@ -204,7 +209,9 @@ impl Output {
         }
         let has_files = || there.iter().any(|file| file.path.name().starts_with("part-"));
         if self.saving.completes() && (!nothing || share.is_some() && has_files()) {
+            failpoint::reach("success-before-write");
             self.system.create(&success)?.publish()?;
+            failpoint::reach("success-after-write");
         }
         Ok(())
     }
@@ -212,17 +219,24 @@ impl Output {
     /// Deletes what is not part of the output; also the directory, if it was made for one that failed or has no files.
     fn clean_up(&self, has_failed: bool) {
         let temporary = self.directory.join(TEMPORARY);
-        let others = |directory| {
-            let files = self.system.list(directory).unwrap_or_default();
-            files.into_iter().any(|file| file.path != self.run && file.path != temporary)
+        let run = self.run.path();
+        let has_others = || {
+            let files = self.system.list(&self.directory).unwrap_or_default();
+            files.into_iter().any(|file| file.path != temporary)
+        };
+        let others_work = || {
+            let runs = self.system.list(&temporary).unwrap_or_default();
+            // The directory of a batch is one program's: what it left there when it was killed, nobody works at.
+            let works = |other: &FsPath| batch().is_none() || AtWork::is(other);
+            runs.into_iter().any(|other| other.path != *run && works(&other.path))
         };
         let unneeded = if self.saving.share.is_some() {
-            self.run.clone()
-        } else if !self.was_there && (has_failed || self.saving.skip_empty && !others(&self.directory)) {
+            run.clone()
+        } else if !self.was_there && (has_failed || self.saving.skip_empty && !has_others()) {
             self.directory.clone()
-        } else if others(&temporary) {
+        } else if others_work() {
             // Another job is writing to the directory too.
-            self.run.clone()
+            run.clone()
         } else {
             temporary
         };

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use crate::data::Data;
 use crate::outcome::{Batches, Outcome};
+use crate::pipeline::SAVED;
 use crate::say;
 
 /// What differs; the first ones are told.
@@ -32,8 +33,8 @@ impl Differences {
 pub(crate) fn whole(outcome: &Outcome) -> Vec<(&'static str, String)> {
     // Windows that slide over each other have nothing in common but the last one.
     let last = ["sliding", "totals", "lately"].map(|output| (output, last(outcome.output(output))));
-    let added =
-        ["counts", "tumbling", "grown", "sessions"].map(|output| (output, sums(outcome.all_lines(output))));
+    let added = ["counts", SAVED, "tumbling", "grown", "sessions"]
+        .map(|output| (output, sums(outcome.all_lines(output))));
     let counted = outcome.counts.iter().map(|(_, word, n)| format!("{word} {n}")).collect::<Vec<_>>();
     let sessions = outcome.sessions.iter().map(|(word, n)| (word.as_str(), *n));
     let mut whole = vec![

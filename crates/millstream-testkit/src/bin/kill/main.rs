@@ -2,8 +2,8 @@
 //!
 //! `kill --kills 200 --seed 1` runs a pipeline in a child process: a receiver with a write-ahead log over a server that sends
 //! again what was not acknowledged, a directory of files, windows, both kinds of state, sessions that time out, a named
-//! broadcast and a named accumulator, exactly-once outputs into files and into the tables of an SQLite database. The
-//! child dies at random moments and at every place of `failpoint::NAMES`, and is started again each time: as the same program or as
+//! broadcast and a named accumulator, exactly-once outputs into files and into the tables of an SQLite database, and one that
+//! is saved as a directory for each batch. The child dies at random moments and at every place of `failpoint::NAMES`, and is started again each time: as the same program or as
 //! its second version, which has an operator and an output more, from its checkpoints or from a savepoint that it was
 //! asked for. The last line is `N kills, M differences`; the exit code is 1 if there are differences. Equal seeds kill at the
 //! same places.
@@ -15,7 +15,7 @@
 //! - **against the run without kills, and against the data**, in what its batches come to as a whole ([`compare`]):
 //!   - `received`: the lines of all batches, one after the other, are the records that were sent, in their order, each once;
 //!   - `files`: each file lies in one batch, as it was written;
-//!   - `counts`, `sessions`, the windows that do not overlap and the tables: their sums are those of the data, since each record
+//!   - `counts`, `saved`, `sessions`, the windows that do not overlap and the tables: their sums are those of the data, since each record
 //!     is in one of them;
 //!   - `totals` and windows that overlap: their last batches, when all has come and all has left the windows;
 //!   - `dropped`: what the accumulator has come to, which counts each dropped word once however often its batch was run;
@@ -23,7 +23,7 @@
 //!   output of that batch follows from that and from the batches before it, in both runs. So there is no batch too
 //!   many or too few, no window that lacks a batch, no session that ends late or twice, no state of another batch;
 //! - **against itself**: what a child has stored once comes once, a word lies in one partition for good, all partitions of a
-//!   batch are there.
+//!   batch are there; of what was saved `_SUCCESS` is there too, and nothing that was being written.
 //!
 //! The second version must give the same in all outputs that both have; the one that it adds is held to its inputs too. Lines
 //! are sorted within a batch where no order is promised, which is all that is not compared.

@@ -1,13 +1,13 @@
 //! What the sinks hold in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use rusqlite::{Connection, OpenFlags};
 
 use crate::Result;
-use crate::pipeline::{BATCH, database};
+use crate::pipeline::{BATCH, SAVED, database};
 
 /// How many batches a child that has caught up may be behind.
 const UP_TO_DATE: u128 = 5;
@@ -20,6 +20,8 @@ pub(crate) type Batches = BTreeMap<i64, BTreeMap<String, Vec<String>>>;
 pub(crate) struct Outcome {
     /// The outputs in files.
     pub(crate) outputs: BTreeMap<String, Batches>,
+    /// The batches of the output that is saved of which `_SUCCESS` is there and no file that was being written.
+    pub(crate) complete: BTreeSet<i64>,
     /// The table that has the counts of each batch.
     pub(crate) counts: Vec<(i64, String, i64)>,
     /// The table that has the sum of each word's sessions.
@@ -32,6 +34,7 @@ impl Outcome {
         let out = directory.join("out");
         let failed = |error| format!("cannot read {}: {error}", out.display());
         let mut outputs: BTreeMap<String, Batches> = BTreeMap::new();
+        let mut complete = BTreeSet::new();
         for entry in std::fs::read_dir(&out).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let folder = entry.file_name().to_string_lossy().into_owned();
@@ -40,6 +43,10 @@ impl Outcome {
             else {
                 continue;
             };
+            let has = |file: &str| entry.path().join(file).exists();
+            if name == SAVED && has("_SUCCESS") && !has("_temporary") {
+                complete.insert(time);
+            }
             let partitions: &mut BTreeMap<String, Vec<String>> =
                 outputs.entry(name.to_owned()).or_default().entry(time).or_default();
             for part in std::fs::read_dir(entry.path()).map_err(failed)? {
@@ -56,7 +63,7 @@ impl Outcome {
         let counts = rows(&tables, "select batch, word, n from counts order by batch, word", |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
-        Ok(Outcome { outputs, counts, sessions: sessions_of(&tables)? })
+        Ok(Outcome { outputs, complete, counts, sessions: sessions_of(&tables)? })
     }
 
     /// Returns the batches of an output; none if it never had one.

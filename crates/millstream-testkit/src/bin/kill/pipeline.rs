@@ -22,6 +22,12 @@ pub(crate) const SLIDING: (u32, u32) = (6, 2);
 pub(crate) const GROWN: (u32, u32) = (2, 2);
 pub(crate) const LATELY: (u32, u32) = (6, 3);
 
+/// The output that is no sink: a directory for each batch, which a batch that is run again writes anew.
+pub(crate) const SAVED: &str = "saved";
+
+/// How many partitions the records of a batch are spread over.
+pub(crate) const PARTITIONS: usize = 2;
+
 /// After how many batches without a record of it a word's session ends.
 pub(crate) const IDLE: u32 = 8;
 
@@ -99,6 +105,8 @@ pub(crate) fn describe(life: &Life) -> Result<StreamingContext> {
 
     let counts = words.reduce_by_key(|a, b| a + b);
     pairs(&counts, "counts");
+    let saved = life.directory.join("out").join(SAVED).display().to_string();
+    counts.map(|(word, n)| format!("{word} {n}")).save_as_text_files(saved, "");
     let tables = SqliteSink::new(database(&life.directory), "insert into counts values (?1, ?2, ?3)");
     let tables = tables.create("create table if not exists counts (batch integer, word text, n integer)");
     let timed = counts.transform_timed(|counts, time: Time| {
@@ -134,7 +142,7 @@ fn conf() -> Conf {
     Conf::empty()
         .set_master("local[2]")
         .set("spark.app.name", "killed")
-        .set("spark.default.parallelism", "2")
+        .set("spark.default.parallelism", PARTITIONS.to_string())
         .set("spark.streaming.receiver.writeAheadLog.enable", "true")
         // So short that segments are rolled and cleaned all the time.
         .set("spark.streaming.receiver.writeAheadLog.rollingIntervalSecs", "1")

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::chunk::Chunk;
 use crate::data::Data;
 use crate::error::Result;
+use crate::failpoint;
 use crate::fs::{FileSystem, FsPath, OutputFormat, write_file};
 use crate::stream::{self, ChunkStream};
 
@@ -72,7 +73,9 @@ pub(super) fn write<T: Data>(
             if max_bytes.is_some_and(|max| source.bytes.get() >= max) { Ok(None) } else { source.next() }
         });
         let path = path(written.len());
+        failpoint::reach("part-before-write");
         write_file(system.create(&path)?, &path, format, records, &bytes)?.publish()?;
+        failpoint::reach("part-after-write");
         written.push(Written { path, records: source.borrow().count });
         if max_bytes.is_none() || !source.borrow_mut().has_more()? {
             return Ok(written);
