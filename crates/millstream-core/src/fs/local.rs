@@ -1,5 +1,8 @@
 //! `LocalFs`: this machine's files.
 
+#[cfg(target_os = "linux")]
+mod writers;
+
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -105,6 +108,16 @@ impl FileSystem for LocalFs {
         }
         // A write sets both times at once; a change of the name or of the other time sets this one alone.
         Ok((metadata.mtime(), metadata.mtime_nsec()) == (metadata.ctime(), metadata.ctime_nsec()))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn is_open_for_writing(&self, file: &FileStatus) -> Result<bool> {
+        let asked = local(&file.path).and_then(|path| {
+            let opened = writers::open(&path)?;
+            // What was written until just now, and is closed, is more than the status says.
+            Ok(writers::has_writer(&opened) || status(file.path.clone(), &opened.metadata()?) != *file)
+        });
+        asked.map_err(|error| failed("looking at", &file.path, error))
     }
 
     fn rename(&self, from: &FsPath, to: &FsPath) -> Result<()> {

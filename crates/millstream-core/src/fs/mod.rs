@@ -175,6 +175,18 @@ pub trait FileSystem: Send + Sync + 'static {
         Ok(false)
     }
 
+    /// Returns whether someone is known to have a file open for writing, so that more may follow however long nothing came;
+    /// or to have changed it since its status was taken.
+    ///
+    /// [`LocalFs`] knows it on Linux of the files of the program's own user (as root: of all), and of writers on this machine
+    /// only. Never so where files appear as a whole, which is the default. To ask costs opening the file.
+    ///
+    /// # Errors
+    /// If it can not be asked for.
+    fn is_open_for_writing(&self, _file: &FileStatus) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Returns the length beyond which a file is read by several tasks.
     fn block_size(&self) -> u64 {
         32 << 20

@@ -224,7 +224,7 @@ settings! {
     FILE_STREAM_MIN_REMEMBER_DURATION: Duration = "spark.streaming.fileStream.minRememberDuration",
         duration(Seconds).default("60s").old_key("spark.streaming.minRememberDuration");
     /// Sets how long a file that is written where a file stream looks must be left alone before it is taken; one that was
-    /// moved there is taken at once.
+    /// moved there is taken at once. One of which it is known that someone has it open for writing waits until it is closed.
     FILE_STREAM_SETTLE_TIME: Duration = "millstream.streaming.fileStream.settleTime",
         duration(Millis).default("2s");
 

@@ -1,10 +1,12 @@
 //! Files that change, vanish or may not be read while an RDD is made of them.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use millstream_core::fs::{FileStatus, FileSystem, FsPath, LocalFs, is_not_found};
 use millstream_core::{Context, Rdd, TaskContext};
 
 use crate::context;
@@ -58,6 +60,31 @@ fn a_file_that_is_no_longer_the_one_listed_fails_the_action() {
         assert!(error.contains(why) && error.contains(path.to_str().unwrap()), "{why}: {error}");
     }
     fs::create_dir_all(&directory.0).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_is_open_for_writing_until_it_is_closed_as_it_was_listed() {
+    let directory = Directory::new("open");
+    let path = FsPath::from_path(directory.write("a", "one\n")).unwrap();
+    let is_open = |listed: &FileStatus| LocalFs.is_open_for_writing(listed).unwrap();
+    let listed = || LocalFs.status(&path).unwrap();
+    // A process that another test starts has all files that are open here until it has begun.
+    let until_closed = || {
+        while is_open(&listed()) {
+            std::thread::yield_now();
+        }
+    };
+    until_closed();
+    let before = listed();
+    let mut writer = fs::File::options().append(true).open(directory.path("a")).unwrap();
+    assert!(is_open(&before));
+    writer.write_all(b"two\n").unwrap();
+    drop(writer);
+    until_closed();
+    assert!(is_open(&before), "it has four bytes more than were listed");
+    fs::remove_file(directory.path("a")).unwrap();
+    assert!(is_not_found(&LocalFs.is_open_for_writing(&before).unwrap_err()));
 }
 
 #[test]

@@ -83,3 +83,26 @@ fn a_file_without_rights_fails_its_batch_and_says_whom_to_give_them() {
         assert!(lines.batches().is_empty());
     });
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn of_a_file_of_another_user_it_is_not_known_that_it_is_open() {
+    if !is_root() {
+        // Only root can make one.
+        return;
+    }
+    let directory = Directory::new();
+    put(&directory.path().join("a"), 500, "a\n");
+    let writer = fs::OpenOptions::new().append(true).open(directory.path().join("a")).unwrap();
+    let read = || {
+        let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+        let lines = driver.collect(&driver.streaming().text_file_stream(directory.path()));
+        driver.run(1).unwrap();
+        lines.batches()
+    };
+    // The settle time is over.
+    without_rights(&directory, || assert_eq!(read(), [["a"]]));
+    assert_eq!(read(), [[""; 0]]);
+    drop(writer);
+    assert_eq!(read(), [["a"]]);
+}

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, UNIX_EPOCH};
 
 use millstream_core::Conf;
-use millstream_core::fs::TextFormat;
+use millstream_core::fs::{FileSystem, FsPath, LocalFs, TextFormat};
 use millstream_streaming::listener::{BatchInfo, StreamInputInfo, StreamingListener};
 use millstream_streaming::testing::{Driver, batches};
 use millstream_streaming::{FileChoice, FileChoices, FileStreamOptions, StreamId, StreamingContext, Time};
@@ -49,6 +49,15 @@ pub(crate) fn put(path: &Path, millis: u64, text: impl AsRef<[u8]>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
     File::open(path).unwrap().set_modified(UNIX_EPOCH + Duration::from_millis(millis)).unwrap();
+    wait_until_closed(path);
+}
+
+/// Waits for processes that other tests start just now: each has all files that are open here until it has begun.
+pub(crate) fn wait_until_closed(path: &Path) {
+    let path = FsPath::from_path(path).unwrap();
+    while LocalFs.status(&path).and_then(|file| LocalFs.is_open_for_writing(&file)).is_ok_and(|open| open) {
+        std::thread::yield_now();
+    }
 }
 
 fn driver() -> Driver {
@@ -225,7 +234,7 @@ fn live(
 fn wait_until_left_out(choices: &FileChoices, changed_after: Option<Time>) -> Time {
     let start = std::time::Instant::now();
     loop {
-        if let [(_, FileChoice::Unsettled { changed })] = choices.latest()[..]
+        if let [(_, FileChoice::Unsettled { changed, .. })] = choices.latest()[..]
             && Some(changed) > changed_after
         {
             return changed;

@@ -50,6 +50,8 @@ mod savepoints;
 mod server;
 #[cfg(unix)]
 mod signals;
+#[cfg(target_os = "linux")]
+mod slow_copies;
 mod socket_levels;
 mod sockets;
 mod sparks_inputs;

@@ -11,6 +11,7 @@ use millstream_streaming::testing::{Collected, Driver, batches};
 use millstream_streaming::{DStream, Error, RddQueue, StreamingContext, Time};
 
 use crate::faulty_disk;
+use crate::file_streams::wait_until_closed;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -48,6 +49,7 @@ pub(crate) fn put(directory: &Path, name: &str, millis: u64, text: &str) {
     let hidden = directory.join(format!("._{name}"));
     fs::write(&hidden, text).unwrap();
     File::open(&hidden).unwrap().set_modified(UNIX_EPOCH + Duration::from_millis(millis)).unwrap();
+    wait_until_closed(&hidden);
     fs::rename(&hidden, directory.join(name)).unwrap();
 }
 

@@ -36,16 +36,21 @@ pub enum FileChoice {
     },
     /// It was last changed at this time, after the batch: a later batch takes it.
     Later(Time),
-    /// It was written where it lies, so lately that it may not be complete: a later batch takes it. Move files there, which
-    /// is faster too, or lower `millstream.streaming.fileStream.settleTime`.
+    /// It may not be complete, and a later batch takes it: someone has it `open` for writing, or it was written where it lies, so
+    /// lately that more may follow. Move files there, which is faster too; close those that are complete; or lower
+    /// `millstream.streaming.fileStream.settleTime`, which decides where it is not known whether a file is open.
     Unsettled {
         /// When the file was last changed.
         changed: Time,
+        /// Whether it is known that someone has it open for writing, or had just now: on Linux, of local files of the program's own
+        /// user.
+        open: bool,
     },
     /// An earlier batch has taken it; changing a file does not bring it back.
     TakenBefore,
-    /// An earlier batch has taken it, when it had so many `bytes`; it has been changed since, and what was added is not read. A copy
-    /// into the directory that pauses for longer than `millstream.streaming.fileStream.settleTime` is such a file: move files there.
+    /// An earlier batch has taken it, when it had so many `bytes`; it has been changed since, and what was added is not read. A file
+    /// that is closed and opened again to append to it is such a file, or one that was copied into the directory with a pause longer
+    /// than `millstream.streaming.fileStream.settleTime` where it is not known that it was open: move files there.
     ChangedSince {
         /// How long the file was when it was taken.
         bytes: u64,

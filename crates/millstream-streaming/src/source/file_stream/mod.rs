@@ -3,6 +3,7 @@
 mod choice;
 mod saved;
 mod selection;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::panic::Location;
@@ -167,8 +168,11 @@ impl StreamingContext {
     ///
     /// A file belongs to the batch in whose interval it was last changed, so it should appear whole: write it elsewhere on
     /// the same file system and move it there. One that is written there is taken once it was left alone for
-    /// `millstream.streaming.fileStream.settleTime` (2 s), so that it is not read in part. Files whose names begin with `.` or `_` are passed over, and so are those that
-    /// were changed before the start. A directory that is missing is looked for again in each batch.
+    /// `millstream.streaming.fileStream.settleTime` (2 s) and nobody has it open for writing any more, so that it is not read in part. Who
+    /// has it open is known on Linux, of local files of the program's own user (as root: of all) and of writers on the same
+    /// machine; of others the time alone decides, and a copy that pauses for longer is read in part. Files whose names begin with `.`
+    /// or `_` are passed over, and so are those that were changed before the start. A directory that is missing is looked for
+    /// again in each batch.
     ///
     /// # Examples
     /// ```
@@ -253,6 +257,7 @@ impl StreamingContext {
     /// let mut file = File::create(directory.join("orders")).unwrap();
     /// ObjectFormat::default().write(stream::from_vec(vec![(1_u64, 2.5), (2, 4.0)]), &mut file)?;
     /// file.set_modified(UNIX_EPOCH + Duration::from_millis(500)).unwrap();
+    /// drop(file); // closed: it is complete
     /// driver.run(1)?;
     /// assert_eq!(total.batches(), [[6.5]]);
     /// # std::fs::remove_dir_all(&directory).unwrap();

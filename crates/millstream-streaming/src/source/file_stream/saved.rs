@@ -1,13 +1,15 @@
 //! What a checkpoint keeps of a file stream: which files each batch has taken.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use millstream_core::fs::{FileStatus, FileSystems, is_not_found};
+use millstream_core::fs::{FileStatus, FileSystem, FileSystems, FsPath, is_not_found};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::FileChoice;
 use super::selection::{Selection, TakenFile, modified};
+use super::waiting::unsettled;
 use crate::error::{Error, Result};
 use crate::time::Time;
 
@@ -17,6 +19,9 @@ pub(super) struct SavedFiles {
     /// As of when the stream takes files; nothing if its first batch has not said yet.
     pub(super) start: Option<Time>,
     pub(super) files: Vec<FileStatus>,
+    /// The paths of those that it has left out because they may grow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) waiting: Vec<FsPath>,
 }
 
 impl SavedFiles {
@@ -37,7 +42,8 @@ impl Selection {
         if *selected != batch {
             return None;
         }
-        serde_json::to_value(SavedFiles { start: self.start, files: files.clone() }).ok()
+        let (files, waiting) = (files.clone(), self.waiting.paths());
+        serde_json::to_value(SavedFiles { start: self.start, files, waiting }).ok()
     }
 
     /// Goes on where a stream that was begun at `zero` has ended.
@@ -46,9 +52,13 @@ impl Selection {
             self.start = Some(zero);
         }
         for (batch, saved) in saved {
-            let SavedFiles { start, files } = SavedFiles::of(saved)?;
+            let SavedFiles { start, files, waiting } = SavedFiles::of(saved)?;
             self.start = start.or(self.start);
+            for path in &waiting {
+                self.waiting.add(path, *batch);
+            }
             for file in files {
+                self.waiting.remove(&file.path);
                 self.taken.insert(file.path.to_string(), TakenFile::of(&file, *batch));
             }
         }
@@ -79,9 +89,16 @@ impl Selection {
         let mut is_quiet = true;
         // A file that came late, as one does that is moved, is taken by the first batch that sees it: the time at which it was changed
         // may be that of an earlier batch. What none will take any more is not looked at again.
+        let system = systems.of(&self.directory).ok();
         files.retain(|file| match self.choose(file, since, batch) {
             FileChoice::Taken => {
-                is_quiet = false;
+                let may_grow =
+                    |system: &Arc<dyn FileSystem>| unsettled(&**system, file, self.settle).is_some();
+                if system.as_ref().is_some_and(may_grow) {
+                    self.waiting.add(&file.path, batch);
+                } else {
+                    is_quiet = false;
+                }
                 true
             }
             FileChoice::Later(_) => true,

@@ -1,10 +1,11 @@
 //! Which files belong to a batch: the rules of Spark's `FileInputDStream`.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use millstream_core::fs::{FileStatus, FileSystem, FileSystems, FsPath, is_not_found};
 
+use super::waiting::{Waiting, unsettled};
 use super::{FileChoice, FileStreamOptions};
 use crate::time::Time;
 
@@ -13,12 +14,13 @@ pub(super) struct Selection {
     /// How long a file may be changed before its batch, and how long it is remembered that it was taken.
     pub(super) remember: Duration,
     /// How long a file that was written in its place must be left alone.
-    settle: Duration,
+    pub(super) settle: Duration,
     /// Files must be changed after this; nothing for the first batch of a stream that takes what exists.
     pub(super) start: Option<Time>,
     options: FileStreamOptions,
     /// The files that were taken, by path.
     pub(super) taken: BTreeMap<String, TakenFile>,
+    pub(super) waiting: Waiting,
     /// The batch that was selected last, and its files.
     pub(super) last: Option<(Time, Vec<FileStatus>)>,
     /// The files that were there after a restart and are for a batch that was missed, once someone has asked.
@@ -60,6 +62,7 @@ impl Selection {
             start,
             options,
             taken: BTreeMap::new(),
+            waiting: Waiting::default(),
             last: None,
             while_away: None,
             readable: true,
@@ -72,6 +75,7 @@ impl Selection {
         let found = match system.clone().and_then(|system| self.list(&*system)) {
             Ok(found) => {
                 self.readable = true;
+                self.waiting.keep(&found);
                 found
             }
             Err(error) => {
@@ -89,17 +93,22 @@ impl Selection {
         let mut files = Vec::new();
         for file in found {
             let mut choice = self.choose(&file, since, batch);
-            // Looked at last: it is a call of the file system.
             if choice == FileChoice::Taken
-                && system.as_ref().is_ok_and(|system| self.may_grow(&**system, &file))
+                && let Ok(system) = &system
+                && let Some(unsettled) = unsettled(&**system, &file, self.settle)
             {
-                choice = FileChoice::Unsettled { changed: modified(&file) };
+                choice = unsettled;
+                self.waiting.add(&file.path, batch);
+            }
+            if matches!(choice, FileChoice::Unsettled { open: true, .. }) {
+                self.say_open(&file, batch);
             }
             if let FileChoice::ChangedSince { bytes } = choice {
                 self.say_changed(&file, bytes);
             }
             choices.push((file.path.clone(), choice.clone()));
             if choice == FileChoice::Taken {
+                self.waiting.remove(&file.path);
                 self.taken.insert(file.path.to_string(), TakenFile::of(&file, batch));
                 files.push(file);
             }
@@ -108,6 +117,17 @@ impl Selection {
         files.sort_by(|one, other| (one.modified, one.path.path()).cmp(&(other.modified, other.path.path())));
         self.last = Some((batch, files.clone()));
         files
+    }
+
+    /// Says of a file that is kept open, once, that it still waits.
+    fn say_open(&mut self, file: &FileStatus, batch: Time) {
+        if let Some(since) = self.waiting.since_long(&file.path, batch, self.remember) {
+            tracing::warn!(
+                "{} is kept open for writing since batch {since} or longer, and is taken when it is closed; write files \
+                 elsewhere, and move them into the directory when they are complete",
+                file.path
+            );
+        }
     }
 
     fn say_changed(&mut self, file: &FileStatus, bytes: u64) {
@@ -137,7 +157,9 @@ impl Selection {
             if file.path.is_hidden() { FileChoice::Hidden } else { FileChoice::Filtered }
         } else if let Some(TakenFile { bytes, .. }) = self.taken.get(&file.path.to_string()).copied() {
             if bytes == file.len { FileChoice::TakenBefore } else { FileChoice::ChangedSince { bytes } }
-        } else if let Some(Since { start, threshold }) = since.filter(|since| changed <= since.threshold) {
+        } else if let Some(Since { start, threshold }) = since.filter(|since| changed <= since.threshold)
+            && !self.waiting.holds(&file.path)
+        {
             if changed <= start {
                 FileChoice::BeforeStart { changed, start }
             } else {
@@ -148,13 +170,6 @@ impl Selection {
         } else {
             FileChoice::Taken
         }
-    }
-
-    /// Returns whether a file may still be being written; what is gone is not.
-    fn may_grow(&self, system: &dyn FileSystem, file: &FileStatus) -> bool {
-        // A time to come is as good as now.
-        let age = SystemTime::now().duration_since(file.modified).unwrap_or_default();
-        age < self.settle && system.was_written_in_place(file).unwrap_or(false)
     }
 
     /// Returns what lies in the directories that the path names.
