@@ -41,6 +41,17 @@ pub trait InputFormat: Data {
     /// What is read.
     type Record: Data;
 
+    /// Refuses a format that no file can be read by, in the name of the `operator` that it was given to.
+    ///
+    /// Asked when an RDD is described, and at the start of a stream; the default refuses nothing.
+    ///
+    /// # Errors
+    /// If it is such a format.
+    fn check(&self, operator: &str) -> Result<()> {
+        let _ = operator;
+        Ok(())
+    }
+
     /// Returns where the file may be cut.
     ///
     /// # Errors

@@ -88,6 +88,17 @@ const CHUNK_BYTES: usize = 64 * 1024;
 impl InputFormat for FixedFormat {
     type Record = Vec<u8>;
 
+    fn check(&self, operator: &str) -> Result<()> {
+        if self.record_len > 0 {
+            return Ok(());
+        }
+        Err(Error::Argument {
+            operator: operator.to_owned(),
+            problem: "a record can not have 0 bytes".into(),
+            remedy: "give the length the records have".into(),
+        })
+    }
+
     fn cut(&self, _: &FileStatus) -> Result<Cut> {
         Ok(Cut::Records(self.record_len as u64))
     }

@@ -1,11 +1,12 @@
 //! Arguments no operator can work with: each is refused with the operator and a remedy, or does no harm.
 
+use std::path::Path;
 use std::time::Duration;
 
 use millstream_core::Data;
 use millstream_core::fs::FixedFormat;
 use millstream_streaming::testing::{Driver, batches};
-use millstream_streaming::{DStream, SaveOptions, State, StateSpec, Time};
+use millstream_streaming::{DStream, FileStreamOptions, SaveOptions, State, StateSpec, Time};
 
 use crate::file_streams::{Directory, put};
 use crate::tables::{SECOND, conf, pairs, rows, seconds, step};
@@ -127,13 +128,24 @@ fn batches_of_all_time_share_one_directory() {
 fn records_of_no_bytes_are_refused() {
     let directory = Directory::new();
     put(&directory.path().join("a"), 500, "a");
-    let of_stream = refusal(|driver| read(&driver.streaming().binary_records_stream(directory.path(), 0)));
     let (reason, remedy) = ("a record can not have 0 bytes", "give the length the records have");
-    assert_says(&of_stream, "binary_records_stream", reason, remedy);
-    let format = FixedFormat { record_len: 0 };
-    let of_format = refusal(|driver| read(&driver.streaming().file_stream(directory.path(), format)));
-    assert!(of_format.contains(reason) && of_format.contains(remedy), "{of_format}");
-    assert!(of_format.contains(directory.path().join("a").to_str().unwrap()), "{of_format}");
+    type Call = (&'static str, fn(&Driver, &Path));
+    let calls: [Call; 3] = [
+        ("binary_records_stream", |driver, path| read(&driver.streaming().binary_records_stream(path, 0))),
+        ("file_stream", |driver, path| {
+            read(&driver.streaming().file_stream(path, FixedFormat { record_len: 0 }));
+        }),
+        ("file_stream", |driver, path| {
+            let (format, options) = (FixedFormat { record_len: 0 }, FileStreamOptions::default());
+            read(&driver.streaming().file_stream_with(path, format, options));
+        }),
+    ];
+    for (operator, call) in calls {
+        let driver = driver();
+        call(&driver, directory.path());
+        let refusal = driver.start().err().expect("it was not refused at the start").to_string();
+        assert_says(&refusal, operator, reason, remedy);
+    }
 }
 
 #[test]

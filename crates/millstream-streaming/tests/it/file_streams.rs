@@ -385,6 +385,33 @@ fn a_directory_may_come_late_and_vanish() {
 }
 
 #[test]
+fn a_file_in_the_place_of_the_directory_is_refused_at_the_start_and_later_it_is_waited_for() {
+    let directory = Directory::new();
+    let file = directory.0.join("watched");
+    fs::write(&file, "to be\n").unwrap();
+    let refused = driver();
+    let line = line!() + 1;
+    refused.streaming().text_file_stream(&file).print();
+    let error = refused.run(1).unwrap_err().to_string();
+    assert!(error.contains(&format!("text_file_stream at {}:{line}:", file!())), "{error}");
+    let remedy = "is a file; name the directory in which files are to appear";
+    assert!(error.contains(&format!("{} {remedy}", file.display())), "{error}");
+    // Of a pattern there may be directories yet.
+    let driver = driver();
+    let by_pattern = driver.collect(&driver.streaming().text_file_stream(directory.0.join("watch*")));
+    fs::remove_file(&file).unwrap();
+    let lines = driver.collect(&driver.streaming().text_file_stream(&file));
+    fs::write(&file, "or not\n").unwrap();
+    let steps = driver.start().unwrap();
+    steps.step().unwrap();
+    fs::remove_file(&file).unwrap();
+    put(&file.join("a"), 1500, "a\n");
+    steps.step().unwrap();
+    assert_eq!(lines.batches(), batches![[], ["a"]]);
+    assert_eq!(by_pattern.batches(), batches![[], ["a"]]);
+}
+
+#[test]
 fn windows_read_a_file_once_for_all_their_batches() {
     let directory = Directory::new();
     let driver = driver();

@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::fs::{Cut, FileSplit, FileStatus, FileSystems, InputFormat};
 use crate::function::{self, CodeAddress};
+use crate::operator::Operator;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
@@ -76,7 +77,9 @@ impl Context {
         min_partitions: usize,
     ) -> Rdd<F::Record> {
         let systems = self.file_systems();
-        let compute = files.and_then(|files| partitions(&systems, &files, &format, min_partitions.max(1)));
+        let checked = format.check(&Operator::call(name, place).to_string());
+        let compute = checked.and(files);
+        let compute = compute.and_then(|files| partitions(&systems, &files, &format, min_partitions.max(1)));
         let compute = compute.map(|partitions| {
             let partitions = partitions.into_iter().map(Some).collect();
             Box::new(Files { systems, format, partitions }) as Box<dyn Compute<F::Record>>
@@ -145,6 +148,7 @@ fn partitions<F: InputFormat>(
 
 fn whole_records(file: &FileStatus, len: u64) -> Result<()> {
     let problem = match len {
+        // Of a format that does not check itself.
         0 => "a record can not have 0 bytes".to_owned(),
         len if !file.len.is_multiple_of(len) => {
             format!(

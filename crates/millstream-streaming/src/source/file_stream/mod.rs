@@ -10,7 +10,7 @@ use std::panic::Location;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use millstream_core::fs::{FileStatus, FixedFormat, FsPath, InputFormat, TextFormat};
+use millstream_core::fs::{FileStatus, FileSystems, FixedFormat, FsPath, InputFormat, TextFormat};
 use millstream_core::operator::{self, Operator, user_code};
 use millstream_core::{Rdd, ReadCounts, settings};
 use serde_json::Value;
@@ -172,7 +172,10 @@ impl StreamingContext {
     /// has it open is known on Linux, of local files of the program's own user (as root: of all) and of writers on the same
     /// machine; of others the time alone decides, and a copy that pauses for longer is read in part. Files whose names begin with `.`
     /// or `_` are passed over, and so are those that were changed before the start. A directory that is missing is looked for
-    /// again in each batch.
+    /// again in each batch, and so is one whose place a file has taken, with a warning.
+    ///
+    /// # Errors
+    /// A local path that names a file is refused at the start.
     ///
     /// # Examples
     /// ```
@@ -204,7 +207,7 @@ impl StreamingContext {
     /// [`text_file_stream`](StreamingContext::text_file_stream).
     ///
     /// # Errors
-    /// Records of 0 bytes are refused at the start.
+    /// Records of 0 bytes are refused at the start, and so is a local path that names a file.
     ///
     /// # Examples
     /// ```
@@ -227,13 +230,7 @@ impl StreamingContext {
     #[track_caller]
     pub fn binary_records_stream(&self, directory: impl AsRef<Path>, record_len: usize) -> DStream<Vec<u8>> {
         let format = FixedFormat { record_len };
-        let options = FileStreamOptions::default();
-        let records = self.files("binary_records_stream", directory.as_ref(), format, options);
-        if record_len == 0 {
-            let problem = "a record can not have 0 bytes; give the length the records have";
-            self.graph().problem(records.any().operator(), problem);
-        }
-        records
+        self.files("binary_records_stream", directory.as_ref(), format, FileStreamOptions::default())
     }
 
     /// Makes a stream of the records of the files that appear in a directory, in any format.
@@ -317,8 +314,12 @@ impl StreamingContext {
         let id = graph.next_source();
         let conf = graph.context.conf();
         let path = FsPath::from_path(directory);
+        // Others may have to be asked over a network: what they have is seen by the first batch, which warns.
+        let local = path.as_ref().ok().filter(|path| path.as_local().is_some());
+        let file = local.filter(|path| is_file(&graph.context.file_systems(), path)).cloned();
         let remember = conf.get(settings::FILE_STREAM_MIN_REMEMBER_DURATION);
         let settle = conf.get(settings::FILE_STREAM_SETTLE_TIME);
+        let checked = format.check(&Operator::call(name, Location::caller()).to_string());
         let durations = remember.as_ref().ok().zip(settle.as_ref().ok());
         let selection = path.as_ref().ok().zip(durations).map(|(path, (remember, settle))| {
             // Whole batches, as in Spark.
@@ -333,8 +334,19 @@ impl StreamingContext {
         for problem in [path.err(), remember.err(), settle.err()].into_iter().flatten() {
             graph.problem(stream.any().operator(), problem.to_string());
         }
+        if let Err(refused) = checked {
+            graph.problem_without_place(refused.to_string());
+        }
+        if let Some(file) = file {
+            let problem = format!("{file} is a file; name the directory in which files are to appear");
+            graph.problem(stream.any().operator(), problem);
+        }
         stream
     }
+}
+
+fn is_file(systems: &FileSystems, path: &FsPath) -> bool {
+    systems.of(path).and_then(|system| system.status(path)).is_ok_and(|status| !status.is_dir)
 }
 
 struct Files<F> {

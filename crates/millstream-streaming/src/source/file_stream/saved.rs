@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use millstream_core::fs::{FileStatus, FileSystem, FileSystems, FsPath, is_not_found};
+use millstream_core::fs::{FileStatus, FileSystem, FileSystems, FsPath};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::FileChoice;
-use super::selection::{Selection, TakenFile, modified};
+use super::selection::{Selection, TakenFile, is_no_directory, modified};
 use super::waiting::unsettled;
 use crate::error::{Error, Result};
 use crate::time::Time;
@@ -79,7 +79,7 @@ impl Selection {
         let mut files = match self.while_away.take() {
             Some(files) => files,
             None => match systems.of(&self.directory).and_then(|system| self.list(&*system)) {
-                Err(error) if is_not_found(&error) => Vec::new(),
+                Err(error) if is_no_directory(&error) => Vec::new(),
                 // The batch looks for itself, and so does the next one.
                 Err(_) => return false,
                 Ok(listed) => listed,

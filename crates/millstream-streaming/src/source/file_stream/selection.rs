@@ -1,9 +1,11 @@
 //! Which files belong to a batch: the rules of Spark's `FileInputDStream`.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::time::{Duration, UNIX_EPOCH};
 
-use millstream_core::fs::{FileStatus, FileSystem, FileSystems, FsPath, is_not_found};
+use millstream_core::Error as CoreError;
+use millstream_core::fs::{FileStatus, FileSystem, FileSystems, FsPath, failed, is_not_found};
 
 use super::waiting::{Waiting, unsettled};
 use super::{FileChoice, FileStreamOptions};
@@ -179,8 +181,12 @@ impl Selection {
             // So that the error names what is missing.
             system.status(&self.directory)?;
         }
+        let has_files = !named.is_empty();
         let mut found = Vec::new();
         let mut directories: Vec<FileStatus> = named.into_iter().filter(|named| named.is_dir).collect();
+        if directories.is_empty() && has_files {
+            return Err(failed("listing", &self.directory, ErrorKind::NotADirectory.into()));
+        }
         while let Some(directory) = directories.pop() {
             let within = match system.list(&directory.path) {
                 // It may have vanished since it was named.
@@ -196,6 +202,12 @@ impl Selection {
         }
         Ok(found)
     }
+}
+
+/// Returns whether the error says that there is no directory.
+pub(super) fn is_no_directory(error: &CoreError) -> bool {
+    let no_directory = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory);
+    matches!(error, CoreError::Io { source, .. } if no_directory(source.kind()))
 }
 
 /// After what time a file must have been changed.
