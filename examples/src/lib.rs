@@ -26,6 +26,20 @@ pub fn tell(line: String) -> Result<()> {
     Ok(written.map_err(|error| millstream::core::Error::io("writing to standard output", error))?)
 }
 
+/// Reads a port among the arguments.
+pub fn port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| "a port is a number from 1 to 65535".to_owned())
+}
+
+/// Reads the address of a server among the arguments: its host and its port.
+pub fn address(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, of_port)) if !host.is_empty() => port(of_port).map(|_| text.to_owned()),
+        _ => Err("an address is a host and a port, such as localhost:9998".to_owned()),
+    }
+}
+
 /// Runs an example: reads its settings and its arguments from the command line, and tells what went wrong.
 ///
 /// Wrong arguments end it with their usage and the exit code 2, a failure with the exit code 1, or

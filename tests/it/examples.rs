@@ -6,7 +6,7 @@ mod sinks;
 
 use crate::programs::{Ending, Program, ScratchFolder, free_port, release_program, root};
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Output};
@@ -206,19 +206,31 @@ fn hot_words_are_those_of_the_window() {
 
 #[test]
 fn wrong_arguments_are_told_with_the_usage() {
+    let mut asked = BTreeSet::new();
     for (name, arguments, message) in [
         ("network_word_count", &[] as &[&str], "<HOST>"),
         ("network_word_count", &["localhost"], "<PORT>"),
         ("network_word_count", &["localhost", "http"], "invalid value 'http' for '<PORT>'"),
+        ("network_word_count", &["localhost", "70000"], "a port is a number from 1 to 65535"),
         ("network_word_count", &["localhost", "9999", "more"], "unexpected argument 'more'"),
         ("queue_stream", &["--interval", "soon"], "`soon` is not a duration"),
         ("access_log_windows", &["localhost"], "<PORT>"),
         ("connection_per_partition", &["localhost", "9999"], "<SINK>"),
+        ("connection_per_partition", &["localhost", "9999", "localhost"], "an address is a host and a port"),
+        (
+            "connection_per_partition",
+            &["localhost", "9999", "localhost:0"],
+            "a port is a number from 1 to 65535",
+        ),
         ("custom_receiver", &["localhost"], "<PORT>"),
         ("hdfs_word_count", &[], "<DIRECTORY>"),
         ("historic_counts", &["localhost", "9999"], "<HISTORY>"),
         ("raw_network_grep", &["1", "localhost", "9999"], "<BATCH_MILLIS>"),
+        ("raw_network_grep", &["0", "localhost", "9999", "1000"], "invalid value '0' for '<NUM_STREAMS>'"),
         ("raw_text_sender", &["9999", "LICENSE"], "<BLOCK_LINES>"),
+        ("recoverable_network_word_count", &["localhost", "9999", "checkpoint"], "<OUTPUT>"),
+        ("recoverable_totals_v1", &["localhost", "9999"], "<CHECKPOINT_DIRECTORY>"),
+        ("recoverable_totals_v2", &["localhost", "9999"], "<CHECKPOINT_DIRECTORY>"),
         ("save_to_files", &["localhost", "9999", "a"], "<SUFFIX>"),
         ("sort_in_foreach_rdd", &["localhost"], "<PORT>"),
         ("stateful_network_word_count", &["localhost"], "<PORT>"),
@@ -236,7 +248,11 @@ fn wrong_arguments_are_told_with_the_usage() {
             "{name} {arguments:?}: {stderr}"
         );
         assert!(stdout.is_empty());
+        asked.insert(name.to_owned());
     }
+    let examples = std::fs::read_dir(root().join("examples/src/bin")).unwrap();
+    let examples = examples.map(|file| file.unwrap().path().file_stem().unwrap().display().to_string());
+    assert_eq!(asked, examples.collect(), "each example is asked");
     for (name, arguments, message) in [
         (
             "network_word_count",
@@ -245,6 +261,8 @@ fn wrong_arguments_are_told_with_the_usage() {
         ),
         ("network_word_count", &["localhost", "1", "--master", "yarn"], "`yarn`"),
         ("windowed_hot_words", &["localhost", "1", "1500ms", "1s"], "window"),
+        ("raw_text_sender", &["1", "/dev/null", "1"], "/dev/null is empty"),
+        ("raw_text_sender", &["1", "no/such/text", "1"], "reading no/such/text: "),
     ] {
         let Output { status, stderr, .. } = example(name, arguments).output().unwrap();
         let stderr = String::from_utf8(stderr).unwrap();

@@ -14,6 +14,7 @@ struct Arguments {
     /// The host that sends the access log, e.g. localhost.
     host: String,
     /// Its port, e.g. 9999.
+    #[arg(value_parser = millstream_examples::port)]
     port: u16,
     /// How far the window reaches back.
     #[arg(default_value = "30s", value_parser = millstream::parse_duration)]

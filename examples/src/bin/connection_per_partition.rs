@@ -16,8 +16,10 @@ struct Arguments {
     /// The host of the server with the text, e.g. localhost.
     host: String,
     /// Its port, e.g. 9999.
+    #[arg(value_parser = millstream_examples::port)]
     port: u16,
     /// The server that is sent the counts, e.g. localhost:9998.
+    #[arg(value_parser = millstream_examples::address)]
     sink: String,
     /// The time between two batches.
     #[arg(long, default_value = "1s", value_parser = millstream::parse_duration)]

@@ -19,6 +19,7 @@ struct Arguments {
     /// The server's host, e.g. localhost.
     host: String,
     /// The server's port, e.g. 9999.
+    #[arg(value_parser = millstream_examples::port)]
     port: u16,
     /// The time between two batches.
     #[arg(long, default_value = "1s", value_parser = millstream::parse_duration)]

@@ -14,6 +14,7 @@ struct Arguments {
     /// The server's host, e.g. localhost.
     host: String,
     /// The server's port, e.g. 9999.
+    #[arg(value_parser = millstream_examples::port)]
     port: u16,
     /// The old counts: a file, a directory or a pattern; a word and its count in each line.
     history: String,

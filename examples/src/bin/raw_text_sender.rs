@@ -3,9 +3,11 @@
 //! `millstream run-example streaming.util.RawTextSender 9999 LICENSE 1000` sends a thousand lines in a block.
 
 use std::net::TcpListener;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::Parser;
+use millstream::core::Error as CoreError;
 use millstream::prelude::*;
 use millstream::streaming::receiver::RawBlockWriter;
 
@@ -13,11 +15,12 @@ use millstream::streaming::receiver::RawBlockWriter;
 #[derive(Parser)]
 struct Arguments {
     /// The port to listen on, e.g. 9999.
+    #[arg(value_parser = millstream_examples::port)]
     port: u16,
     /// The file.
     file: std::path::PathBuf,
     /// How many lines make a block.
-    block_lines: usize,
+    block_lines: NonZeroUsize,
     /// The time between two blocks of a connection.
     #[arg(long, default_value = "10ms", value_parser = millstream::parse_duration)]
     pause: Duration,
@@ -28,18 +31,20 @@ fn main() -> ExitCode {
 }
 
 fn raw_text_sender(_: Conf, arguments: Arguments) -> Result<()> {
-    let lines: Vec<String> = std::fs::read_to_string(&arguments.file)
-        .map_err(millstream::core::Error::user)?
-        .lines()
-        .map(String::from)
-        .collect();
-    let blocks: Vec<Vec<String>> =
-        lines.chunks(arguments.block_lines.max(1)).map(<[String]>::to_vec).collect();
-    let server = TcpListener::bind(("0.0.0.0", arguments.port)).map_err(millstream::core::Error::user)?;
+    let Arguments { port, file, block_lines, pause } = arguments;
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| CoreError::io(format!("reading {}", file.display()), error))?;
+    let lines: Vec<String> = text.lines().map(String::from).collect();
+    if lines.is_empty() {
+        return Err(CoreError::user(format!("{} is empty; name a file with text", file.display())).into());
+    }
+    let blocks: Vec<Vec<String>> = lines.chunks(block_lines.get()).map(<[String]>::to_vec).collect();
+    let listening = |error| CoreError::io(format!("listening on port {port}"), error);
+    let server = TcpListener::bind(("0.0.0.0", port)).map_err(listening)?;
     std::thread::scope(|scope| {
         loop {
-            let client = server.accept().map_err(millstream::core::Error::user)?.0;
-            let (blocks, pause) = (&blocks, arguments.pause);
+            let client = server.accept().map_err(listening)?.0;
+            let blocks = &blocks;
             scope.spawn(move || {
                 let mut to = RawBlockWriter::new(client);
                 for block in blocks.iter().cycle() {

@@ -4,11 +4,9 @@
 //! `millstream run-example streaming.RecoverableNetworkWordCount localhost 9999 /tmp/checkpoint /tmp/counts`. Kill it, and start it
 //! again: it goes on with the batch after the last one, and so does the number of words it has dropped.
 
-#![expect(clippy::print_stdout, reason = "a program talks to its user")]
-
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -21,6 +19,7 @@ struct Arguments {
     /// The server's host, e.g. localhost.
     host: String,
     /// The server's port, e.g. 9999.
+    #[arg(value_parser = millstream_examples::port)]
     port: u16,
     /// Where checkpoints are written, and found after a crash.
     checkpoint_directory: PathBuf,
@@ -38,10 +37,10 @@ fn main() -> ExitCode {
 fn recoverable_network_word_count(conf: Conf, arguments: Arguments) -> Result<()> {
     let directory = arguments.checkpoint_directory.clone();
     let streaming = StreamingContext::get_or_create(directory, || describe(conf, arguments))?;
-    match streaming.recovered_from() {
-        Some(batch) => println!("Going on after batch {batch}"),
-        None => println!("Creating new context"),
-    }
+    millstream_examples::tell(match streaming.recovered_from() {
+        Some(batch) => format!("Going on after batch {batch}"),
+        None => "Creating new context".to_owned(),
+    })?;
     streaming.start()?.await_termination()
 }
 
@@ -70,13 +69,17 @@ fn describe(conf: Conf, arguments: Arguments) -> Result<StreamingContext> {
         let kept: Vec<String> =
             kept.collect()?.iter().map(|(word, count)| format!("({word},{count})")).collect();
         let line = format!("Counts at time {time} [{}]", kept.join(", "));
-        println!("{line}\nDropped {} word(s) totally\nAppending to {}", dropped.value(), output.display());
-        let mut file = OpenOptions::new().create(true).append(true).open(&output).map_err(failed)?;
-        writeln!(file, "{line}").map_err(failed)
+        let (dropped, appending) = (dropped.value(), output.display());
+        let said = format!("{line}\nDropped {dropped} word(s) totally\nAppending to {appending}");
+        millstream_examples::tell(said)?;
+        append(&line, &output)
     });
     Ok(streaming)
 }
 
-fn failed(error: std::io::Error) -> millstream::core::Error {
-    millstream::core::Error::io("appending the counts", error)
+fn append(line: &str, file: &Path) -> Result<()> {
+    let opened = OpenOptions::new().create(true).append(true).open(file);
+    let appended = opened.and_then(|mut file| writeln!(file, "{line}"));
+    let what = || format!("appending the counts to {}", file.display());
+    Ok(appended.map_err(|error| millstream::core::Error::io(what(), error))?)
 }

@@ -17,6 +17,7 @@ struct Arguments {
     /// The server's host, e.g. localhost.
     host: String,
     /// The server's port, e.g. 9999.
+    #[arg(value_parser = millstream_examples::port)]
     port: u16,
     /// Where checkpoints are written, and found after a restart.
     checkpoint_directory: PathBuf,

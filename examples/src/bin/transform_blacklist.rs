@@ -20,6 +20,7 @@ struct Arguments {
     /// The server's host, e.g. localhost.
     host: String,
     /// The server's port, e.g. 9999.
+    #[arg(value_parser = millstream_examples::port)]
     port: u16,
     /// Adds to the list where it is read, and not in an output.
     #[arg(long)]

@@ -15,6 +15,7 @@ struct Arguments {
     /// The server's host, e.g. localhost.
     host: String,
     /// The server's port, e.g. 9999.
+    #[arg(value_parser = millstream_examples::port)]
     port: u16,
     /// How far the window reaches back.
     #[arg(default_value = "60s", value_parser = millstream::parse_duration)]
