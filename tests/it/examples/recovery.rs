@@ -1,6 +1,6 @@
 //! The examples that go on after a crash.
 
-use super::{LIMIT, Server, example, reaches};
+use super::{LIMIT, Server, example, reaches, reads_on};
 use crate::programs::{Program, ScratchFolder, release_program};
 use std::io::Write;
 use std::process::Command;
@@ -32,6 +32,8 @@ fn words_are_counted_on_after_a_kill() {
     let mut client = server.accept();
     writeln!(client, "c world").unwrap();
     reaches(&mut program, "(world,1)]\nDropped 3 word(s) totally\n");
+    // The file has what was told when a later batch is told.
+    reads_on(&mut program, "a later batch", |seen| seen.rfind("Counts at") > seen.find("(world,1)]"));
     drop(program);
 
     let counts = std::fs::read_to_string(&output).unwrap();

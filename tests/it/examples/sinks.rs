@@ -1,6 +1,6 @@
 //! The examples that hand their records to another system, and that read what other systems write.
 
-use super::{LIMIT, Server, counts, example, licence, reaches};
+use super::{LIMIT, RULE, Server, counts, example, licence, reaches, reads_on};
 use crate::programs::{Program, ScratchFolder};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -132,4 +132,27 @@ fn responses_are_counted_by_status() {
     client.write_all(log[2..].concat().as_bytes()).unwrap();
     reaches(&mut program, "(404,(1,0))\n");
     assert!(!program.seen().contains("(20,"), "{}", program.seen());
+}
+
+#[test]
+fn responses_leave_the_window() {
+    let server = Server::new();
+    // Ten slides long: each response is counted ten times.
+    let arguments = ["127.0.0.1", &server.port(), "2s", "200ms", "--interval", "100ms"];
+    let mut program = Program::start(&mut example("access_log_windows", &arguments));
+    let mut client = server.accept();
+    for (end, record) in
+        [("200 2326", "(200,(1,2326))\n"), ("404 -", "(404,(1,0))\n"), ("200 74", "(200,(1,74))\n")]
+    {
+        let before = program.seen().len();
+        writeln!(client, "127.0.0.1 - - [10/Oct/2000:13:55:36 -0700] \"GET / HTTP/1.0\" {end}").unwrap();
+        reaches(&mut program, record);
+        let counted = program.seen().rfind(record).unwrap();
+        reads_on(&mut program, "the window is empty again", |seen| {
+            seen[counted..].contains(&format!(" ms\n{RULE}\n"))
+        });
+        let seen = &program.seen()[before..];
+        assert_eq!(seen.matches(record).count(), 10, "{seen}");
+        assert_eq!(seen.lines().filter(|line| line.starts_with('(')).count(), 10, "{seen}");
+    }
 }
