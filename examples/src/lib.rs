@@ -76,7 +76,8 @@ fn parse<A: Parser>(arguments: impl Iterator<Item = OsString>) -> A {
     })
 }
 
+/// Writes a line to standard error.
 #[expect(clippy::print_stderr, reason = "a program talks to its user")]
-fn complain(text: &str) {
+pub fn complain(text: &str) {
     eprintln!("{text}");
 }

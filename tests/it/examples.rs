@@ -1,6 +1,7 @@
 //! The examples, on real input.
 
 mod joins;
+mod lists;
 mod recovery;
 mod sinks;
 
@@ -248,6 +249,7 @@ fn wrong_arguments_are_told_with_the_usage() {
             &["localhost", "9999", "localhost:0"],
             "a port is a number from 1 to 65535",
         ),
+        ("blacklist_join", &["localhost", "9999"], "<BLACKLIST>"),
         ("custom_receiver", &["localhost"], "<PORT>"),
         ("hdfs_word_count", &[], "<DIRECTORY>"),
         ("historic_counts", &["localhost", "9999"], "<HISTORY>"),
@@ -261,6 +263,11 @@ fn wrong_arguments_are_told_with_the_usage() {
         ("sort_in_foreach_rdd", &["localhost"], "<PORT>"),
         ("stateful_network_word_count", &["localhost"], "<PORT>"),
         ("stateless_join", &["localhost", "9999"], "<RIGHT>"),
+        (
+            "stateless_join",
+            &["localhost", "1", "2", "--join", "outer"],
+            "[possible values: inner, left-outer",
+        ),
         ("transform_blacklist", &["localhost"], "<PORT>"),
         ("word_blacklist", &["localhost"], "<PORT>"),
         ("windowed_hot_words", &["localhost", "9999", "1x"], "`1x` has the unknown unit `x`"),
@@ -287,6 +294,11 @@ fn wrong_arguments_are_told_with_the_usage() {
         ),
         ("network_word_count", &["localhost", "1", "--master", "yarn"], "`yarn`"),
         ("windowed_hot_words", &["localhost", "1", "1500ms", "1s"], "window"),
+        (
+            "blacklist_join",
+            &["localhost", "1", "no/such/list"],
+            "reading the list no/such/list, which has a name in each line: ",
+        ),
         ("raw_text_sender", &["1", "/dev/null", "1"], "/dev/null is empty"),
         ("raw_text_sender", &["1", "no/such/text", "1"], "reading no/such/text: "),
     ] {

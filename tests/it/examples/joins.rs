@@ -1,24 +1,98 @@
-//! The examples that put streams and data sets together, and those that keep a list.
+//! The examples that put streams and data sets together.
 
-use super::{LIMIT, RULE, Server, batches, example, reaches};
+use super::{RULE, Server, example, reaches};
 use crate::programs::{Ending, Program, ScratchFolder};
 use std::io::Write;
+use std::net::TcpStream;
 use std::time::Duration;
 
-#[test]
-fn two_streams_are_joined_by_key() {
+/// A join of streams with the options it is given, and its two servers.
+fn join(options: &[&str]) -> (Program, TcpStream, TcpStream) {
     let (left, right) = (Server::new(), Server::new());
-    let arguments = ["127.0.0.1", &left.port(), &right.port(), "--interval", "100ms", "--window", "600s"];
-    let mut program = Program::start(&mut example("stateless_join", &arguments));
-    let (mut left, mut right) = (left.accept(), right.accept());
-    writeln!(left, "apple red\nbanana yellow\nwithout-value").unwrap();
-    // What is sent to the right side before the left side has arrived meets nothing, so it is sent until it does.
-    let met = (0..120).any(|_| {
-        writeln!(right, "apple 3\ncherry 9").unwrap();
-        matches!(program.watch(Some("(apple,(red,3))\n"), Duration::from_secs(1)), Ending::Printed)
-    });
-    assert!(met, "{}", program.seen());
-    assert!(["banana", "cherry", "without"].iter().all(|word| !program.seen().contains(word)));
+    let (left_port, right_port) = (left.port(), right.port());
+    let arguments = ["127.0.0.1", &left_port, &right_port, "--interval", "100ms"];
+    let program = Program::start(&mut example("stateless_join", &[&arguments, options].concat()));
+    (program, left.accept(), right.accept())
+}
+
+/// A kind of join; what it prints of a key of both sides, and of keys of one side; the words it never prints.
+type Kind = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+
+const KINDS: [Kind; 5] = [
+    ("inner", "(apple,(red,3))\n", &[], &["banana", "cherry"]),
+    ("left-outer", "(apple,(red,Some(3)))\n", &["(banana,(yellow,None))\n"], &["cherry"]),
+    ("right-outer", "(apple,(Some(red),3))\n", &["(cherry,(None,9))\n"], &["banana"]),
+    (
+        "full-outer",
+        "(apple,(Some(red),Some(3)))\n",
+        &["(banana,(Some(yellow),None))\n", "(cherry,(None,Some(9)))\n"],
+        &[],
+    ),
+    (
+        "cogroup",
+        "(apple,(List(red),List(3)))\n",
+        &["(banana,(List(yellow),List()))\n", "(cherry,(List(),List(9)))\n"],
+        &[],
+    ),
+];
+
+const LEFT: &str = "apple red\nbanana yellow\nwithout-value";
+const RIGHT: &str = "apple 3\ncherry 9";
+
+#[test]
+fn what_comes_in_one_batch_is_joined_in_every_way() {
+    for (kind, both, one_sided, never) in KINDS {
+        let (mut program, mut left, mut right) = join(&["--join", kind]);
+        // What two servers send at the same time may fall into two batches, and is sent until it does not.
+        let met = (0..120).any(|_| {
+            writeln!(left, "{LEFT}").unwrap();
+            writeln!(right, "{RIGHT}").unwrap();
+            matches!(program.watch(Some(both), Duration::from_secs(1)), Ending::Printed)
+        });
+        assert!(met, "{kind}: {}", program.seen());
+        one_sided.iter().for_each(|record| reaches(&mut program, record));
+        assert!([never, &["without"]].concat().iter().all(|word| !program.seen().contains(word)), "{kind}");
+    }
+}
+
+#[test]
+fn what_comes_in_two_windows_is_joined_in_every_way() {
+    for (kind, both, one_sided, never) in KINDS {
+        // Both windows hold all there is, so that it meets, however far apart it comes.
+        let windows = ["--left-window", "600s", "--right-window", "1200s"];
+        let (mut program, mut left, mut right) = join(&[&["--join", kind], &windows as &[&str]].concat());
+        writeln!(left, "{LEFT}").unwrap();
+        writeln!(right, "{RIGHT}").unwrap();
+        reaches(&mut program, both);
+        one_sided.iter().for_each(|record| reaches(&mut program, record));
+        assert!([never, &["without"]].concat().iter().all(|word| !program.seen().contains(word)), "{kind}");
+    }
+}
+
+#[test]
+fn only_a_window_looks_back() {
+    let (alone_left, alone_right) = ("(early,(Some(x),None))\n", "(early,(None,Some(1)))\n");
+    let both = "(early,(Some(x),Some(1)))\n";
+    for (options, meets) in [
+        (&[] as &[&str], false),
+        (&["--left-window", "600s"], true),
+        (&["--left-window", "600s", "--right-window", "600s"], true),
+        // The window has let go of it by the time that a batch is empty.
+        (&["--left-window", "300ms", "--right-window", "600s"], false),
+    ] {
+        let (mut program, mut left, mut right) = join(&[&["--join", "full-outer"], options].concat());
+        writeln!(left, "early x").unwrap();
+        reaches(&mut program, alone_left);
+        if !meets {
+            let seen = program.seen().rfind(alone_left).unwrap();
+            super::reads_on(&mut program, "an empty batch", |text| {
+                text[seen..].contains(&format!(" ms\n{RULE}\n"))
+            });
+        }
+        writeln!(right, "early 1").unwrap();
+        reaches(&mut program, if meets { both } else { alone_right });
+        assert_eq!(program.seen().contains(both), meets, "{options:?}: {}", program.seen());
+    }
 }
 
 #[test]
@@ -37,63 +111,4 @@ fn counts_stand_beside_those_of_a_file() {
         writeln!(client, "{line}").unwrap();
         records.iter().for_each(|record| reaches(&mut program, record));
     }
-}
-
-/// Waits for two more batches: what is sent from then on is in a batch that is described after all that was seen before.
-fn let_two_batches_pass(program: &mut Program) {
-    let seen = batches(program.seen()).len();
-    while batches(program.seen()).len() < seen + 2 {
-        let more = program.watch_next(LIMIT);
-        assert!(matches!(more, Ending::Printed), "{more:?}");
-    }
-}
-
-#[test]
-fn a_word_that_was_seen_is_on_the_list_from_then_on() {
-    for in_one_transform in [&[] as &[&str], &["--in-one-transform"]] {
-        let server = Server::new();
-        let port = server.port();
-        let arguments = [&["127.0.0.1", &port, "--interval", "100ms"], in_one_transform].concat();
-        let mut program = Program::start(&mut example("transform_blacklist", &arguments));
-        let mut client = server.accept();
-        writeln!(client, "hello zhangsan\nhello a\nhello lisi").unwrap();
-        reaches(&mut program, "hello a\n");
-        let_two_batches_pass(&mut program);
-        writeln!(client, "hello a\nhello zhangsan\nhello ab").unwrap();
-        reaches(&mut program, "hello ab\n");
-        let_two_batches_pass(&mut program);
-        writeln!(client, "hello ab\nend").unwrap();
-        reaches(&mut program, &format!("{RULE}end\n\n"));
-        assert_eq!(program.seen().matches("hello a\n").count(), 1, "{}", program.seen());
-        assert_eq!(program.seen().matches("hello").count(), 2, "{}", program.seen());
-    }
-}
-
-#[test]
-fn words_on_the_list_are_dropped_and_counted() {
-    let server = Server::new();
-    let arguments = ["127.0.0.1", &server.port(), "bad", "worse", "--interval", "100ms"];
-    let mut program = Program::start(&mut example("word_blacklist", &arguments));
-    let mut client = server.accept();
-    writeln!(client, "good bad bad").unwrap();
-    reaches(&mut program, " ms: good=1; 2 dropped so far\n");
-    writeln!(client, "worse a a").unwrap();
-    reaches(&mut program, " ms: a=2; 3 dropped so far\n");
-    reaches(&mut program, " ms:; 3 dropped so far\n");
-    assert!(!program.seen().contains("bad=") && !program.seen().contains("worse="), "{}", program.seen());
-}
-
-#[test]
-fn the_words_of_a_batch_are_sorted_by_their_counts() {
-    let server = Server::new();
-    let arguments =
-        ["127.0.0.1", &server.port(), "--top", "4", "--interval", "100ms", "--master", "local[2]"];
-    let mut program = Program::start(&mut example("sort_in_foreach_rdd", &arguments));
-    let mut client = server.accept();
-    // One line is one record and lies in one batch.
-    writeln!(client, "d c b b e e e a").unwrap();
-    reaches(&mut program, " ms: e=3 b=2 a=1 c=1\n");
-    let text = (1..=200).map(|n| format!("w{n} ").repeat(n)).collect::<String>();
-    writeln!(client, "{text}").unwrap();
-    reaches(&mut program, " ms: w200=200 w199=199 w198=198 w197=197\n");
 }

@@ -1,4 +1,4 @@
-//! The examples that hand their records to another system, and that read what other systems write.
+//! The examples that do something of their own with each batch, and those that read what other systems write.
 
 use super::{LIMIT, RULE, Server, counts, example, licence, reaches, reads_on};
 use crate::programs::{Program, ScratchFolder};
@@ -155,4 +155,19 @@ fn responses_leave_the_window() {
         assert_eq!(seen.matches(record).count(), 10, "{seen}");
         assert_eq!(seen.lines().filter(|line| line.starts_with('(')).count(), 10, "{seen}");
     }
+}
+
+#[test]
+fn the_words_of_a_batch_are_sorted_by_their_counts() {
+    let server = Server::new();
+    let arguments =
+        ["127.0.0.1", &server.port(), "--top", "4", "--interval", "100ms", "--master", "local[2]"];
+    let mut program = Program::start(&mut example("sort_in_foreach_rdd", &arguments));
+    let mut client = server.accept();
+    // One line is one record and lies in one batch.
+    writeln!(client, "d c b b e e e a").unwrap();
+    reaches(&mut program, " ms: e=3 b=2 a=1 c=1\n");
+    let text = (1..=200).map(|n| format!("w{n} ").repeat(n)).collect::<String>();
+    writeln!(client, "{text}").unwrap();
+    reaches(&mut program, " ms: w200=200 w199=199 w198=198 w197=197\n");
 }

@@ -8,6 +8,11 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "counts a web server's responses in a sliding window",
     ),
     (
+        "blacklist_join",
+        "streaming.BlacklistJoin",
+        "drops the lines of those in a file, also while it changes",
+    ),
+    (
         "connection_per_partition",
         "streaming.ConnectionPerPartition",
         "sends counts to a server, over connections that are kept",
@@ -53,7 +58,7 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "streaming.StatefulNetworkWordCount",
         "counts the words a server sends, from the start on",
     ),
-    ("stateless_join", "streaming.StatelessJoin", "joins the lines of two servers by their first word"),
+    ("stateless_join", "streaming.StatelessJoin", "joins the lines of two servers, in each way there is"),
     ("transform_blacklist", "streaming.TransformBlacklist", "drops lines by a list that grows while it runs"),
     (
         "windowed_hot_words",
