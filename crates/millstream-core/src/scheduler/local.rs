@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::executor::{Ended, Executor, Report};
 use super::task::Task;
@@ -19,6 +20,9 @@ pub struct LocalExecutor {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// Who is woken so late after a task has come sleeps elsewhere the next time.
+const LATE: Duration = Duration::from_millis(1);
+
 #[derive(Default)]
 struct Queue {
     state: Mutex<State>,
@@ -27,7 +31,8 @@ struct Queue {
 
 #[derive(Default)]
 struct State {
-    tasks: VecDeque<(Task, Report)>,
+    /// And since when they wait.
+    tasks: VecDeque<(Task, Report, Instant)>,
     /// How many threads sleep: to wake one is a system call, even if none does.
     idle: usize,
     closed: bool,
@@ -73,7 +78,7 @@ impl Executor for LocalExecutor {
 
     fn launch(&self, task: Task, report: Report) {
         let mut state = self.queue.lock();
-        state.tasks.push_back((task, report));
+        state.tasks.push_back((task, report, Instant::now()));
         let wake = state.idle > 0;
         drop(state);
         if wake {
@@ -97,6 +102,15 @@ impl Drop for LocalExecutor {
     }
 }
 
+/// Lets a thread go from home that was woken there so long after a task had come.
+fn woken(home: &mut Option<Home>, after: Duration) {
+    match home {
+        Some(there) if !there.leave() => *home = None,
+        Some(there) if after > LATE => there.move_on(),
+        _ => {}
+    }
+}
+
 impl Queue {
     fn work(&self, mut home: Option<Home>) {
         while let Some((task, report)) = self.next(&mut home) {
@@ -114,10 +128,12 @@ impl Queue {
         let mut is_home = false;
         let mut state = self.lock();
         loop {
-            if let Some(next) = state.tasks.pop_front() {
+            if let Some((task, report, since)) = state.tasks.pop_front() {
                 drop(state);
-                let _ = home.take_if(|home| is_home && !home.leave());
-                return Some(next);
+                if is_home {
+                    woken(home, since.elapsed());
+                }
+                return Some((task, report));
             }
             if state.closed {
                 return None;

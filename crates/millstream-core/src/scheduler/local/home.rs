@@ -13,7 +13,7 @@ mod linux {
     /// The calling thread.
     const ME: Pid = Pid::from_raw(0);
 
-    /// The core on which a worker thread sleeps; no other one of its executor sleeps there.
+    /// The core on which a worker thread sleeps; as long as there are enough, no other one of its executor sleeps there.
     ///
     /// The system wakes a thread where it was last, or beside whoever wakes it. A virtual machine can not tell a core that has nothing to do
     /// from one that its host has taken away: there it does so even if another core is free. Two threads then share a core for
@@ -23,6 +23,11 @@ mod linux {
         core: CpuSet,
         /// Where the thread may run.
         all: CpuSet,
+        cores: Vec<usize>,
+        /// Where in `cores` the home is.
+        at: usize,
+        /// How many threads sleep.
+        threads: usize,
     }
 
     impl Home {
@@ -35,10 +40,22 @@ mod linux {
                 return None;
             }
             // Where one thread of each process is enough, they do not all sleep on the first core.
-            let first = std::process::id() as usize;
-            let mut core = CpuSet::new();
-            core.set(*cores.get((first + n) % cores.len())?).ok()?;
-            Some(Home { core, all })
+            let at = std::process::id() as usize + n;
+            let mut home = Home { core: CpuSet::new(), all, cores, at, threads };
+            home.settle()?;
+            Some(home)
+        }
+
+        fn settle(&mut self) -> Option<()> {
+            self.core = CpuSet::new();
+            self.core.set(*self.cores.get(self.at % self.cores.len())?).ok()
+        }
+
+        /// Looks for another home, away from those of the other threads: on this one somebody else is at work for long.
+        pub(crate) fn move_on(&mut self) {
+            self.at += self.threads;
+            // There are as many as before.
+            let _ = self.settle();
         }
 
         /// Goes home, to sleep there; returns false, and stays away, if somebody else has said where the thread may run.
@@ -86,6 +103,15 @@ mod linux {
                 homes.sort_unstable();
                 assert_eq!(homes, cores(&all));
                 assert!(Home::of(0, threads + 1).is_none());
+                let mut alone = Home::of(0, 1).unwrap();
+                let mut homes: Vec<usize> = (0..threads)
+                    .flat_map(|_| {
+                        alone.move_on();
+                        cores(&alone.core)
+                    })
+                    .collect();
+                homes.sort_unstable();
+                assert_eq!(homes, cores(&all));
             });
         }
 
@@ -113,6 +139,10 @@ mod other {
     impl Home {
         pub(crate) fn of(_n: usize, _threads: usize) -> Option<Self> {
             None
+        }
+
+        pub(crate) fn move_on(&mut self) {
+            match *self {}
         }
 
         pub(crate) fn enter(&self) -> bool {
