@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -85,16 +86,38 @@ thread_local! {
     static NAMED: RefCell<Option<Arc<Operator>>> = const { RefCell::new(None) };
 }
 
+/// The time in which this thread runs on behalf of a call; it ends when this is dropped.
+#[must_use = "names are given until it is dropped"]
+#[derive(Debug)]
+pub struct Named {
+    before: Option<Arc<Operator>>,
+    _of_this_thread: PhantomData<*const ()>,
+}
+
+impl Named {
+    fn after(operator: Arc<Operator>) -> Self {
+        Named { before: NAMED.replace(Some(operator)), _of_this_thread: PhantomData }
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        NAMED.set(self.before.take());
+    }
+}
+
 /// Runs what a call of the user's program does: jobs and RDDs that are no other operator's are named after that call.
 pub fn named<R>(operator: &Arc<Operator>, f: impl FnOnce() -> R) -> R {
-    struct Leave(Option<Arc<Operator>>);
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            NAMED.set(self.0.take());
-        }
-    }
-    let _leave = Leave(NAMED.replace(Some(Arc::clone(operator))));
+    let _named = Named::after(Arc::clone(operator));
     f()
+}
+
+/// Names what a method makes by calling others after the method `name`, called at the caller's place.
+///
+/// A method that is called by such a method, or within [`named`], leaves the name to the outer one: the user wrote that.
+#[track_caller]
+pub fn composed(name: &'static str) -> Named {
+    Named::after(named_call(name, Location::caller()))
 }
 
 /// Applies an operator: all RDDs made by `f` on this thread belong to it.
@@ -179,8 +202,9 @@ pub(crate) fn must_travel(context: &Context) -> bool {
     context.strict_closures() && application().is_none()
 }
 
-/// Returns whose mistake a call of `name` at `place` is: the operator's for which it is made, if there is one.
-pub(crate) fn blamed(name: &'static str, place: &'static Location<'static>) -> Arc<Operator> {
+/// Returns on whose behalf `name` is called at `place`, and so whose mistake it is: the operator's for which RDDs are made, or
+/// the method's that calls it.
+pub fn blamed(name: &'static str, place: &'static Location<'static>) -> Arc<Operator> {
     application().map_or_else(|| named_call(name, place), |application| Arc::clone(&application.operator))
 }
 

@@ -3,6 +3,7 @@
 use super::Rdd;
 use super::narrow::Form;
 use crate::data::Key;
+use crate::operator;
 use crate::shuffle::partitioner::Partitioner;
 
 impl<T: Key> Rdd<T> {
@@ -44,8 +45,7 @@ impl<T: Key> Rdd<T> {
     #[track_caller]
     #[must_use]
     pub fn distinct_with(&self, partitioner: impl Into<Partitioner<T>>) -> Rdd<T> {
-        let keys = self.with_nothing("distinct");
-        let once = keys.reduce_by_key_with(|(), ()| (), partitioner);
-        once.per_chunk(Form::new("distinct"), |(), chunk| chunk.map(|(record, ())| record))
+        let _composed = operator::composed("distinct");
+        self.map(|record| (record, ())).reduce_by_key_with(|(), ()| (), partitioner).keys()
     }
 }

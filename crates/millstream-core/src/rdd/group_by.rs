@@ -3,6 +3,7 @@
 use super::Rdd;
 use super::method::Method;
 use crate::data::{Data, Key};
+use crate::operator;
 use crate::shuffle::partitioner::Partitioner;
 
 const INSTEAD: &str = "group_by_env(values, |values, record| ..)";
@@ -23,6 +24,7 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn group_by<K: Key>(&self, f: impl Fn(&T) -> K + Send + Sync + 'static) -> Rdd<(K, Vec<T>)> {
+        let _composed = operator::composed("group_by");
         self.key_by_as(Method::or("group_by", INSTEAD), (), move |(), record| f(record)).group_by_key()
     }
 
@@ -41,6 +43,7 @@ impl<T: Data> Rdd<T> {
         f: impl Fn(&T) -> K + Send + Sync + 'static,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, Vec<T>)> {
+        let _composed = operator::composed("group_by");
         let method = Method::or("group_by", WITH_INSTEAD);
         self.key_by_as(method, (), move |(), record| f(record)).group_by_key_with(partitioner)
     }
@@ -64,6 +67,7 @@ impl<T: Data> Rdd<T> {
         env: E,
         f: impl Fn(&E, &T) -> K + Send + Sync + 'static,
     ) -> Rdd<(K, Vec<T>)> {
+        let _composed = operator::composed("group_by_env");
         self.key_by_as(Method::or("group_by_env", INSTEAD), env, f).group_by_key()
     }
 }

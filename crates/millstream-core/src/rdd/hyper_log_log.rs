@@ -7,7 +7,7 @@ use std::panic::Location;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::operator::Operator;
+use crate::operator;
 use crate::shuffle::hash::pinned_hash;
 
 /// The registers of HyperLogLog with hashes of 64 bits.
@@ -41,7 +41,7 @@ impl HyperLogLog {
             });
         }
         Err(Error::Argument {
-            operator: Operator::call(name, place).to_string(),
+            operator: operator::blamed(name, place).to_string(),
             problem: format!("{relative_sd} is no relative deviation that can be reached"),
             remedy: "use a number from 0.0003 to 1; the default is 0.05".into(),
         })

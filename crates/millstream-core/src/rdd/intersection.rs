@@ -1,8 +1,8 @@
 //! `intersection`: the records two RDDs have in common.
 
 use super::Rdd;
-use super::narrow::Form;
 use crate::data::Key;
+use crate::operator;
 use crate::shuffle::partitioner::Partitioner;
 
 impl<T: Key> Rdd<T> {
@@ -34,15 +34,10 @@ impl<T: Key> Rdd<T> {
     #[track_caller]
     #[must_use]
     pub fn intersection_with(&self, other: &Rdd<T>, partitioner: impl Into<Partitioner<T>>) -> Rdd<T> {
-        let others = other.with_nothing("intersection");
-        let both = self.with_nothing("intersection").cogroup_with(&others, partitioner);
+        let _composed = operator::composed("intersection");
+        let others = other.map(|record| (record, ()));
+        let both = self.map(|record| (record, ())).cogroup_with(&others, partitioner);
         let common = both.filter(|(_, (left, right))| !left.is_empty() && !right.is_empty());
         common.keys()
-    }
-
-    /// Makes keys of the records, under the name of the operator it is done for.
-    #[track_caller]
-    pub(super) fn with_nothing(&self, name: &'static str) -> Rdd<(T, ())> {
-        self.per_chunk(Form::new(name), |(), chunk| chunk.map(|record| (record, ())))
     }
 }

@@ -10,7 +10,7 @@ use super::Rdd;
 use super::narrow::Form;
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::operator::Operator;
+use crate::operator;
 use crate::stream;
 
 impl<T: Data> Rdd<T> {
@@ -203,6 +203,6 @@ fn refused<T: Data>(
     problem: String,
     remedy: String,
 ) -> Rdd<T> {
-    let operator = Operator::call(name, place).to_string();
+    let operator = operator::blamed(name, place).to_string();
     Rdd::checked(rdd.context(), name, place, Err(Error::Argument { operator, problem, remedy }), 0)
 }

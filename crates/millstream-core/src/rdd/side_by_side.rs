@@ -7,7 +7,7 @@ use super::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
-use crate::operator::Operator;
+use crate::operator;
 use crate::stream::{ChunkStream, Failure, Records};
 use crate::task::TaskContext;
 
@@ -51,7 +51,7 @@ pub(super) trait SideBySide: Clone + Send + Sync + Sized + 'static {
         } else {
             let numbers: Vec<String> = partitions.iter().map(usize::to_string).collect();
             Err(Error::Argument {
-                operator: Operator::call(method.name, place).to_string(),
+                operator: operator::blamed(method.name, place).to_string(),
                 problem: format!("the RDDs have different numbers of partitions, {}", numbers.join(" and ")),
                 remedy: "`repartition` them to the same, or join them by a key".into(),
             })

@@ -2,6 +2,7 @@
 
 use super::Rdd;
 use crate::data::Key;
+use crate::operator;
 use crate::shuffle::partitioner::Partitioner;
 
 impl<T: Key> Rdd<T> {
@@ -32,7 +33,8 @@ impl<T: Key> Rdd<T> {
     #[track_caller]
     #[must_use]
     pub fn subtract_with(&self, other: &Rdd<T>, partitioner: impl Into<Partitioner<T>>) -> Rdd<T> {
-        let others = other.with_nothing("subtract");
-        self.with_nothing("subtract").subtract_by_key_with(&others, partitioner).keys()
+        let _composed = operator::composed("subtract");
+        let others = other.map(|record| (record, ()));
+        self.map(|record| (record, ())).subtract_by_key_with(&others, partitioner).keys()
     }
 }

@@ -363,7 +363,7 @@ impl PartitionedBy {
         match &self.0 {
             Identity::Own { travel: Travel::Not(why), .. } if operator::must_travel(context) => {
                 let or = " (or set millstream.closures.strict=false to run in one process only)";
-                Err(stays(&Operator::call(name, place).to_string(), why, or))
+                Err(stays(&operator::blamed(name, place).to_string(), why, or))
             }
             _ => Ok(()),
         }

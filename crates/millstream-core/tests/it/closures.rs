@@ -55,7 +55,9 @@ fn stays<T: std::fmt::Debug>(operator: &str, why: &str, result: Result<T>) {
     let form =
         "`Partitioner::custom_env(partitions, values, |values, key| ..)`, whose closure captures nothing";
     assert!(remedy.contains(form), "{operator}: {error}");
-    called_at(operator, at.split(" at ").nth(1).unwrap());
+    let (name, place) = at.split_once(" at ").unwrap();
+    assert_eq!(name, operator.trim_end_matches("_with"), "{error}");
+    called_at(operator, place);
 }
 
 const CAPTURES: &str = "its function captures 8 bytes of variables";

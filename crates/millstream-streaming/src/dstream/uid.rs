@@ -46,6 +46,7 @@ mod tests {
     use std::time::Duration;
 
     use millstream_core::Conf;
+    use millstream_core::operator::Operator;
 
     use crate::testing::{Driver, batches};
 
@@ -59,6 +60,17 @@ mod tests {
         let collected = driver.collect(&named);
         driver.run(1).unwrap();
         assert_eq!(collected.batches(), batches![[2]]);
+    }
+
+    /// What was saved of a state is found by its id: it must be what it was before the window had a name of its own.
+    #[test]
+    fn the_steps_of_a_window_keep_ids_of_their_own() {
+        let driver = Driver::new(Conf::empty(), Duration::from_secs(1)).unwrap();
+        let counts = driver.input(batches![[1]]).count_by_window(Duration::from_secs(2), None);
+        let operator = Operator::clone(counts.any().operator());
+        let (_, steps) = operator.id.as_deref().unwrap().split_once('/').unwrap();
+        assert_eq!(steps, "map_ref/map/reduce_by_key/reduce_by_key_and_window/map");
+        assert_eq!(operator.name, "count_by_window");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use millstream_core::operator::Operator;
+use millstream_core::operator::{self, Operator};
 use millstream_core::{Context, settings};
 
 use self::ids::Ids;
@@ -110,11 +110,12 @@ impl Graph {
         parents: &[AnyDStream],
         place: &'static Location<'static>,
     ) -> Operator {
-        let operator = Operator::call(name, place);
+        let operator = operator::blamed(name, place);
         self.refuse_if_frozen(&operator);
         let id = self.parts().ids.of(name, parents);
-        Operator { id: Some(id), ..operator }
+        Operator { id: Some(id), ..Operator::clone(&operator) }
     }
+        // Of its own name, also as a part of another method: where a state is found again must not depend on that.
 
     #[allow(
         clippy::panic,

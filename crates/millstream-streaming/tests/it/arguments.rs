@@ -53,10 +53,9 @@ fn no_partitions_are_refused_by_every_operator_that_spreads_records() {
         ("left_outer_join", |s| read(&s.left_outer_join_with(s, 0))),
         ("right_outer_join", |s| read(&s.right_outer_join_with(s, 0))),
         ("full_outer_join", |s| read(&s.full_outer_join_with(s, 0))),
-        // Windows are put together of others.
-        ("reduce_by_key", |s| read(&s.reduce_by_key_and_window_with(|a, b| a + b, SECOND, SECOND, 0))),
-        ("group_by_key", |s| read(&s.group_by_key_and_window_with(SECOND, SECOND, 0))),
-        ("reduce_by_key_and_window", |s| read(&s.count_by_value_and_window_with(SECOND, SECOND, 0))),
+        ("reduce_by_key_and_window", |s| read(&s.reduce_by_key_and_window_with(|a, b| a + b, SECOND, SECOND, 0))),
+        ("group_by_key_and_window", |s| read(&s.group_by_key_and_window_with(SECOND, SECOND, 0))),
+        ("count_by_value_and_window", |s| read(&s.count_by_value_and_window_with(SECOND, SECOND, 0))),
         ("map_with_state", |s| {
             let last = |_: &String, n: Option<i32>, _: &mut State<'_, i32>| n;
             read(&s.map_with_state(StateSpec::function(last).num_partitions(0)).stream());

@@ -1,10 +1,11 @@
 //! Windows against the tables of Spark's own tests, and with other intervals.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use millstream_core::Context;
-use millstream_streaming::DStream;
-use millstream_streaming::testing::batches;
+use millstream_core::{Context, Data};
+use millstream_streaming::testing::{Driver, batches};
+use millstream_streaming::{DStream, WindowKeys};
 
 use crate::tables::{conf, millis, pairs, rows, run_on, seconds, sorted};
 
@@ -214,4 +215,53 @@ fn a_window_longer_than_the_stream_has_all_of_it() {
     // As long as a duration can be.
     let ever = Duration::from_secs(u64::MAX);
     assert_eq!(rows(batches![[1], [2]], |s| s.window(ever, seconds(1)), 2), batches![[1], [1, 2]]);
+}
+
+/// The calls of this file that the RDDs of the batches of a stream are named after.
+fn calls<T: Data>(stream: &DStream<T>) -> DStream<String> {
+    stream.transform(|rdd| {
+        let text = rdd.to_debug_string();
+        let here =
+            text.lines().filter_map(|line| line.split_once(" at ").filter(|(_, at)| at.contains(file!())));
+        // ` +-(2) NAME[7]`
+        let names = here.filter_map(|(call, _)| call.rsplit(['[', ' ']).nth(1).map(str::to_owned));
+        let names: BTreeSet<String> = names.collect();
+        rdd.context().parallelize(names, 1)
+    })
+}
+
+#[test]
+fn windows_are_named_after_the_method_that_was_called_and_not_after_the_steps_they_are_made_of() {
+    type Windows = fn(&DStream<(String, i32)>) -> DStream<String>;
+    let windows: [(&str, Windows); 8] = [
+        ("count_by_window", |s| calls(&s.count_by_window(seconds(2), None))),
+        ("count_by_value_and_window", |s| calls(&s.count_by_value_and_window(seconds(2), None))),
+        ("reduce_by_window", |s| calls(&s.reduce_by_window(|a, _| a, seconds(2), None))),
+        ("reduce_by_window", |s| {
+            calls(&s.reduce_by_window_with_inverse(|a, _| a, |a, _| a, seconds(2), None))
+        }),
+        ("group_by_key_and_window", |s| calls(&s.group_by_key_and_window(seconds(2), None))),
+        ("reduce_by_key_and_window", |s| calls(&s.reduce_by_key_and_window(|a, b| a + b, seconds(2), None))),
+        ("reduce_by_key_and_window", |s| {
+            calls(&s.reduce_by_key_and_window_with_inverse(|a, b| a + b, |a, b| a - b, seconds(2), None))
+        }),
+        ("reduce_by_key_and_window", |s| {
+            let (add, take) = (|a, b| a + b, |a, b| a - b);
+            calls(&s.reduce_by_key_and_window_keeping(add, take, seconds(2), None, 2, WindowKeys::InWindow))
+        }),
+    ];
+    for (name, window) in windows {
+        let rows = rows(vec![pairs(&[("a", 1)]), pairs(&[("b", 2)])], window, 2);
+        assert_eq!(rows, [[name], [name]]);
+    }
+}
+
+#[test]
+fn a_function_that_panics_in_a_window_names_the_method_that_was_called() {
+    let driver = Driver::new(conf("local[2]"), seconds(1)).unwrap();
+    let ones = driver.input(vec![pairs(&[("a", 1), ("a", 2)])]);
+    driver.collect(&ones.reduce_by_key_and_window(|_, _| panic!("no sum"), seconds(2), None));
+    let error = driver.run(1).unwrap_err().to_string();
+    assert!(error.contains(&format!("reduce_by_key_and_window at {}", file!())), "{error}");
+    assert!(error.contains("no sum") && !error.contains("reduce_by_key at"), "{error}");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Outcome;
 use crate::data::Data;
 use crate::error::Result;
-use crate::operator::{self, Operator};
+use crate::operator;
 use crate::rdd::Rdd;
 use crate::rdd::method::Method;
 use crate::scheduler::future_action::FutureAction;
@@ -144,7 +144,7 @@ impl<T: Data> Rdd<T> {
         name: &'static str,
         action: impl FnOnce(&Rdd<T>) -> Result<R> + Send + 'static,
     ) -> FutureAction<R> {
-        let operator = Arc::new(Operator::call(name, Location::caller()));
+        let operator = operator::blamed(name, Location::caller());
         let (rdd, named) = (self.clone(), Arc::clone(&operator));
         FutureAction::start(self.context(), &operator, move || operator::named(&named, || action(&rdd)))
     }

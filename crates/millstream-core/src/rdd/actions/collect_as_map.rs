@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::data::{Data, Key};
 use crate::error::Result;
+use crate::operator;
 use crate::rdd::Rdd;
 
 impl<K: Key, V: Data> Rdd<(K, V)> {
@@ -21,6 +22,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// ```
     #[track_caller]
     pub fn collect_as_map(&self) -> Result<HashMap<K, V>> {
+        let _composed = operator::composed("collect_as_map");
         Ok(self.collect()?.into_iter().collect())
     }
 }

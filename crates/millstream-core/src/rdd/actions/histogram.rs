@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use super::stats::Number;
 use crate::error::{Error, Result};
-use crate::operator::Operator;
+use crate::operator;
 use crate::rdd::Rdd;
 use crate::stream;
 
@@ -109,7 +109,7 @@ impl<T: Number> Rdd<T> {
 }
 
 fn wrong(place: &'static Location<'static>, problem: &str, remedy: &str) -> Error {
-    let operator = Operator::call("histogram", place).to_string();
+    let operator = operator::blamed("histogram", place).to_string();
     Error::Argument { operator, problem: problem.into(), remedy: remedy.into() }
 }
 

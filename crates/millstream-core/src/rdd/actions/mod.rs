@@ -111,7 +111,7 @@ fn results<R: Data>(values: Vec<Value>) -> Result<Vec<R>> {
 /// Merges the results of the partitions on this thread, where a panic of the user's code is an error as it is in a task.
 fn merging<R>(name: &'static str, place: &'static Location<'static>, merge: impl FnOnce() -> R) -> Result<R> {
     panics::noted(|| catch_unwind(AssertUnwindSafe(merge))).map_err(|panic| {
-        let operator = Operator::call(name, place);
+        let operator = operator::blamed(name, place);
         Error::user(format!("{operator}, merging the results of the partitions: {panic}"))
     })
 }

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::operator::Operator;
+use crate::operator;
 use crate::rdd::Rdd;
 use crate::rdd::method::Method;
 use crate::stream::Records;
@@ -76,7 +76,7 @@ impl<T: Data> Rdd<T> {
         if let Some(missing) = asked.iter().find(|partition| **partition >= has) {
             // One that could not be described has no partitions.
             return Err(self.0.info.defect.clone().unwrap_or_else(|| Error::Argument {
-                operator: Operator::call(name, Location::caller()).to_string(),
+                operator: operator::blamed(name, Location::caller()).to_string(),
                 problem: format!("there is no partition {missing} among {has}"),
                 remedy: "partitions are numbered from 0 on; `num_partitions` says how many there are".into(),
             }));

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::fs::{FileSystem, FileSystems, FsPath, OutputFormat, failed, is_not_found};
 use crate::function::{self, CodeAddress};
-use crate::operator::Operator;
+use crate::operator;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::settings;
 use crate::stream::{self, ChunkStream};
@@ -86,7 +86,7 @@ impl<T: Data> Rdd<T> {
         }
         if saving.max_bytes == Some(0) {
             return Err(Error::Argument {
-                operator: Operator::call(name, place).to_string(),
+                operator: operator::blamed(name, place).to_string(),
                 problem: "files of 0 bytes have no room for a record".into(),
                 remedy: "ask for `max_bytes` of at least 1".into(),
             });
@@ -146,7 +146,7 @@ impl Output {
             && context.conf().get(settings::HADOOP_VALIDATE_OUTPUT_SPECS)?
         {
             return Err(Error::Argument {
-                operator: Operator::call(name, place).to_string(),
+                operator: operator::blamed(name, place).to_string(),
                 problem: format!("the output directory {directory} already exists"),
                 remedy: "delete it, name another, or set spark.hadoop.validateOutputSpecs=false".into(),
             });

@@ -2,6 +2,7 @@
 
 use super::Grouped;
 use crate::data::{Data, Key};
+use crate::operator;
 use crate::rdd::Rdd;
 use crate::rdd::narrow::Form;
 use crate::shuffle::partitioner::Partitioner;
@@ -48,6 +49,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         third: &Rdd<(K, X)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, Grouped3<V, W, X>)> {
+        let _composed = operator::composed("cogroup3");
         let partitioner = partitioner.into();
         // Spread so already, what two of them make is not moved again.
         let two = self.cogroup_with(second, partitioner.clone());

@@ -2,6 +2,7 @@
 
 use super::cogroup3::the_one;
 use crate::data::{Data, Key};
+use crate::operator;
 use crate::rdd::Rdd;
 use crate::rdd::narrow::Form;
 use crate::shuffle::partitioner::Partitioner;
@@ -49,6 +50,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         fourth: &Rdd<(K, Y)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, Grouped4<V, W, X, Y>)> {
+        let _composed = operator::composed("cogroup4");
         let partitioner = partitioner.into();
         // Spread so already, what two of them make is not moved again.
         let first_two = self.cogroup_with(second, partitioner.clone());

@@ -5,6 +5,7 @@ use std::panic::Location;
 
 use super::aggregate_by_key::Aggregate;
 use crate::data::{Data, Key};
+use crate::operator;
 use crate::rdd::Rdd;
 use crate::rdd::hyper_log_log::HyperLogLog;
 use crate::shuffle::partitioner::Partitioner;
@@ -48,6 +49,7 @@ impl<K: Key, V: Data + Hash> Rdd<(K, V)> {
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, u64)> {
         let (name, place) = ("count_approx_distinct_by_key", Location::caller());
+        let _composed = operator::composed(name);
         let empty = match HyperLogLog::new(name, place, relative_sd) {
             Ok(empty) => empty,
             Err(error) => return Rdd::checked(self.context(), name, place, Err(error), 0),

@@ -5,7 +5,7 @@ use std::panic::Location;
 use crate::data::{Data, Key};
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
-use crate::operator::Operator;
+use crate::operator;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::shuffle::hash::pinned_hash;
 use crate::shuffle::partitioner::{PartitionedBy, Partitioner, Spec};
@@ -54,7 +54,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         let rebuild: Rebuild = rebuild::<K, V>;
         let place = Location::caller();
         let (here, there) = (self.num_partitions(), partitioner.partitions());
-        let operator = Operator::call(NAME, place).to_string();
+        let operator = operator::blamed(NAME, place).to_string();
         let compute = if here == there {
             let build = CodeAddress::of::<(K, V)>(rebuild as usize);
             let records = self.clone();

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use crate::data::{Data, Key};
 use crate::error::{Error, Result};
-use crate::operator::Operator;
+use crate::operator::{self, Operator};
 use crate::rdd::Rdd;
 use crate::rdd::narrow::Form;
 use crate::rdd::sample::Picks;
@@ -41,7 +41,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     ) -> Rdd<(K, V)> {
         let (name, place) = ("sample_by_key", Location::caller());
         let fractions: HashMap<K, f64> = fractions.into_iter().collect();
-        if let Err(error) = all_fit(Operator::call(name, place), with_replacement, &fractions) {
+        if let Err(error) = all_fit(&operator::blamed(name, place), with_replacement, &fractions) {
             return Rdd::checked(self.context(), name, place, Err(error), 0);
         }
         let form = Form { name, env: (with_replacement, fractions, seed), keeps_keys: true };
@@ -93,7 +93,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     ) -> Rdd<(K, V)> {
         let (name, place) = ("sample_by_key_exact", Location::caller());
         let fractions: HashMap<K, f64> = fractions.into_iter().collect();
-        let fit = all_fit(Operator::call(name, place), with_replacement, &fractions);
+        let fit = all_fit(&operator::blamed(name, place), with_replacement, &fractions);
         let picked = match fit.and_then(|()| self.picked_places(name, with_replacement, &fractions, seed)) {
             Ok(picked) => picked,
             Err(error) => return Rdd::checked(self.context(), name, place, Err(error), 0),
@@ -165,7 +165,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         let mut picked: Vec<Places<K>> = counts.iter().map(|_| Vec::new()).collect();
         for key in keys {
             let fraction = fractions.get(&key).ok_or_else(|| Error::Argument {
-                operator: Operator::call(name, place).to_string(),
+                operator: operator::blamed(name, place).to_string(),
                 problem: NO_FRACTION.into(),
                 remedy: REMEDY.into(),
             })?;
@@ -183,7 +183,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     }
 }
 
-fn all_fit<K>(operator: Operator, with_replacement: bool, fractions: &HashMap<K, f64>) -> Result<()> {
+fn all_fit<K>(operator: &Operator, with_replacement: bool, fractions: &HashMap<K, f64>) -> Result<()> {
     let fits =
         |fraction: &f64| fraction.is_finite() && *fraction >= 0.0 && (with_replacement || *fraction <= 1.0);
     match fractions.values().find(|fraction| !fits(fraction)) {

@@ -7,7 +7,7 @@ use super::{Grouped, Hashed, hashed, spread_by_key};
 use crate::data::{Data, Key};
 use crate::error::Result;
 use crate::function::{self, CodeAddress};
-use crate::operator::Operator;
+use crate::operator;
 use crate::rdd::exchange::can_spread;
 use crate::rdd::{Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::shuffle::clusters::Cluster;
@@ -61,7 +61,7 @@ impl<K: Key, V: Data, W: Data> Sides<K, V, W> {
         let (partitions, rule) = (partitioner.partitions(), partitioner.identity());
         can_spread(left, partitions, Some(&rule), name, place)?;
         can_spread(right, partitions, Some(&rule), name, place)?;
-        let operator = Operator::call(name, place).to_string();
+        let operator = operator::blamed(name, place).to_string();
         let (left, right) = (Side::new(left, moved.0, &partitioner), Side::new(right, moved.1, &partitioner));
         Ok(Sides { left, right, partitioner, operator })
     }

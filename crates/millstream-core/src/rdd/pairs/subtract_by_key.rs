@@ -2,6 +2,7 @@
 
 use super::Grouped;
 use crate::data::{Data, Key};
+use crate::operator;
 use crate::rdd::Rdd;
 use crate::shuffle::partitioner::Partitioner;
 
@@ -48,6 +49,7 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
             // There is nothing to subtract from, but the other RDD's keys must go somewhere.
             partitioner = 1.into();
         }
+        let _composed = operator::composed("subtract_by_key");
         let both = self.cogroup_with(&other.map_values(|_| ()), partitioner);
         let rest = |(): &(), (left, right): Grouped<V, ()>| if right.is_empty() { left } else { Vec::new() };
         both.flat_map_values_as("subtract_by_key", (), rest)

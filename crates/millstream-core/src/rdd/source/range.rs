@@ -5,7 +5,7 @@ use std::panic::Location;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
-use crate::operator::Operator;
+use crate::operator;
 use crate::rdd::exchange::few_enough;
 use crate::rdd::{AnyRdd, Compute, Dependency, Rdd, Rebuild, Rebuilding, Recipe};
 use crate::stream::{self, ChunkStream};
@@ -28,7 +28,7 @@ impl Context {
         let place = Location::caller();
         let compute = if step == 0 {
             Err(Error::Argument {
-                operator: Operator::call("range", place).to_string(),
+                operator: operator::blamed("range", place).to_string(),
                 problem: "a step of 0 never arrives".into(),
                 remedy: "use a step of at least 1, or a negative one to count down".into(),
             })

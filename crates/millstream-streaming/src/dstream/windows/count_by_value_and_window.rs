@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millstream_core::{Key, Partitioner};
+use millstream_core::{Key, Partitioner, operator};
 
 use super::WindowKeys;
 use crate::dstream::DStream;
@@ -51,6 +51,7 @@ impl<T: Key> DStream<T> {
         slide: impl Into<Option<Duration>>,
         partitioner: impl Into<Partitioner<T>>,
     ) -> DStream<(T, u64)> {
+        let _composed = operator::composed("count_by_value_and_window");
         self.map(|record| (record, 1)).reduce_by_key_and_window_keeping(
             |a, b| a + b,
             |a, b| a - b,

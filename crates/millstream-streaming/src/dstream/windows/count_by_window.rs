@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millstream_core::Data;
+use millstream_core::{Data, operator};
 
 use crate::dstream::DStream;
 
@@ -21,6 +21,7 @@ impl<T: Data> DStream<T> {
     /// ```
     #[track_caller]
     pub fn count_by_window(&self, window: Duration, slide: impl Into<Option<Duration>>) -> DStream<u64> {
+        let _composed = operator::composed("count_by_window");
         self.map_ref(|_| 1).reduce_by_window_with_inverse(|a, b| a + b, |a, b| a - b, window, slide)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millstream_core::{Data, Key, Partitioner};
+use millstream_core::{Data, Key, Partitioner, operator};
 
 use crate::dstream::DStream;
 
@@ -51,6 +51,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         slide: impl Into<Option<Duration>>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> DStream<(K, Vec<V>)> {
+        let _composed = operator::composed("group_by_key_and_window");
         let partitioner = partitioner.into();
         // Batches that are spread alike are joined partition by partition: only the first gathering moves anything.
         self.group_by_key_with(partitioner.clone()).window(window, slide).reduce_by_key_with(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use millstream_core::rdd::AnyRdd;
 use millstream_core::shuffle::CombineTable;
 use millstream_core::shuffle::hash::pinned_hash;
-use millstream_core::{Data, Key, Partitioner, Rdd, TaskContext, stream};
+use millstream_core::{Data, Key, Partitioner, Rdd, TaskContext, operator, stream};
 
 use super::{misfit, usable};
 use crate::dstream::DStream;
@@ -16,6 +16,8 @@ use crate::recovery::states::default_interval;
 use crate::state::step::{Apply, Batch, Batches};
 use crate::state::{PutOn, Step};
 use crate::time::Time;
+
+const NAME: &str = "reduce_by_key_and_window";
 
 /// Merges two values, or takes one out of another.
 type Merge<V> = Arc<dyn Fn(V, V) -> V + Send + Sync>;
@@ -68,6 +70,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         slide: impl Into<Option<Duration>>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> DStream<(K, V)> {
+        let _composed = operator::composed(NAME);
         let f: Merge<V> = Arc::new(f);
         let partitioner = partitioner.into();
         let merge = |f: &Merge<V>| {
@@ -137,6 +140,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         partitioner: impl Into<Partitioner<K>>,
         keys: WindowKeys<K, V>,
     ) -> DStream<(K, V)> {
+        let _composed = operator::composed(NAME);
         let slide = slide.into().unwrap_or(self.slide_duration());
         let partitioner = partitioner.into();
         let keep = match keys {
@@ -174,7 +178,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         reduced.keep();
         let batches = ReducedWindow { reduced, f, inverse, keep, window, slide: usable(self, slide) };
         let put_on = PutOn {
-            name: "reduce_by_key_and_window",
+            name: NAME,
             partitioner,
             initial: None,
             timeout: None,

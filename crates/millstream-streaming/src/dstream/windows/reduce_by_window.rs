@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_core::Data;
+use millstream_core::{Data, operator};
 
 use super::WindowKeys;
 use crate::dstream::DStream;
@@ -31,6 +31,7 @@ impl<T: Data> DStream<T> {
         window: Duration,
         slide: impl Into<Option<Duration>>,
     ) -> DStream<T> {
+        let _composed = operator::composed("reduce_by_window");
         let f = Arc::new(f);
         let again = Arc::clone(&f);
         self.reduce(move |a, b| f(a, b)).window(window, slide).reduce(move |a, b| again(a, b))
@@ -60,6 +61,7 @@ impl<T: Data> DStream<T> {
         window: Duration,
         slide: impl Into<Option<Duration>>,
     ) -> DStream<T> {
+        let _composed = operator::composed("reduce_by_window");
         self.map(|record| ((), record))
             .reduce_by_key_and_window_keeping(f, inverse, window, slide, 1, WindowKeys::All)
             .map(|((), merged)| merged)
