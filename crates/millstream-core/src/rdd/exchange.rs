@@ -67,7 +67,7 @@ impl<A: Data, B: Data, U: Data> Exchange<A, B, U> {
         captured: usize,
     ) -> Rdd<U> {
         let method = method.into();
-        self.operator = Operator::call(method.name, place).to_string();
+        self.operator = operator::blamed(method.name, place).to_string();
         let reducers = self.shuffle.reducers();
         let compute = can_spread(parent, reducers, self.partitioned_by.as_ref(), method.name, place)
             .map(|()| Box::new(self) as Box<dyn Compute<U>>);
@@ -112,11 +112,7 @@ pub(crate) fn few_enough(
     if partitions <= MOST_PARTITIONS {
         return Ok(());
     }
-    Err(Error::Argument {
-        operator: operator::blamed(name, place).to_string(),
-        problem: format!("records can not be spread over {partitions} partitions"),
-        remedy: format!("ask for at most {MOST_PARTITIONS}"),
-    })
+    Err(unspreadable(&operator::blamed(name, place), partitions))
 }
 
 /// Refuses 0 partitions.
@@ -128,11 +124,20 @@ pub(crate) fn at_least_one(
     if partitions > 0 {
         return Ok(());
     }
-    Err(Error::Argument {
-        operator: operator::blamed(name, place).to_string(),
-        problem: "records can not be spread over 0 partitions".into(),
-        remedy: "ask for at least 1".into(),
-    })
+    Err(unspreadable(&operator::blamed(name, place), partitions))
+}
+
+/// The error of an operator that is asked for no partitions, or for too many.
+pub(crate) fn unspreadable(operator: &Operator, partitions: usize) -> Error {
+    let (why, remedy) = match partitions {
+        0 => ("they would be lost", "ask for at least 1".into()),
+        _ => ("each is a task of its own", format!("ask for at most {MOST_PARTITIONS}")),
+    };
+    Error::Argument {
+        operator: operator.to_string(),
+        problem: format!("records can not be spread over {partitions} partitions: {why}"),
+        remedy,
+    }
 }
 
 impl<A: Data, B: Data, U: Data> Compute<U> for Exchange<A, B, U> {

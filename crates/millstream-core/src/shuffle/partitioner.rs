@@ -12,6 +12,7 @@ use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::function::{self, CodeAddress};
 use crate::operator::{self, Operator};
+use crate::rdd::exchange::{MOST_PARTITIONS, unspreadable};
 use crate::settings;
 use crate::shuffle::hash::partition_of;
 
@@ -204,6 +205,30 @@ impl<K: 'static> Partitioner<K> {
         match &self.0 {
             Rule::Hash(partitions) => *partitions,
             Rule::Own(own) => own.rule.partitions(),
+        }
+    }
+
+    /// Refuses, on behalf of an operator, a partitioner of no partitions or of more than can be.
+    ///
+    /// # Errors
+    /// If it is one; there can be 1,048,576 partitions.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::panic::Location;
+    /// use millstream_core::Partitioner;
+    /// use millstream_core::operator::Operator;
+    ///
+    /// let operator = Operator::call("spread", Location::caller());
+    /// Partitioner::<String>::from(4).check(&operator)?;
+    /// let error = Partitioner::<String>::from(0).check(&operator).unwrap_err().to_string();
+    /// assert!(error.starts_with("spread at ") && error.ends_with("ask for at least 1"), "{error}");
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    pub fn check(&self, operator: &Operator) -> Result<()> {
+        match self.partitions() {
+            1..=MOST_PARTITIONS => Ok(()),
+            partitions => Err(unspreadable(operator, partitions)),
         }
     }
 

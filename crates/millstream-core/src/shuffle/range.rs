@@ -4,11 +4,10 @@ use std::panic::Location;
 
 use super::partitioner::{CustomPartitioner, Partitioner, RANGE};
 use crate::data::Data;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::function::{self, CodeAddress};
-use crate::operator::Operator;
 use crate::rdd::Rdd;
-use crate::rdd::exchange::MOST_PARTITIONS;
+use crate::rdd::exchange::{at_least_one, few_enough};
 use crate::shuffle::hash::pinned_hash;
 use crate::stream;
 
@@ -67,12 +66,9 @@ impl<K: Data + Ord> Partitioner<K> {
         partitions: usize,
         ascending: bool,
     ) -> Result<Self> {
-        if partitions == 0 && rdd.num_partitions() > 0 || partitions > MOST_PARTITIONS {
-            return Err(Error::Argument {
-                operator: Operator::call(name, place).to_string(),
-                problem: format!("records can not be spread over {partitions} partitions"),
-                remedy: format!("ask for 1 to {MOST_PARTITIONS}"),
-            });
+        few_enough(partitions, name, place)?;
+        if rdd.num_partitions() > 0 {
+            at_least_one(partitions, name, place)?;
         }
         let bounds = if partitions < 2 { Vec::new() } else { bounds(name, rdd, partitions)? };
         Ok(Self::by_bounds(bounds, ascending))

@@ -53,29 +53,43 @@ fn wrong_arguments_are_errors_of_the_action() {
 fn absurd_numbers_are_errors_or_do_no_harm() {
     let context = crate::context();
     let numbers = context.range(0, 10, 1, 2);
-    let too_many = |rdd: Rdd<i64>| {
+    // Named after the method that was called, whatever it calls.
+    let refused = |name: &str, partitions: usize, rdd: Rdd<i64>| {
         let error = rdd.count().unwrap_err().to_string();
-        assert!(error.contains("arguments.rs:") && error.contains("1048576"), "{error}");
+        assert!(error.starts_with(&format!("{name} at {}:", file!())), "{error}");
+        let remedy = if partitions == 0 { "ask for at least 1" } else { "ask for at most 1048576" };
+        assert!(
+            error.contains(&format!("over {partitions} partitions: ")) && error.ends_with(remedy),
+            "{error}"
+        );
     };
-    too_many(context.parallelize([1], usize::MAX));
+    refused("parallelize", usize::MAX, context.parallelize([1], usize::MAX));
     // The records are not asked for.
-    too_many(context.parallelize(0.., usize::MAX));
-    too_many(context.range(0, 10, 1, usize::MAX));
-    too_many(context.generate(usize::MAX, |_| [1]));
-    too_many(numbers.repartition(usize::MAX));
-    too_many(numbers.coalesce_with(usize::MAX, true));
-    too_many(numbers.sort_by_with(|n| *n, true, usize::MAX));
-    too_many(numbers.distinct_with(usize::MAX));
-    too_many(numbers.key_by(|n| *n).reduce_by_key_with(|a, b| a + b, usize::MAX).values());
-    too_many(numbers.key_by(|n| *n).join_with(&numbers.key_by(|n| *n), usize::MAX).keys());
-    let none = |rdd: Rdd<i64>| {
-        let error = rdd.count().unwrap_err().to_string();
-        assert!(error.contains("arguments.rs:") && error.contains("0 partitions"), "{error}");
-    };
-    none(numbers.repartition(0));
-    none(numbers.coalesce(0));
-    none(numbers.distinct_with(0));
-    none(numbers.key_by(|n| *n).reduce_by_key_with(|a, b| a + b, 0).values());
+    refused("parallelize", usize::MAX, context.parallelize(0.., usize::MAX));
+    refused("range", usize::MAX, context.range(0, 10, 1, usize::MAX));
+    refused("generate", usize::MAX, context.generate(usize::MAX, |_| [1]));
+    refused("coalesce", usize::MAX, numbers.coalesce_with(usize::MAX, true));
+    refused("coalesce", 0, numbers.coalesce(0));
+    let pairs = numbers.map(|n| (n, n));
+    for n in [0, usize::MAX, (1 << 20) + 1] {
+        refused("repartition", n, numbers.repartition(n));
+        refused("sort_by", n, numbers.sort_by_with(|n| *n, true, n));
+        refused("sort_by_key", n, pairs.sort_by_key_with(true, n).keys());
+        refused("distinct", n, numbers.distinct_with(n));
+        refused("subtract", n, numbers.subtract_with(&numbers, n));
+        refused("intersection", n, numbers.intersection_with(&numbers, n));
+        refused("group_by", n, numbers.group_by_with(|n| *n, n).keys());
+        refused("partition_by", n, pairs.partition_by(n).keys());
+        refused("reduce_by_key", n, pairs.reduce_by_key_with(|a, b| a + b, n).keys());
+        refused("group_by_key", n, pairs.group_by_key_with(n).keys());
+        refused("subtract_by_key", n, pairs.subtract_by_key_with(&pairs, n).keys());
+        refused("cogroup", n, pairs.cogroup_with(&pairs, n).keys());
+        refused("cogroup3", n, pairs.cogroup3_with(&pairs, &pairs, n).keys());
+        refused("cogroup4", n, pairs.cogroup4_with(&pairs, &pairs, &pairs, n).keys());
+        refused("join", n, pairs.join_with(&pairs, n).keys());
+        let estimates = pairs.count_approx_distinct_by_key_with(0.1, n);
+        refused("count_approx_distinct_by_key", n, estimates.keys());
+    }
     assert_eq!(context.parallelize([1], 0).num_partitions(), 1);
     let no_bytes = Saving::from(Existing::Refuse).max_bytes(0);
     let error = numbers.save_as_files("/not/made", TextFormat::default(), no_bytes).unwrap_err().to_string();

@@ -173,7 +173,10 @@ fn absurd_numbers_of_partitions_are_errors_of_the_action() {
     ] {
         let text = error.to_string();
         assert!(matches!(error, Error::Argument { .. }), "{text}");
-        assert!(text.contains("partitioning.rs:") && text.contains("partitions; ask for"), "{text}");
+        assert!(
+            text.contains("partitioning.rs:") && text.contains("partitions: ") && text.contains("; ask for"),
+            "{text}"
+        );
     }
     assert_eq!(context.empty_rdd::<i32>().coalesce(3).count().unwrap(), 0);
     assert_eq!(context.empty_rdd::<i32>().repartition(3).count().unwrap(), 0);

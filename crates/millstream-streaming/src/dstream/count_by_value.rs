@@ -28,9 +28,8 @@ impl<T: Key> DStream<T> {
     /// ```
     #[track_caller]
     pub fn count_by_value_with(&self, partitioner: impl Into<Partitioner<T>>) -> DStream<(T, u64)> {
-        let partitioner = partitioner.into();
-        self.per_batch("count_by_value", move |rdd| {
-            rdd.map(|record| (record, 1)).reduce_by_key_with(|a, b| a + b, partitioner.clone())
+        self.per_batch_spread("count_by_value", partitioner, |rdd, partitioner| {
+            rdd.map(|record| (record, 1)).reduce_by_key_with(|a, b| a + b, partitioner)
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use millstream_core::rdd::AnyRdd;
-use millstream_core::{Data, Rdd};
+use millstream_core::{Data, Partitioner, Rdd};
 
 use super::DStream;
 use super::node::{AnyDStream, Node, only};
@@ -27,6 +27,22 @@ impl<T: Data> DStream<T> {
         make: impl Fn(Rdd<T>) -> Rdd<U> + Send + Sync + 'static,
     ) -> DStream<U> {
         self.per_batch_at(name, move |rdd, _| Ok(make(rdd)))
+    }
+
+    /// Like [`per_batch`](DStream::per_batch), for what spreads records by a partitioner; one that can not be used is reported
+    /// by `start`.
+    #[track_caller]
+    pub(crate) fn per_batch_spread<K: 'static, U: Data>(
+        &self,
+        name: &'static str,
+        partitioner: impl Into<Partitioner<K>>,
+        make: impl Fn(Rdd<T>, Partitioner<K>) -> Rdd<U> + Send + Sync + 'static,
+    ) -> DStream<U> {
+        let partitioner = partitioner.into();
+        let spread = partitioner.clone();
+        let stream = self.per_batch(name, move |rdd| make(rdd, spread.clone()));
+        self.graph().check_partitioner(stream.any().operator(), &partitioner);
+        stream
     }
 
     /// Like [`per_batch`](DStream::per_batch), for what needs the batch time or can fail.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use millstream_core::operator::Operator;
 use millstream_core::rdd::AnyRdd;
-use millstream_core::{Data, Rdd};
+use millstream_core::{Data, Partitioner, Rdd};
 
 use super::DStream;
 use super::join_side::{JoinSide, Side};
@@ -39,6 +39,24 @@ impl<T: Data> DStream<T> {
         if let Side::Stream(other) = right {
             self.must_fit(&*other.any(), stream.any().operator());
         }
+        stream
+    }
+
+    /// Like [`per_batch_with`](DStream::per_batch_with), for what spreads records by a partitioner; one that can not be used is
+    /// reported by `start`.
+    #[track_caller]
+    pub(crate) fn per_batch_with_spread<K: 'static, U: Data, V: Data>(
+        &self,
+        other: &impl JoinSide<U>,
+        name: &'static str,
+        partitioner: impl Into<Partitioner<K>>,
+        make: impl Fn(Rdd<T>, Rdd<U>, Partitioner<K>) -> Rdd<V> + Send + Sync + 'static,
+    ) -> DStream<V> {
+        let partitioner = partitioner.into();
+        let spread = partitioner.clone();
+        let make = move |left, right, _| Ok(make(left, right, spread.clone()));
+        let stream = self.per_batch_with(other, name, make);
+        self.graph().check_partitioner(stream.any().operator(), &partitioner);
         stream
     }
 

@@ -7,7 +7,7 @@ use super::DStream;
 impl<T: Data> DStream<T> {
     /// Spreads the records of each batch evenly over `partitions`, to use more workers than the input has blocks.
     ///
-    /// Every record is moved. No partitions at all fail the batch.
+    /// Every record is moved.
     ///
     /// # Examples
     /// ```
@@ -21,6 +21,6 @@ impl<T: Data> DStream<T> {
     #[track_caller]
     #[must_use]
     pub fn repartition(&self, partitions: usize) -> DStream<T> {
-        self.per_batch("repartition", move |rdd| rdd.repartition(partitions))
+        self.per_batch_spread::<(), _>("repartition", partitions, move |rdd, _| rdd.repartition(partitions))
     }
 }

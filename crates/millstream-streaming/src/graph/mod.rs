@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use millstream_core::operator::{self, Operator};
-use millstream_core::{Context, settings};
+use millstream_core::{Context, Partitioner, settings};
 
 use self::ids::Ids;
 pub(crate) use self::inputs::{Counter, Inputs};
@@ -211,12 +211,22 @@ impl Graph {
 
     /// Notes something that was described wrongly, to be reported by `start`.
     pub(crate) fn problem(&self, operator: &Operator, problem: impl Into<String>) {
-        self.parts().problems.push(format!("{operator}: {}", problem.into()));
+        self.problem_without_place(format!("{operator}: {}", problem.into()));
+    }
+
+    /// Notes a partitioner that can not be used, to be reported by `start`.
+    pub(crate) fn check_partitioner<K: 'static>(&self, operator: &Operator, partitioner: &Partitioner<K>) {
+        if let Err(error) = partitioner.check(operator) {
+            self.problem_without_place(error.to_string());
+        }
     }
 
     /// Notes something that was described wrongly and belongs to no operator.
     pub(crate) fn problem_without_place(&self, problem: String) {
-        self.parts().problems.push(problem);
+        let problems = &mut self.parts().problems;
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
 
     /// Returns the name of the program, as people know it.

@@ -3,8 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use millstream_core::operator::Operator;
-use millstream_core::{Context, Data, Rdd};
+use millstream_core::{Context, Data, Rdd, operator};
 
 use super::{Source, stream};
 use crate::context::StreamingContext;
@@ -45,15 +44,12 @@ impl StreamingContext {
         I: IntoIterator<Item = T>,
         I::IntoIter: 'static,
     {
-        if partitions == 0 {
-            let operator = Operator::call("generator_stream", Location::caller());
-            self.graph().problem(&operator, "records can not be made in 0 partitions; ask for at least 1");
-        }
+        let _composed = operator::composed("generator_stream");
         let seeds = Seeds { context: self.context().clone(), partitions };
         let id = self.graph().next_source();
         let seeds = stream(self.graph(), "seeds", Location::caller(), id, seeds);
         let f = Arc::new(f);
-        seeds.per_batch("generator_stream", move |rdd| {
+        seeds.per_batch_spread::<(), _>("generator_stream", partitions, move |rdd, _| {
             let f = Arc::clone(&f);
             rdd.map_partitions(move |seeds| {
                 let f = Arc::clone(&f);

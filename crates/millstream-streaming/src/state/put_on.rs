@@ -48,9 +48,7 @@ impl<K: Key, S: Data> PutOn<K, S> {
         batches: impl Batches<P, K, S, U>,
     ) -> Versions<K, S, U> {
         let operator = graph.operator(self.name, &[batches.parent().any()], Location::caller());
-        if self.partitioner.partitions() == 0 {
-            graph.problem(&operator, "a state can not be spread over 0 partitions; ask for at least 1");
-        }
+        graph.check_partitioner(&operator, &self.partitioner);
         let migrations = Arc::clone(&graph.migrations);
         let context = graph.context.clone();
         let stateful = Stateful::new(

@@ -6,7 +6,9 @@ use std::time::Duration;
 use millstream_core::Data;
 use millstream_core::fs::FixedFormat;
 use millstream_streaming::testing::{Driver, batches};
-use millstream_streaming::{DStream, FileStreamOptions, SaveOptions, State, StateSpec, Time};
+use millstream_streaming::{
+    DStream, FileStreamOptions, SaveOptions, State, StateSpec, Time, UpdateOptions, WindowKeys,
+};
 
 use crate::file_streams::{Directory, put};
 use crate::tables::{SECOND, conf, pairs, rows, seconds, step};
@@ -37,57 +39,68 @@ fn assert_says(refusal: &str, operator: &str, reason: &str, remedy: &str) {
 
 type Pairs = DStream<(String, i32)>;
 
-/// The name of an operator, and a call of it.
-type Call = (&'static str, fn(&Pairs));
+/// The name of an operator, and a call of it with a number of partitions.
+type Call = (&'static str, fn(&Pairs, usize));
+
+const SPREADING: [Call; 16] = [
+    ("repartition", |s, n| read(&s.repartition(n))),
+    ("reduce_by_key", |s, n| read(&s.reduce_by_key_with(|a, b| a + b, n))),
+    ("group_by_key", |s, n| read(&s.group_by_key_with(n))),
+    ("combine_by_key", |s, n| read(&s.combine_by_key_with(|n| n, |a, b| a + b, |a, b| a + b, n))),
+    ("count_by_value", |s, n| read(&s.count_by_value_with(n))),
+    ("cogroup", |s, n| read(&s.cogroup_with(s, n))),
+    ("join", |s, n| read(&s.join_with(s, n))),
+    ("left_outer_join", |s, n| read(&s.left_outer_join_with(s, n))),
+    ("right_outer_join", |s, n| read(&s.right_outer_join_with(s, n))),
+    ("full_outer_join", |s, n| read(&s.full_outer_join_with(s, n))),
+    ("reduce_by_key_and_window", |s, n| {
+        read(&s.reduce_by_key_and_window_with(|a, b| a + b, SECOND, SECOND, n));
+    }),
+    ("reduce_by_key_and_window", |s, n| {
+        let (add, take) = (|a, b| a + b, |a, b| a - b);
+        read(&s.reduce_by_key_and_window_keeping(add, take, SECOND, SECOND, n, WindowKeys::InWindow));
+    }),
+    ("group_by_key_and_window", |s, n| read(&s.group_by_key_and_window_with(SECOND, SECOND, n))),
+    ("count_by_value_and_window", |s, n| read(&s.count_by_value_and_window_with(SECOND, SECOND, n))),
+    ("update_state_by_key", |s, n| {
+        let sum = |_, _: &String, new: Vec<i32>, _: Option<i32>| new.into_iter().max();
+        read(&s.update_state_by_key_with(sum, UpdateOptions::default().partitioner(n)));
+    }),
+    ("map_with_state", |s, n| {
+        let last = |_: &String, n: Option<i32>, _: &mut State<'_, i32>| n;
+        read(&s.map_with_state(StateSpec::function(last).num_partitions(n)).stream());
+    }),
+];
 
 #[test]
-fn no_partitions_are_refused_by_every_operator_that_spreads_records() {
-    let calls: [Call; 14] = [
-        ("repartition", |s| read(&s.repartition(0))),
-        ("reduce_by_key", |s| read(&s.reduce_by_key_with(|a, b| a + b, 0))),
-        ("group_by_key", |s| read(&s.group_by_key_with(0))),
-        ("combine_by_key", |s| read(&s.combine_by_key_with(|n| n, |a, b| a + b, |a, b| a + b, 0))),
-        ("count_by_value", |s| read(&s.count_by_value_with(0))),
-        ("cogroup", |s| read(&s.cogroup_with(s, 0))),
-        ("join", |s| read(&s.join_with(s, 0))),
-        ("left_outer_join", |s| read(&s.left_outer_join_with(s, 0))),
-        ("right_outer_join", |s| read(&s.right_outer_join_with(s, 0))),
-        ("full_outer_join", |s| read(&s.full_outer_join_with(s, 0))),
-        ("reduce_by_key_and_window", |s| read(&s.reduce_by_key_and_window_with(|a, b| a + b, SECOND, SECOND, 0))),
-        ("group_by_key_and_window", |s| read(&s.group_by_key_and_window_with(SECOND, SECOND, 0))),
-        ("count_by_value_and_window", |s| read(&s.count_by_value_and_window_with(SECOND, SECOND, 0))),
-        ("map_with_state", |s| {
-            let last = |_: &String, n: Option<i32>, _: &mut State<'_, i32>| n;
-            read(&s.map_with_state(StateSpec::function(last).num_partitions(0)).stream());
-        }),
-    ];
-    for (operator, call) in calls {
-        let refusal = refusal(|driver| call(&driver.input(vec![pairs(&[("a", 1), ("b", 2)])])));
-        assert_says(&refusal, operator, "0 partitions", "ask for at least 1");
-    }
-}
-
-#[test]
-fn more_partitions_than_can_be_are_refused() {
-    let calls: [Call; 3] = [
-        ("repartition", |s| read(&s.repartition(usize::MAX))),
-        ("reduce_by_key", |s| read(&s.reduce_by_key_with(|a, b| a + b, usize::MAX))),
-        ("join", |s| read(&s.join_with(s, usize::MAX))),
-    ];
-    for (operator, call) in calls {
-        let refusal = refusal(|driver| call(&driver.input(vec![pairs(&[("a", 1)])])));
-        assert_says(&refusal, operator, &format!("{} partitions", usize::MAX), "ask for at most 1048576");
+fn numbers_of_partitions_that_can_not_be_are_refused_at_the_start() {
+    for (operator, call) in SPREADING {
+        for (partitions, remedy) in [
+            (0, "ask for at least 1"),
+            (usize::MAX, "ask for at most 1048576"),
+            ((1 << 20) + 1, "ask for at most 1048576"),
+        ] {
+            let driver = driver();
+            call(&driver.input(vec![pairs(&[("a", 1), ("b", 2)])]), partitions);
+            let refusal = driver.start().map(drop).unwrap_err().to_string();
+            let reason = format!("records can not be spread over {partitions} partitions: ");
+            assert_says(&refusal, operator, &reason, remedy);
+            // Once, of however many steps it is made.
+            assert_eq!(refusal.matches(&reason).count(), 1, "{refusal}");
+        }
     }
 }
 
 #[test]
 fn a_generator_of_no_partitions_or_of_too_many_is_refused() {
-    let of =
-        |partitions| refusal(|driver| read(&driver.streaming().generator_stream(partitions, |_, n| [n])));
-    assert_says(&of(0), "generator_stream", "0 partitions", "ask for at least 1");
-    let too_many = of(usize::MAX);
-    assert!(too_many.contains(&format!("{} partitions", usize::MAX)), "{too_many}");
-    assert!(too_many.contains(file!()) && too_many.contains("ask for at most 1048576"), "{too_many}");
+    let of = |partitions| {
+        let driver = driver();
+        read(&driver.streaming().generator_stream(partitions, |_, n| [n]));
+        driver.start().map(drop).unwrap_err().to_string()
+    };
+    assert_says(&of(0), "generator_stream", "over 0 partitions: ", "ask for at least 1");
+    let many = format!("over {} partitions: ", usize::MAX);
+    assert_says(&of(usize::MAX), "generator_stream", &many, "ask for at most 1048576");
 }
 
 #[test]

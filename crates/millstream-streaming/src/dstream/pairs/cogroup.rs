@@ -38,9 +38,8 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         other: &impl JoinSide<(K, W)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> DStream<(K, Grouped<V, W>)> {
-        let partitioner = partitioner.into();
-        self.per_batch_with(other, "cogroup", move |left, right, _| {
-            Ok(left.cogroup_with(&right, partitioner.clone()))
+        self.per_batch_with_spread(other, "cogroup", partitioner, |left, right, partitioner| {
+            left.cogroup_with(&right, partitioner)
         })
     }
 }

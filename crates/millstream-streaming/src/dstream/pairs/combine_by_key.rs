@@ -48,15 +48,14 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         merge_combiners: impl Fn(C, C) -> C + Send + Sync + 'static,
         partitioner: impl Into<Partitioner<K>>,
     ) -> DStream<(K, C)> {
-        let partitioner = partitioner.into();
         let functions = Arc::new((create, merge_value, merge_combiners));
-        self.per_batch("combine_by_key", move |rdd| {
+        self.per_batch_spread("combine_by_key", partitioner, move |rdd, partitioner| {
             let (one, two, three) = (Arc::clone(&functions), Arc::clone(&functions), Arc::clone(&functions));
             rdd.combine_by_key_with(
                 move |value| one.0(value),
                 move |combined, value| two.1(combined, value),
                 move |a, b| three.2(a, b),
-                partitioner.clone(),
+                partitioner,
             )
         })
     }

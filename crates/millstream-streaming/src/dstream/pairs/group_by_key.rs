@@ -32,7 +32,8 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// ```
     #[track_caller]
     pub fn group_by_key_with(&self, partitioner: impl Into<Partitioner<K>>) -> DStream<(K, Vec<V>)> {
-        let partitioner = partitioner.into();
-        self.per_batch("group_by_key", move |rdd| rdd.group_by_key_with(partitioner.clone()))
+        self.per_batch_spread("group_by_key", partitioner, |rdd, partitioner| {
+            rdd.group_by_key_with(partitioner)
+        })
     }
 }

@@ -41,9 +41,8 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         other: &impl JoinSide<(K, W)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> DStream<(K, (V, W))> {
-        let partitioner = partitioner.into();
-        self.per_batch_with(other, "join", move |left, right, _| {
-            Ok(left.join_with(&right, partitioner.clone()))
+        self.per_batch_with_spread(other, "join", partitioner, |left, right, partitioner| {
+            left.join_with(&right, partitioner)
         })
     }
 }

@@ -41,9 +41,8 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         other: &impl JoinSide<(K, W)>,
         partitioner: impl Into<Partitioner<K>>,
     ) -> DStream<(K, (V, Option<W>))> {
-        let partitioner = partitioner.into();
-        self.per_batch_with(other, "left_outer_join", move |left, right, _| {
-            Ok(left.left_outer_join_with(&right, partitioner.clone()))
+        self.per_batch_with_spread(other, "left_outer_join", partitioner, |left, right, partitioner| {
+            left.left_outer_join_with(&right, partitioner)
         })
     }
 }

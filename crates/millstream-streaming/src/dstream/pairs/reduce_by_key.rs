@@ -39,10 +39,9 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         partitioner: impl Into<Partitioner<K>>,
     ) -> DStream<(K, V)> {
         let f = Arc::new(f);
-        let partitioner = partitioner.into();
-        self.per_batch("reduce_by_key", move |rdd| {
+        self.per_batch_spread("reduce_by_key", partitioner, move |rdd, partitioner| {
             let f = Arc::clone(&f);
-            rdd.reduce_by_key_with(move |a, b| f(a, b), partitioner.clone())
+            rdd.reduce_by_key_with(move |a, b| f(a, b), partitioner)
         })
     }
 }
