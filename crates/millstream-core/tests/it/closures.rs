@@ -261,13 +261,21 @@ fn actions_that_capture_are_refused_with_what_to_write() {
     refused("aggregate", aggregate, m.aggregate(0, move |a, b| a + b + n, |a, b| a + b));
     let aggregated = m.aggregate_env(1, 0, move |_, a, b| a + b + n, |_, a, b| a + b);
     refused("aggregate_env", aggregate, aggregated);
-    refused("tree_aggregate", aggregate, m.tree_aggregate(0, move |a, b| a + b + n, |a, b| a + b));
-    let tree = m.tree_aggregate_with(0, move |a, b| a + b + n, |a, b| a + b, 3);
-    refused("tree_aggregate_with", aggregate, tree);
+    let tree =
+        "tree_aggregate_env(values, zero, |values, sum, record| .., |values, first, second| .., depth)";
+    refused("tree_aggregate", tree, m.tree_aggregate(0, move |a, b| a + b + n, |a, b| a + b));
+    let aggregated = m.tree_aggregate_with(0, move |a, b| a + b + n, |a, b| a + b, 3);
+    refused("tree_aggregate_with", tree, aggregated);
+    let aggregated = m.tree_aggregate_env(1, 0, move |_, a, b| a + b + n, |_, a, b| a + b, 3);
+    refused("tree_aggregate_env", tree, aggregated);
+    let reduce = "tree_reduce_env(values, |values, first, second| .., depth)";
     refused("tree_reduce", reduce, m.tree_reduce(move |a, b| a + b + n));
     refused("tree_reduce_with", reduce, m.tree_reduce_with(move |a, b| a + b + n, 3));
-    let many = strict().range(0, 100, 1, 30).map(|n| n as u64);
-    refused("tree_reduce", reduce, many.tree_reduce(move |a, b| a + b + n));
+    refused("tree_reduce_env", reduce, m.tree_reduce_env(1, move |_, a, b| a + b + n, 3));
+    // Where there are levels, too, and of what merges in them.
+    let many = || strict().range(0, 100, 1, 30).map(|n| n as u64);
+    refused("tree_reduce", reduce, many().tree_reduce(move |a, b| a + b + n));
+    refused("tree_aggregate", tree, many().tree_aggregate(0, |a, b| a + b, move |a, b| a + b + n));
 }
 
 #[test]

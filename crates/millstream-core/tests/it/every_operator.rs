@@ -331,8 +331,14 @@ fn actions() {
         aggregate => words(c).aggregate(0, |sum, line| sum + line.len(), |a, b| a + b);
         tree_aggregate => c.range(0, 100, 1, 30).tree_aggregate(0, |sum, n| sum + n, |a, b| a + b);
         tree_aggregate_with => c.range(0, 100, 1, 30).tree_aggregate_with(0, |sum, n| sum + n, |a, b| a + b, 3);
+        tree_aggregate_env => with_env(c, |env| {
+            c.range(0, 100, 1, 30).tree_aggregate_env(env, 0, |env, sum, n| sum + of_all(env, n), |env, a, b| a + b + env.0, 3)
+        });
         tree_reduce => c.range(0, 100, 1, 30).tree_reduce(i64::max);
         tree_reduce_with => c.range(0, 100, 1, 30).tree_reduce_with(i64::max, 3);
+        tree_reduce_env => with_env(c, |env| {
+            c.range(0, 100, 1, 30).tree_reduce_env(env, |env, a, b| a.max(b).max(of_all(env, 3)), 3)
+        });
         max => numbers(c).max();
         min => numbers(c).map(|n| n - 7).min();
         sum => numbers(c).sum();

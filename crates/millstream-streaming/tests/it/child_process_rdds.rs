@@ -174,6 +174,8 @@ fn actions(n: &Rdd<i64>) -> Result<Vec<String>> {
         aggregate_env => n.aggregate_env(3, 0, |k, sum, n| sum + k * n, |_, a, b| a + b)?;
         tree_aggregate_with => n.repartition(9).tree_aggregate_with(0, |sum, n| sum + n, |a, b| a + b, 3)?;
         tree_reduce_with => n.repartition(9).tree_reduce_with(i64::max, 3)?;
+        tree_aggregate_env => n.repartition(9).tree_aggregate_env(3, 0, |k, sum, n| sum + k * n, |_, a, b| a + b, 3)?;
+        tree_reduce_env => n.repartition(9).tree_reduce_env(9, |most, a, b| (a + b).min(*most), 3)?;
         max_by => n.max_by(|a, b| (a % 5).cmp(&(b % 5)).then(a.cmp(b)))?;
         min_by => n.min_by(|a, b| (a % 5).cmp(&(b % 5)).then(a.cmp(b)))?;
         top_by => n.top_by(3, |a, b| (a % 5).cmp(&(b % 5)).then(a.cmp(b)))?;

@@ -5,9 +5,7 @@ use crate::error::Result;
 use crate::rdd::Rdd;
 use crate::rdd::method::Method;
 
-/// What to write where a closure captures variables; the tree's form has no other.
-pub(super) const INSTEAD: &str =
-    "aggregate_env(values, zero, |values, sum, record| .., |values, first, second| ..)";
+const INSTEAD: &str = "aggregate_env(values, zero, |values, sum, record| .., |values, first, second| ..)";
 
 impl<T: Data> Rdd<T> {
     /// Adds the records of each partition to `zero`, then merges the results of the partitions, again from `zero`.

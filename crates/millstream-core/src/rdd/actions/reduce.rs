@@ -10,8 +10,7 @@ use crate::rdd::Rdd;
 use crate::rdd::method::Method;
 use crate::stream;
 
-/// What to write where a closure captures variables; the tree's form has no other.
-pub(super) const INSTEAD: &str = "reduce_env(values, |values, first, second| ..)";
+const INSTEAD: &str = "reduce_env(values, |values, first, second| ..)";
 
 impl<T: Data> Rdd<T> {
     /// Merges all records with an associative function; nothing if there are none.

@@ -2,10 +2,9 @@
 
 use std::panic::Location;
 
-use super::{aggregate, reduce};
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::operator::Operator;
+use crate::operator;
 use crate::rdd::Rdd;
 use crate::rdd::map_partitions::results;
 use crate::rdd::method::Method;
@@ -14,6 +13,10 @@ use crate::stream::Records;
 
 /// Spark's.
 const DEPTH: usize = 2;
+
+const INSTEAD: &str =
+    "tree_aggregate_env(values, zero, |values, sum, record| .., |values, first, second| .., depth)";
+const REDUCE_INSTEAD: &str = "tree_reduce_env(values, |values, first, second| .., depth)";
 
 impl<T: Data> Rdd<T> {
     /// Aggregates like [`aggregate`](Rdd::aggregate), but merges the results of the partitions in two levels, the first in
@@ -62,17 +65,59 @@ impl<T: Data> Rdd<T> {
         merge: impl Fn(U, U) -> U + Clone + Send + Sync + 'static,
         depth: usize,
     ) -> Result<U> {
-        must_have_levels("tree_aggregate", Location::caller(), depth)?;
-        let method = Method::or("tree_aggregate", aggregate::INSTEAD);
-        let form = Form { name: method, env: zero.clone(), keeps_keys: false };
-        let parts = self.per_partition(form, move |zero, input, _| {
+        let add = move |(): &(), sum, record| add(sum, record);
+        let merge = move |(): &(), first, second| merge(first, second);
+        self.tree_aggregate_as("tree_aggregate", (), zero, add, merge, depth)
+    }
+
+    /// Aggregates like [`tree_aggregate_with`](Rdd::tree_aggregate_with), with values that go along to the workers.
+    ///
+    /// Use it where the program may run in several processes: the closures themselves may capture nothing there.
+    ///
+    /// # Errors
+    /// If `depth` is 0, or a task fails as often as it may.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let numbers = context.parallelize(1..=100, 20);
+    /// let odd = numbers.tree_aggregate_env(2, 0, |two, odd, n| odd + n % two, |_, a, b| a + b, 3)?;
+    /// assert_eq!(odd, 50);
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn tree_aggregate_env<E: Data, U: Data>(
+        &self,
+        env: E,
+        zero: U,
+        add: impl Fn(&E, U, T) -> U + Send + Sync + 'static,
+        merge: impl Fn(&E, U, U) -> U + Clone + Send + Sync + 'static,
+        depth: usize,
+    ) -> Result<U> {
+        self.tree_aggregate_as("tree_aggregate_env", env, zero, add, merge, depth)
+    }
+
+    #[track_caller]
+    fn tree_aggregate_as<E: Data, U: Data>(
+        &self,
+        name: &'static str,
+        env: E,
+        zero: U,
+        add: impl Fn(&E, U, T) -> U + Send + Sync + 'static,
+        merge: impl Fn(&E, U, U) -> U + Clone + Send + Sync + 'static,
+        depth: usize,
+    ) -> Result<U> {
+        must_have_levels(name, Location::caller(), depth)?;
+        let _composed = operator::composed(name);
+        let method = Method::or(name, INSTEAD);
+        let form = Form { name: method, env: (env.clone(), zero.clone()), keeps_keys: false };
+        let parts = self.per_partition(form, move |(env, zero), input, _| {
             let (records, failure) = Records::new(input);
-            Ok(results([records.fold(zero.clone(), &add)], failure))
+            let sum = records.fold(zero.clone(), |sum, record| add(env, sum, record));
+            Ok(results([sum], failure))
         });
-        let parts = merge_levels(method, parts, merge.clone(), depth);
-        let here = merge.clone();
-        let (add, merge) = (move |(): &(), a, b| merge(a, b), move |(): &(), a, b| here(a, b));
-        parts.aggregate_as(method, (), zero, add, merge)
+        let parts = merge_levels(method, parts, env.clone(), merge.clone(), depth);
+        parts.aggregate_as(method, env, zero, merge.clone(), merge)
     }
 
     /// Merges all records like [`reduce`](Rdd::reduce), but the results of the partitions in two levels, the first in tasks.
@@ -109,24 +154,61 @@ impl<T: Data> Rdd<T> {
         f: impl Fn(T, T) -> T + Clone + Send + Sync + 'static,
         depth: usize,
     ) -> Result<Option<T>> {
-        must_have_levels("tree_reduce", Location::caller(), depth)?;
-        let here = f.clone();
-        let method = Method::or("tree_reduce", reduce::INSTEAD);
-        let parts = self.per_partition(Form::new(method), move |(), input, _| {
+        self.tree_reduce_as("tree_reduce", (), move |(): &(), first, second| f(first, second), depth)
+    }
+
+    /// Merges all records like [`tree_reduce_with`](Rdd::tree_reduce_with), with values that go along to the workers.
+    ///
+    /// Use it where the program may run in several processes: the closure itself may capture nothing there.
+    ///
+    /// # Errors
+    /// If `depth` is 0, or a task fails as often as it may.
+    ///
+    /// # Examples
+    /// ```
+    /// # let context = millstream_core::Context::new(millstream_core::Conf::empty())?;
+    /// let sum = context.parallelize(1..=100, 20).tree_reduce_env(99, |most, a, b| (a + b).min(*most), 3)?;
+    /// assert_eq!(sum, Some(99));
+    /// # Ok::<(), millstream_core::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn tree_reduce_env<E: Data>(
+        &self,
+        env: E,
+        f: impl Fn(&E, T, T) -> T + Clone + Send + Sync + 'static,
+        depth: usize,
+    ) -> Result<Option<T>> {
+        self.tree_reduce_as("tree_reduce_env", env, f, depth)
+    }
+
+    #[track_caller]
+    fn tree_reduce_as<E: Data>(
+        &self,
+        name: &'static str,
+        env: E,
+        f: impl Fn(&E, T, T) -> T + Clone + Send + Sync + 'static,
+        depth: usize,
+    ) -> Result<Option<T>> {
+        must_have_levels(name, Location::caller(), depth)?;
+        let _composed = operator::composed(name);
+        let (here, method) = (f.clone(), Method::or(name, REDUCE_INSTEAD));
+        let form = Form { name: method, env: env.clone(), keeps_keys: false };
+        let parts = self.per_partition(form, move |env, input, _| {
             let (records, failure) = Records::new(input);
-            Ok(results(records.reduce(&here), failure))
+            Ok(results(records.reduce(|first, second| here(env, first, second)), failure))
         });
-        let parts = merge_levels(method, parts, f.clone(), depth);
-        parts.reduce_as(method, (), move |(): &(), a, b| f(a, b))
+        let parts = merge_levels(method, parts, env.clone(), f.clone(), depth);
+        parts.reduce_as(method, env, f)
     }
 }
 
 /// Merges records until there are few enough partitions for the last level.
 #[track_caller]
-fn merge_levels<U: Data>(
+fn merge_levels<E: Data, U: Data>(
     method: Method,
     mut parts: Rdd<U>,
-    merge: impl Fn(U, U) -> U + Clone + Send + Sync + 'static,
+    env: E,
+    merge: impl Fn(&E, U, U) -> U + Clone + Send + Sync + 'static,
     depth: usize,
 ) -> Rdd<U> {
     let mut partitions = parts.num_partitions();
@@ -137,7 +219,7 @@ fn merge_levels<U: Data>(
         let spread = parts.map_partitions_with_index_env(partitions, |partitions, at, records| {
             records.map(move |record| (at % partitions, record))
         });
-        parts = spread.reduce_by_key_as(method, merge.clone(), partitions).values();
+        parts = spread.reduce_by_key_as(method, env.clone(), merge.clone(), partitions).values();
     }
     parts
 }
@@ -147,7 +229,7 @@ fn must_have_levels(name: &'static str, place: &'static Location<'static>, depth
         return Ok(());
     }
     Err(Error::Argument {
-        operator: Operator::call(name, place).to_string(),
+        operator: operator::blamed(name, place).to_string(),
         problem: "results can not be merged in 0 levels".into(),
         remedy: "use a depth of at least 1; Spark's default is 2".into(),
     })

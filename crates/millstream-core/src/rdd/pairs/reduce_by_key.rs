@@ -26,7 +26,8 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     /// ```
     #[track_caller]
     pub fn reduce_by_key(&self, f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Rdd<(K, V)> {
-        self.reduce_by_key_as(Method::or("reduce_by_key", INSTEAD), f, self.default_partitioner())
+        let f = move |(): &(), a, b| f(a, b);
+        self.reduce_by_key_as(Method::or("reduce_by_key", INSTEAD), (), f, self.default_partitioner())
     }
 
     /// Merges the values of each key, with a partitioner or a number of partitions.
@@ -46,7 +47,8 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     where
         F: Fn(V, V) -> V + Send + Sync + 'static,
     {
-        self.reduce_by_key_as(Method::or("reduce_by_key", INSTEAD).after(SPREAD_FIRST), f, partitioner)
+        let method = Method::or("reduce_by_key", INSTEAD).after(SPREAD_FIRST);
+        self.reduce_by_key_as(method, (), move |(): &(), a, b| f(a, b), partitioner)
     }
 
     /// Merges the values of each key with an associative function and values that go along to the workers.
@@ -69,21 +71,22 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         env: E,
         f: impl Fn(&E, V, V) -> V + Send + Sync + 'static,
     ) -> Rdd<(K, V)> {
-        self.combined(Method::or("reduce_by_key_env", INSTEAD), env, Reduce(f), self.default_partitioner())
+        self.reduce_by_key_as(Method::or("reduce_by_key_env", INSTEAD), env, f, self.default_partitioner())
     }
 
     /// Merges the values of each key, under the name of the operator it is done for.
     #[track_caller]
-    pub(crate) fn reduce_by_key_as<F>(
+    pub(crate) fn reduce_by_key_as<E: Data, F>(
         &self,
-        method: impl Into<Method>,
+        method: Method,
+        env: E,
         f: F,
         partitioner: impl Into<Partitioner<K>>,
     ) -> Rdd<(K, V)>
     where
-        F: Fn(V, V) -> V + Send + Sync + 'static,
+        F: Fn(&E, V, V) -> V + Send + Sync + 'static,
     {
-        self.combined(method, (), Reduce(move |(): &(), a, b| f(a, b)), partitioner.into())
+        self.combined(method, env, Reduce(f), partitioner.into())
     }
 
     /// Merges the values of each key where all of them lie in one partition.
