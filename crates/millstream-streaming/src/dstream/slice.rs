@@ -10,9 +10,10 @@ impl<T: Data> DStream<T> {
     /// Returns the RDDs of the batches from `from` to `to`, both included, oldest first.
     ///
     /// For use on a running context, e.g. inside `foreach_rdd`. Times between two batches count as the batch before them; times
-    /// before the first batch give nothing, nor does a `to` that lies before `from`. How long batches are remembered is
-    /// what the operators on this stream need, unless [`remember`](crate::StreamingContext::remember) asks for more: a batch that was forgotten is described anew,
-    /// and a source that can not read it a second time gives it without its records.
+    /// before the first batch and after the latest one that was begun give nothing, nor does a `to` that lies before `from`.
+    /// How long batches are remembered is what the operators on this stream need, unless
+    /// [`remember`](crate::StreamingContext::remember) asks for more: a batch that was forgotten is described anew, and a source
+    /// that can not read it a second time gives it without its records.
     ///
     /// # Errors
     /// If the context has not been started, or a batch can not be described.
@@ -50,7 +51,8 @@ impl<T: Data> DStream<T> {
             }
             .into());
         };
-        let slide = self.slide_duration();
+        // What comes later is made of what there is then.
+        let (slide, to) = (self.slide_duration(), to.min(self.graph().latest_begun()));
         self.rdds_after(from.floor_from(slide, zero) - slide, to.floor_from(slide, zero))
     }
 }

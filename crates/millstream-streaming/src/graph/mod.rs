@@ -5,7 +5,7 @@ mod inputs;
 
 use std::collections::BTreeMap;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +53,8 @@ pub(crate) struct Graph {
     waits_for_saves: AtomicBool,
     /// The first batch time less the interval.
     zero: OnceLock<Time>,
+    /// The latest batch that was begun, in milliseconds.
+    begun: AtomicI64,
     /// Set when the program was told that there is one copy of each block.
     noticed_copies: AtomicBool,
 }
@@ -92,6 +94,7 @@ impl Graph {
             may_lose_state: AtomicBool::new(false),
             waits_for_saves: AtomicBool::new(false),
             zero: OnceLock::new(),
+            begun: AtomicI64::new(i64::MIN),
             noticed_copies: AtomicBool::new(false),
         })
     }
@@ -112,10 +115,10 @@ impl Graph {
     ) -> Operator {
         let operator = operator::blamed(name, place);
         self.refuse_if_frozen(&operator);
+        // Of its own name, also as a part of another method: where a state is found again must not depend on that.
         let id = self.parts().ids.of(name, parents);
         Operator { id: Some(id), ..Operator::clone(&operator) }
     }
-        // Of its own name, also as a part of another method: where a state is found again must not depend on that.
 
     #[allow(
         clippy::panic,
@@ -221,7 +224,9 @@ impl Graph {
         }
     }
 
-    /// Notes something that was described wrongly and belongs to no operator.
+    /// Notes something that was described wrongly and belongs to no operator, or says to which it belongs.
+    ///
+    /// Said once, however many of the steps that a method is made of say it.
     pub(crate) fn problem_without_place(&self, problem: String) {
         let problems = &mut self.parts().problems;
         if !problems.contains(&problem) {
@@ -289,6 +294,16 @@ impl Graph {
     /// Returns the first batch time less the interval; times up to it have no batch.
     pub(crate) fn zero(&self) -> Option<Time> {
         self.zero.get().copied()
+    }
+
+    /// Notes that a batch is about to be described.
+    pub(crate) fn begin_batch(&self, batch: Time) {
+        self.begun.fetch_max(batch.as_millis(), Ordering::AcqRel);
+    }
+
+    /// Returns the latest batch that was begun; a time before all if there is none.
+    pub(crate) fn latest_begun(&self) -> Time {
+        Time::from_millis(self.begun.load(Ordering::Acquire))
     }
 
     pub(crate) fn outputs(&self) -> Vec<Arc<Output>> {

@@ -269,6 +269,7 @@ impl Work {
         if let Err(cause) = may_write.and_then(|()| self.graph.receivers.allocate_blocks_to_batch(time)) {
             return self.fail(time, cause);
         }
+        self.graph.begin_batch(time);
         let id = BatchId { time_ms: time.as_millis().unsigned_abs(), output: None };
         let jobs = described(&self.describing, || with_batch(id, || self.jobs(time)));
         let jobs = jobs.and_then(|jobs| {
@@ -299,6 +300,7 @@ impl Work {
         if self.failed || self.scheduler.is_halted() {
             return Ok(());
         }
+        self.graph.begin_batch(time);
         for operator in self.graph.stateful() {
             let is_older = operator.goes_on_after().is_some_and(|after| after < time);
             if let Some(stream) = self.graph.stream(&operator.id()).filter(|_| is_older) {

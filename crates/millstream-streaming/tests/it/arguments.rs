@@ -207,6 +207,12 @@ fn batches_that_are_remembered_for_ever_are_there() {
     };
     assert_eq!(slice(at(1), at(3)), batches![[1], [2], [3]]);
     assert_eq!(slice(Time::from_millis(i64::MIN), at(2)), batches![[1], [2]]);
+    // What is to come is not described yet: not the batch that is next, and not all that could ever be.
+    let ever = Time::from_millis(i64::MAX);
+    assert_eq!(slice(at(2), at(4)), batches![[2], [3]]);
+    assert_eq!(slice(at(3), ever), batches![[3]]);
+    assert_eq!(slice(Time::from_millis(i64::MIN), ever), batches![[1], [2], [3]]);
+    assert_eq!(slice(at(4), ever), [[0; 0]; 0]);
     // Backwards there is nothing.
     for (from, to) in
         [(at(3), at(1)), (at(2), at(1)), (Time::from_millis(i64::MAX), Time::from_millis(i64::MIN))]
