@@ -126,7 +126,8 @@ settings! {
     RECEIVER_RESTART_DELAY: Duration = "spark.streaming.receiverRestartDelay",
         duration(Millis).default("2000ms");
     /// Sets how many bytes of a receiver may lie in memory and not yet be processed. Above that its blocks go to disk if its
-    /// storage level says so; otherwise, and for socket streams without a level, the receiver is held back.
+    /// storage level says so, and lie in the log of what was received only if there is one; otherwise, and for socket streams
+    /// without a level, the receiver is held back.
     RECEIVER_MAX_BACKLOG: usize = "millstream.receiver.maxBacklog",
         size(Bytes).must_be("at least 1 byte", |bytes: &usize| *bytes >= 1).default("512m");
     /// Sets how long a line of a socket stream may be; a longer one is skipped, and reported as an error of its receiver.

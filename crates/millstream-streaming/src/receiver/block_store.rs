@@ -93,8 +93,8 @@ type Report = Box<dyn Fn(&str, &millstream_core::Error) + Send + Sync>;
 
 /// Stores blocks in the memory of the context while there is room, and on disk if the level allows it.
 ///
-/// Nothing is dropped: what has no room and can not go to disk stays in memory, and the receiver has to wait. With a log
-/// a block is in it before all else, and then needs no other place on disk.
+/// With a log a block is in it before all else, and needs no other place. Nothing is dropped: what has no room and can not go
+/// to disk either stays in memory, and the receiver has to wait.
 pub(crate) struct BlockStore {
     stream: StreamId,
     storage: Storage,
@@ -118,6 +118,11 @@ impl BlockStore {
     ) -> Self {
         let (full, failing) = (AtomicBool::new(false), AtomicBool::new(false));
         BlockStore { stream, storage, log, spare: Mutex::default(), report: Box::new(report), full, failing }
+    }
+
+    /// Returns whether blocks need not lie in memory: on disk, or in the log, whatever the level.
+    fn can_leave(&self) -> bool {
+        self.storage.level.use_disk() || self.log.is_some()
     }
 
     /// Takes memory for a block that is there already, whether there is room or not.
@@ -198,7 +203,7 @@ impl<T: Data> ReceivedBlockHandler<T> for BlockStore {
         }
         let bytes = charge.bytes();
         let crowded =
-            level.use_disk() && (!level.use_memory() || (!self.storage.holds_back && charge.is_crowded()));
+            self.can_leave() && (!level.use_memory() || (!self.storage.holds_back && charge.is_crowded()));
         let outside = match &self.log {
             Some(log) => {
                 let block = self.log(log, id, records, metadata.clone(), &held)?;
@@ -210,7 +215,7 @@ impl<T: Data> ReceivedBlockHandler<T> for BlockStore {
         let claim = if crowded { None } else { self.storage.memory.take(bytes, Owner::Received) };
         let place = match claim {
             Some(claim) => self.in_memory(held, claim),
-            None if level.use_disk() => match self.put_outside(id, &held, &outside) {
+            None if self.can_leave() => match self.put_outside(id, &held, &outside) {
                 Ok(place) => {
                     self.failing.store(false, Ordering::Relaxed);
                     charge.release();
@@ -238,7 +243,7 @@ impl<T: Data> ReceivedBlockHandler<T> for BlockStore {
     }
 
     fn spills(&self) -> bool {
-        self.storage.level.use_disk() && !self.storage.holds_back && !self.failing.load(Ordering::Relaxed)
+        self.can_leave() && !self.storage.holds_back && !self.failing.load(Ordering::Relaxed)
     }
 }
 
@@ -288,6 +293,7 @@ impl fmt::Debug for BlockStore {
 #[cfg(test)]
 mod tests {
     use millstream_core::fs::{FsPath, LocalFs};
+    use millstream_core::shuffle::hash::pinned_hash;
     use millstream_core::storage::memory::Evictable;
     use millstream_core::{Conf, Context};
 
@@ -356,23 +362,32 @@ mod tests {
 
     /// A block of Spark's suite that is larger than the memory: nothing is dropped, where Spark fails.
     #[test]
-    fn a_block_without_room_goes_to_disk_or_makes_the_receiver_wait() {
+    fn a_block_without_room_goes_to_disk_or_the_log_or_makes_the_receiver_wait() {
         let directory = std::env::temp_dir().join(format!("block-store-full-{}", std::process::id()));
         let log = log_in(&directory);
         for (level, log, waits) in [
             (StorageLevel::MEMORY_ONLY, None, true),
             (StorageLevel::MEMORY_AND_DISK, None, false),
-            (StorageLevel::MEMORY_ONLY, Some(Arc::clone(&log)), true),
+            (StorageLevel::MEMORY_ONLY, Some(Arc::clone(&log)), false),
+            (StorageLevel::MEMORY_ONLY_SER, Some(Arc::clone(&log)), false),
             (StorageLevel::MEMORY_AND_DISK, Some(log), false),
         ] {
             let conf = Conf::empty().set("spark.driver.memory", "4800b").set("spark.memory.fraction", "1");
             let context = Context::new(conf).unwrap();
             let handler = store_in(Storage::of(&context, level, false), log.clone());
-            let block = store(&handler, Content::Records(vec![vec![vec![7_u8; 100]; 70]]), 7000);
+            // Of bytes that no compression makes smaller than the memory.
+            let byte = |at: u64| u8::try_from(pinned_hash(&at) % 256).unwrap();
+            let record = |n: u64| (100 * n..100 * n + 100).map(byte).collect();
+            let records: Vec<Vec<u8>> = (0..70).map(record).collect();
+            let block = store(&handler, Content::Records(vec![records.clone()]), 7000);
             assert_eq!(block.num_records(), 70);
+            // It lies in the log once the store has returned, and takes no memory.
+            let logged = block.logged().map(|logged| log.as_ref().unwrap().read(logged).unwrap().len());
+            assert_eq!(logged.is_some_and(|bytes| bytes > 7000), log.is_some(), "{level}");
+            assert_eq!(context.memory().used() > 0, waits, "{level}");
             assert_eq!(ReceivedBlockHandler::<Vec<u8>>::is_full(&handler), waits, "{level}");
             assert_eq!(block.file().is_some(), log.is_none() && level.use_disk(), "{level}");
-            assert_eq!(block.chunks().iter().map(|chunk| chunk.len()).sum::<usize>(), 70);
+            assert_eq!(block.chunks().iter().flat_map(|chunk| chunk.to_vec()).collect::<Vec<_>>(), records);
         }
         std::fs::remove_dir_all(directory).unwrap();
     }

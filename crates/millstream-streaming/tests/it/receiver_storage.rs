@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
-use millstream_core::StorageLevel;
+use millstream_core::{Conf, StorageLevel};
 use millstream_streaming::listener::{BatchInfo, ReceiverInfo, StreamingListener};
 use millstream_streaming::testing::Driver;
 use millstream_streaming::{Receiver, ReceiverHandle, StreamId, StreamingContext};
 
-use crate::fed::fed_stream;
+use crate::fed::{fed_stream, fed_stream_at};
+use crate::file_streams::Directory;
 use crate::saved_streams::{SmallDisk, may_mount};
 use crate::tables::{LONG, SECOND, conf, millis, step};
 
@@ -41,10 +42,21 @@ impl Receiver<String> for Flood {
 
 /// Runs a flood against batches that wait until `open` returns; returns the directory of its scratch files.
 fn flood(level: StorageLevel, open: impl FnOnce(&AtomicU64)) -> PathBuf {
-    let name = format!("flood-{level}-{}", std::process::id()).replace(['(', ')', ',', ' '], "");
-    let directory = std::env::temp_dir().join(name);
+    let directory = directory_of("flood", level);
     flood_into(&directory, level, |stored, _| open(stored));
     directory
+}
+
+fn directory_of(name: &str, level: StorageLevel) -> PathBuf {
+    let name = format!("{name}-{level}-{}", std::process::id()).replace(['(', ')', ',', ' '], "");
+    std::env::temp_dir().join(name)
+}
+
+fn conf_of(directory: &Path) -> Conf {
+    conf("local[1]")
+        .set("millstream.receiver.maxBacklog", BACKLOG.to_string())
+        .set("spark.streaming.blockInterval", "10ms")
+        .set("spark.local.dir", directory.to_string_lossy())
 }
 
 /// Runs a flood whose scratch files go to a directory; `open` is given what goes wrong with the receiver.
@@ -53,11 +65,14 @@ fn flood_into(
     level: StorageLevel,
     open: impl FnOnce(&AtomicU64, &mpsc::Receiver<ReceiverInfo>),
 ) {
-    let conf = conf("local[1]")
-        .set("millstream.receiver.maxBacklog", BACKLOG.to_string())
-        .set("spark.streaming.blockInterval", "10ms")
-        .set("spark.local.dir", directory.to_string_lossy());
-    let streaming = StreamingContext::new(conf, millis(20)).unwrap();
+    run_flood(StreamingContext::new(conf_of(directory), millis(20)).unwrap(), level, open);
+}
+
+fn run_flood(
+    streaming: StreamingContext,
+    level: StorageLevel,
+    open: impl FnOnce(&AtomicU64, &mpsc::Receiver<ReceiverInfo>),
+) {
     let stored = Arc::new(AtomicU64::new(0));
     let (gate, opened) = mpsc::channel::<()>();
     let opened = Mutex::new(opened);
@@ -126,6 +141,28 @@ fn without_disk_the_receiver_is_held_back_and_all_arrives() {
     }
 }
 
+/// What has no room lies in the log, which has it already.
+#[test]
+fn with_a_log_nobody_is_held_back_without_disk_and_all_arrives() {
+    let full_backlog = |conf: Conf| conf;
+    let full_memory = |conf: Conf| {
+        let conf = conf.set("millstream.receiver.maxBacklog", "1g");
+        conf.set("spark.driver.memory", "512k").set("spark.memory.fraction", "1")
+    };
+    for (level, full) in [
+        (StorageLevel::MEMORY_ONLY, full_backlog as fn(Conf) -> Conf),
+        (StorageLevel::MEMORY_ONLY, full_memory),
+        (StorageLevel::MEMORY_ONLY_SER, full_memory),
+    ] {
+        let (scratch, checkpoints) = (directory_of("no-scratch", level), Directory::new());
+        let conf = full(conf_of(&scratch)).set("spark.streaming.receiver.writeAheadLog.enable", "true");
+        let streaming = StreamingContext::new(conf, millis(20)).unwrap();
+        streaming.checkpoint(checkpoints.path());
+        run_flood(streaming, level, |stored, _| wait_for_all(stored));
+        assert!(!scratch.exists(), "{level}");
+    }
+}
+
 #[test]
 fn a_full_disk_holds_the_receiver_back_and_nothing_is_lost() {
     if !may_mount() {
@@ -189,6 +226,30 @@ fn a_reliable_store_is_a_partition_and_its_metadata_is_told() {
     steps.running.stop(true, true).unwrap();
     assert_eq!(partitions.batches()[0], [vec![0], vec![1, 2], vec![3], vec![4, 5], vec![4, 5], vec![6]]);
     assert_eq!(told.0.lock().unwrap()[0], (9, Some("offsets 3 to 4\noffsets 4 to 6".into())));
+}
+
+#[test]
+fn records_count_as_the_bytes_they_are_said_to_take() {
+    let conf = conf("local[1]").set("millstream.receiver.maxBacklog", "1000");
+    let driver = Driver::new(conf, SECOND).unwrap();
+    let (stream, feed) = fed_stream_at::<u64>(driver.streaming(), StorageLevel::MEMORY_ONLY);
+    let numbers = driver.collect(&stream);
+    let steps = driver.start().unwrap();
+    let handle = feed.handle();
+    // Small, and said to be so.
+    for n in 0..20 {
+        handle.store_each_with(vec![n], 1).unwrap();
+    }
+    // As small, and said to be larger than all there is room for.
+    handle.store_each_with(vec![20, 21], 1001).unwrap();
+    let waiting = std::thread::spawn(move || handle.store_each_with(vec![22], 1).unwrap());
+    std::thread::sleep(millis(30));
+    assert!(!waiting.is_finished(), "the receiver was not held back");
+    step(&steps, 1);
+    waiting.join().unwrap();
+    step(&steps, 1);
+    steps.running.stop(true, true).unwrap();
+    assert_eq!(numbers.batches().concat(), (0..23).collect::<Vec<_>>());
 }
 
 #[test]
