@@ -307,6 +307,27 @@ mod tests {
     }
 
     #[test]
+    fn a_path_tells_its_parts_and_whether_it_is_of_this_machine() {
+        let of = |text: &str| {
+            let path = FsPath::parse(text).unwrap();
+            let parts = [path.scheme(), path.authority(), path.path(), path.name()].map(str::to_owned);
+            (parts, path.is_hidden(), path.as_local())
+        };
+        let parts = |parts: [&str; 4]| parts.map(str::to_owned);
+        let local = |path: &str| Some(PathBuf::from(path));
+        assert_eq!(of("/a/b.txt"), (parts(["file", "", "/a/b.txt", "b.txt"]), false, local("/a/b.txt")));
+        assert_eq!(of("file:///a/_b"), (parts(["file", "", "/a/_b", "_b"]), true, local("/a/_b")));
+        assert_eq!(of("s3://bucket/a/.b"), (parts(["s3", "bucket", "/a/.b", ".b"]), true, None));
+        // Hidden is what has such a name itself.
+        assert_eq!(of("s3://bucket/.a/b"), (parts(["s3", "bucket", "/.a/b", "b"]), false, None));
+        // A path of the system is read as a name is.
+        for text in ["/a/b.txt", "s3://bucket/a"] {
+            assert_eq!(FsPath::from_path(text).unwrap(), FsPath::parse(text).unwrap());
+        }
+        assert!(FsPath::from_path("").is_err());
+    }
+
+    #[test]
     fn the_root_has_no_parent() {
         let path = FsPath::parse("s3://b/a").unwrap();
         let root = path.parent().unwrap();

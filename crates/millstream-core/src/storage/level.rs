@@ -283,6 +283,36 @@ mod tests {
         assert!(error.contains("no level `MEMORY`") && error.contains("MEMORY_ONLY_SER_2"), "{error}");
     }
 
+    /// What Spark's levels of these names say: disk, memory, off heap, as records, copies.
+    #[test]
+    fn levels_mean_what_sparks_mean() {
+        const MEANINGS: [(&str, [bool; 4], u8); 13] = [
+            ("NONE", [false, false, false, false], 1),
+            ("DISK_ONLY", [true, false, false, false], 1),
+            ("DISK_ONLY_2", [true, false, false, false], 2),
+            ("DISK_ONLY_3", [true, false, false, false], 3),
+            ("MEMORY_ONLY", [false, true, false, true], 1),
+            ("MEMORY_ONLY_2", [false, true, false, true], 2),
+            ("MEMORY_ONLY_SER", [false, true, false, false], 1),
+            ("MEMORY_ONLY_SER_2", [false, true, false, false], 2),
+            ("MEMORY_AND_DISK", [true, true, false, true], 1),
+            ("MEMORY_AND_DISK_2", [true, true, false, true], 2),
+            ("MEMORY_AND_DISK_SER", [true, true, false, false], 1),
+            ("MEMORY_AND_DISK_SER_2", [true, true, false, false], 2),
+            ("OFF_HEAP", [true, true, true, false], 1),
+        ];
+        let of = |level: StorageLevel| {
+            let places = [level.use_disk(), level.use_memory(), level.use_off_heap(), level.deserialized()];
+            (places, level.replication())
+        };
+        for (name, places, copies) in MEANINGS {
+            let level: StorageLevel = name.parse().unwrap();
+            assert_eq!(of(level), (places, copies), "{name}");
+            let [disk, memory, off_heap, deserialized] = places;
+            assert_eq!(StorageLevel::new(disk, memory, off_heap, deserialized, copies).unwrap(), level);
+        }
+    }
+
     #[test]
     fn only_levels_that_keep_something_are_valid() {
         assert_eq!(StorageLevel::NAMED.len(), 13);

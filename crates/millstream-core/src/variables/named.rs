@@ -319,7 +319,34 @@ impl Context {
 
 #[cfg(test)]
 mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use crate::accumulator::Accumulator;
     use crate::{Conf, Context};
+
+    /// The largest number.
+    #[derive(Debug, Clone, Serialize, Deserialize)]
+    struct Max(u64);
+
+    impl Accumulator for Max {
+        type Input = u64;
+        type Output = u64;
+        fn is_zero(&self) -> bool {
+            self.0 == 0
+        }
+        fn reset(&mut self) {
+            self.0 = 0;
+        }
+        fn add(&mut self, value: u64) {
+            self.0 = self.0.max(value);
+        }
+        fn merge(&mut self, other: Self) {
+            self.add(other.0);
+        }
+        fn value(&self) -> u64 {
+            self.0
+        }
+    }
 
     #[test]
     fn names_are_found_whoever_asks_first_and_hold_what_they_name() {
@@ -347,6 +374,34 @@ mod tests {
         let error = next.broadcast_named("x", || 1_u16).unwrap_err().to_string();
         assert!(error.contains("is a `u8`, the program asks for a `u16`"), "{error}");
         assert_eq!(*next.broadcast_named("x", || 9_u8).unwrap(), 1);
+    }
+
+    #[test]
+    fn accumulators_of_every_kind_are_one_by_their_name_and_go_on_from_what_was_saved() {
+        let first = Context::new(Conf::empty()).unwrap();
+        let largest = |context: &Context| context.register_named("largest", || Max(0)).unwrap();
+        let add = |context: &Context, weight: f64, line: &str, number: u64| {
+            context.double_accumulator_named("weight").unwrap().add(weight);
+            context.collection_accumulator_named("bad lines").unwrap().add(line.to_owned());
+            largest(context).add(number);
+        };
+        add(&first, 0.5, "x", 7);
+        add(&first, 0.25, "y", 3);
+        let second = Context::new(Conf::empty()).unwrap();
+        second.restore_variables(first.saved_variables().unwrap());
+        add(&second, 1.0, "z", 5);
+        let values = |context: &Context| {
+            let weight = context.double_accumulator_named("weight").unwrap();
+            let lines = context.collection_accumulator_named::<String>("bad lines").unwrap();
+            ((weight.value(), weight.count()), lines.value().concat(), largest(context).value())
+        };
+        assert_eq!(values(&first), ((0.75, 2), "xy".to_owned(), 7));
+        assert_eq!(values(&second), ((1.75, 3), "xyz".to_owned(), 7));
+        // A name is of one kind.
+        assert!(first.long_accumulator_named("weight").is_err());
+        assert!(first.collection_accumulator_named::<u64>("bad lines").is_err());
+        assert!(first.double_accumulator_named("largest").is_err());
+        assert!(second.register_named("weight", || Max(0)).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier, Mutex};
+use std::time::SystemTime;
 
 use millstream_core::{Conf, Context, Error, TaskContext};
 
@@ -140,6 +141,59 @@ fn contexts_know_nothing_of_each_other() {
     one.stop();
     assert!(ones.count().is_err());
     assert_eq!(others.count().unwrap(), 100);
+}
+
+#[test]
+fn a_run_has_a_name_a_master_a_beginning_and_an_id_of_its_own() {
+    let before = SystemTime::now();
+    let conf = Conf::empty().set_master("local[3]").set_app_name("counts");
+    let [one, other] = [conf.clone(), conf].map(|conf| Context::new(conf).unwrap());
+    let after = SystemTime::now();
+    assert_eq!((one.app_name(), one.master()), ("counts".to_owned(), "local[3]".to_owned()));
+    assert!(
+        before <= one.start_time() && one.start_time() <= other.start_time() && other.start_time() <= after
+    );
+    assert!(one.is_local() && one.application_id().starts_with("local-"), "{}", one.application_id());
+    assert_eq!(one.application_id(), one.clone().application_id());
+    assert_ne!(one.application_id(), other.application_id());
+    assert_eq!(one.version(), env!("CARGO_PKG_VERSION"));
+    assert!(one.is_same(&one.clone()) && !one.is_same(&other));
+}
+
+/// Spark's SparkContextInfoSuite.
+#[test]
+fn persistent_rdds_are_those_that_are_persisted_now() {
+    let context = context();
+    assert!(context.get_persistent_rdds().is_empty());
+    let numbers = context.parallelize([1, 2, 3, 4], 2).set_name("numbers").cache();
+    let again = context.parallelize([1], 1).map(|n| n).persist();
+    let before = context.get_persistent_rdds();
+    assert!(before.keys().eq([&numbers.id(), &again.id()]));
+    let infos = || context.get_rdd_storage_info().into_iter().map(|info| info.name).collect::<Vec<_>>();
+    assert!(infos().is_empty());
+    numbers.collect().unwrap();
+    again.collect().unwrap();
+    // By the name that was given, else by the operator's.
+    assert_eq!(infos(), ["numbers", "map"]);
+    numbers.unpersist();
+    assert!(context.get_persistent_rdds().keys().eq([&again.id()]));
+    assert_eq!(before.len(), 2);
+    assert_eq!(infos(), ["map"]);
+}
+
+#[test]
+fn a_name_belongs_to_one_rdd_and_all_its_handles() {
+    let context = context();
+    let numbers = context.parallelize([1], 1);
+    let handle = numbers.clone();
+    assert_eq!(numbers.set_name("numbers").name().as_deref(), Some("numbers"));
+    assert_eq!(handle.name().as_deref(), Some("numbers"));
+    let mapped = handle.map(|n| n);
+    assert_eq!(mapped.name(), None);
+    handle.set_name(String::from("few numbers"));
+    assert!(numbers.to_debug_string().contains("few numbers parallelize["), "{}", numbers.to_debug_string());
+    assert!(mapped.to_debug_string().starts_with("(1) map["), "{}", mapped.to_debug_string());
+    assert!(mapped.to_debug_string().contains("few numbers parallelize["), "{}", mapped.to_debug_string());
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Operators beyond the first ones, with the values of Spark's own tests.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use millstream_core::Rdd;
+use millstream_core::{Conf, Context, Partitioner, Rdd, ReadCounts, TaskContext};
 
 use crate::{context, partitions, sorted};
 
@@ -217,4 +218,122 @@ fn sparks_lookup() {
         assert_eq!(pairs.lookup(5).unwrap(), [6, 7]);
         assert_eq!(pairs.lookup(-1).unwrap(), [0; 0]);
     }
+}
+
+/// Records and values of Spark's JavaAPISuite.
+#[test]
+fn sparks_variances() {
+    let numbers = context().parallelize([1.0, 1.0, 2.0, 3.0, 5.0, 8.0], 2);
+    let found = [
+        (numbers.variance(), 6.22222),
+        (numbers.sample_variance(), 7.46667),
+        (numbers.stdev(), 2.49444),
+        (numbers.sample_stdev(), 2.73252),
+    ];
+    for (found, expected) in found {
+        let found = found.unwrap();
+        assert!((found - expected).abs() < 0.00001, "{found}, not {expected}");
+    }
+    let one = context().parallelize([7], 3);
+    assert!(one.sample_variance().unwrap().is_nan() && one.sample_stdev().unwrap().is_nan());
+}
+
+#[test]
+fn records_are_compared_in_ways_of_ones_own() {
+    let context = context();
+    let words = context.parallelize(["to", "be", "or", "not", "the", "question"].map(String::from), 3);
+    let by_length = |a: &String, b: &String| a.len().cmp(&b.len());
+    assert_eq!(words.max_by(by_length).unwrap().as_deref(), Some("question"));
+    // Of those that are alike the last is the greatest and the first the least.
+    assert_eq!(words.max_by(|_, _| Ordering::Equal).unwrap().as_deref(), Some("question"));
+    assert_eq!(words.min_by(by_length).unwrap().as_deref(), Some("to"));
+    let last = |a: &String, b: &String| a.chars().last().cmp(&b.chars().last());
+    assert_eq!(words.top_by(2, last).unwrap(), ["not", "or"]);
+    assert_eq!(
+        words.take_ordered_by(3, move |a, b| last(a, b).then(b.cmp(a))).unwrap(),
+        ["the", "be", "question"]
+    );
+    let floats = context.parallelize([0.5, f64::NEG_INFINITY, -0.0, 0.0, 2.5], 2);
+    assert_eq!(floats.max_by(f64::total_cmp).unwrap(), Some(2.5));
+    assert_eq!(floats.take_ordered_by(2, f64::total_cmp).unwrap(), [f64::NEG_INFINITY, -0.0]);
+    let none = context.empty_rdd::<String>();
+    assert_eq!((none.max_by(by_length).unwrap(), none.min_by(by_length).unwrap()), (None, None));
+}
+
+#[test]
+fn values_are_reduced_by_key_here() {
+    let pairs = context().parallelize([('a', 1), ('b', 2), ('a', 3), ('c', 4), ('a', 5)], 3);
+    let sums = pairs.reduce_by_key_locally(|a, b| a + b).unwrap();
+    assert_eq!(sums, HashMap::from([('a', 9), ('b', 2), ('c', 4)]));
+    assert_eq!(pairs.filter(|_| false).reduce_by_key_locally(|a, b| a + b).unwrap(), HashMap::new());
+    // Also where the results of the partitions are merged.
+    let apart = pairs.filter(|(key, _)| *key == 'a').repartition(3);
+    let error = apart.reduce_by_key_locally(|_, _| panic!("no luck")).unwrap_err().to_string();
+    assert!(error.contains("reduce_by_key_locally at") && error.contains("no luck"), "{error}");
+}
+
+/// Spark's JavaAPISuite: a hundred different numbers, and as many values of a key as the key says.
+#[test]
+fn sparks_approximate_counts() {
+    let numbers = context().parallelize((0..100_000).map(|n| n % 100), 10);
+    let counted = numbers.count_approx_distinct().unwrap();
+    assert!(counted.abs_diff(100) < 10, "{counted}");
+    let pairs = context().parallelize((10..100).flat_map(|key| (0..key).map(move |n| (key, n))), 10);
+    let counts = pairs.count_approx_distinct_by_key().collect().unwrap();
+    assert_eq!(counts.len(), 90);
+    for (key, count) in counts {
+        assert!(count.abs_diff(key) as f64 / (key as f64) < 0.2, "{key}: {count}");
+    }
+}
+
+#[test]
+fn partitioning_that_is_said_to_be_preserved_saves_a_shuffle_and_is_looked_at() {
+    let context = context();
+    let halves = || Partitioner::custom_env(2, (), |(), key: &i32| usize::from(*key >= 5));
+    let pairs = context.parallelize(0..100, 4).map(|n| (n % 10, n)).partition_by(halves());
+    let scaled = pairs.map(|(key, n)| (key, 2 * n));
+    let told = scaled.preserving_partitioning_of(&pairs);
+    assert_eq!((scaled.partitioned_by(), told.partitioned_by()), (None, pairs.partitioned_by()));
+    let sums = told.reduce_by_key(|a, b| a + b);
+    assert_eq!(sums.to_debug_string().matches("+-").count(), 1, "{}", sums.to_debug_string());
+    assert_eq!(sorted(sums.collect().unwrap()), (0..10).map(|key| (key, 900 + 20 * key)).collect::<Vec<_>>());
+    let moved = pairs.map(|(key, n)| (key + 5, n)).preserving_partitioning_of(&pairs).count();
+    let error = moved.unwrap_err().to_string();
+    assert!(
+        error.contains("preserving_partitioning_of at") && error.contains("lies in partition"),
+        "{error}"
+    );
+    let other = pairs.coalesce(1).preserving_partitioning_of(&pairs).count().unwrap_err().to_string();
+    assert!(other.contains("different numbers of partitions, 1 and 2"), "{other}");
+    // What is not spread by keys says nothing of another.
+    assert_eq!(scaled.preserving_partitioning_of(&scaled).partitioned_by(), None);
+}
+
+#[test]
+fn records_that_are_read_count_once_however_often_they_are_read() {
+    let context = Context::new(Conf::empty().set_master("local[2,4]")).unwrap();
+    let read = context.register(ReadCounts::default(), "read");
+    let numbers = context.parallelize(0..20_000, 2).counting_reads(&read);
+    assert_eq!(numbers.first().unwrap(), Some(0));
+    // A part of the first partition.
+    let few = read.value();
+    assert!((1..10_000).contains(&few), "{few}");
+    // What an attempt has read that fails counts as well, and once.
+    let fails_once = numbers.filter(|n| {
+        assert!(*n != 19_999 || TaskContext::get().is_some_and(|task| task.attempt_number() > 0), "no luck");
+        n % 2 == 0
+    });
+    assert_eq!(fails_once.count().unwrap(), 10_000);
+    assert_eq!((numbers.count().unwrap(), read.value()), (20_000, 20_000));
+}
+
+/// Spark's PipedRDDSuite.
+#[test]
+fn a_program_that_is_piped_to_has_the_variables_it_is_given() {
+    let numbers = context().parallelize([1, 2, 3, 4], 2);
+    let said = numbers.pipe_with(["printenv", "MY_TEST_ENV"], [("MY_TEST_ENV", "LALALA")]);
+    assert_eq!(said.collect().unwrap(), ["LALALA", "LALALA"]);
+    let script = "while read n; do echo \"$A$n$B\"; done";
+    let said = numbers.pipe_with(["sh", "-c", script], [("A", "<"), ("B", ">")]);
+    assert_eq!(partitions(&said), [["<1>", "<2>"], ["<3>", "<4>"]]);
 }

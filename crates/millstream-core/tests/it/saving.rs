@@ -12,12 +12,12 @@ use millstream_core::fs::{
     self as files, Codec, FileStatus, FileSystem, FileWriter, FixedFormat, FsPath, KeyValueTextFormat,
     LocalFs, TextFormat,
 };
-use millstream_core::rdd::Existing;
+use millstream_core::rdd::{Existing, Saving};
 use millstream_core::{Conf, Context, Data, Error, Rdd, Result, Show, TaskContext};
 
 use crate::directory::{Directory, names};
 use crate::file_changes::without_rights;
-use crate::{context, on};
+use crate::{context, on, sorted};
 
 /// Saves pairs in a directory.
 type SavePairs = fn(&Rdd<(char, i32)>, &Path, KeyValueTextFormat) -> Result<()>;
@@ -99,6 +99,41 @@ fn an_existing_directory_is_refused_unless_that_is_wanted() {
     let file = directory.write("file", "");
     let error = lenient.parallelize([1], 1).save_as_text_file(&file).unwrap_err().to_string();
     assert!(error.contains("name a directory"), "{error}");
+}
+
+#[test]
+fn rdds_that_share_a_directory_replace_only_their_own_files() {
+    let directory = Directory::new("shared");
+    let out = directory.path("out");
+    let save = |name: &str, last: bool, numbers: Vec<i64>| {
+        let saving = Saving::from(Existing::Replace).share(name, last);
+        context().parallelize(numbers, 2).save_as_files(&out, TextFormat::default(), saving).unwrap();
+    };
+    save("north", false, vec![1, 2]);
+    assert_eq!(names(&out), ["part-north-00000", "part-north-00001"]);
+    save("south", true, vec![3, 4]);
+    let all = ["_SUCCESS", "part-north-00000", "part-north-00001", "part-south-00000", "part-south-00001"];
+    assert_eq!(names(&out), all);
+    // Once more, as a batch that is run again.
+    save("north", false, vec![5, 6]);
+    assert_eq!(names(&out), all);
+    assert_eq!(sorted(context().text_file(&out).collect().unwrap()), ["3", "4", "5", "6"]);
+}
+
+#[test]
+fn where_nothing_is_to_be_left_of_what_is_empty_there_are_no_files() {
+    let directory = Directory::new("skipped");
+    let save = |name: &str, skip: bool, numbers: Vec<i64>| {
+        let (out, saving) = (directory.path(name), Saving::from(Existing::Refuse).skip_empty(skip));
+        context().parallelize(numbers, 3).save_as_files(&out, TextFormat::default(), saving).unwrap();
+        if out.exists() { names(&out) } else { Vec::new() }
+    };
+    let all = ["_SUCCESS", "part-00000", "part-00001", "part-00002"];
+    assert_eq!(save("none", true, Vec::new()), [""; 0]);
+    assert_eq!(save("kept", false, Vec::new()), all);
+    // One record is enough: which files there are does not tell in which partition it is.
+    assert_eq!(save("one", true, vec![1]), all);
+    assert_eq!(context().text_file(directory.path("one")).collect().unwrap(), ["1"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use millstream_streaming::listener::{BatchInfo, StreamInputInfo, StreamingListen
 use millstream_streaming::testing::{Driver, batches};
 use millstream_streaming::{FileChoice, FileChoices, FileStreamOptions, StreamId, StreamingContext, Time};
 
-use crate::tables::{LONG, millis};
+use crate::tables::{LONG, millis, sorted};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -343,6 +343,26 @@ fn files_from_before_the_start_are_taken_if_asked_for() {
         taken(FileStreamOptions::default().existing(true), 3),
         batches![["ancient", "future"], [], []]
     );
+}
+
+/// Spark's cases of the file stream: with and without the files that are older than the stream.
+#[test]
+fn files_of_shortly_before_the_start_are_taken_unless_only_new_ones_are() {
+    let directory = Directory::new();
+    for (name, millis) in [("too-old", 5_000), ("old", 59_500), ("new", 60_500)] {
+        directory.put(name, millis, &format!("{name}\n"));
+    }
+    let taken = |new_files_only| {
+        let conf = Conf::empty().set("spark.streaming.fileStream.minRememberDuration", "2s");
+        let driver = Driver::at(conf, SECOND, Time::from_millis(60_000)).unwrap();
+        let options = FileStreamOptions::default().new_files_only(new_files_only);
+        let lines = driver.streaming().file_stream_with(&directory.0, TextFormat::default(), options);
+        let lines = driver.collect(&lines);
+        driver.run(2).unwrap();
+        lines.batches().into_iter().map(sorted).collect::<Vec<_>>()
+    };
+    assert_eq!(taken(true), batches![["new"], []]);
+    assert_eq!(taken(false), batches![["new", "old"], []]);
 }
 
 #[test]

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
-use millstream_core::fs::{Codec, FixedFormat, KeyValueTextFormat};
-use millstream_core::{Conf, Context, Rdd};
+use millstream_core::fs::{Codec, FixedFormat, KeyValueTextFormat, TextFormat};
+use millstream_core::sink::FileSink;
+use millstream_core::{Conf, Context, Rdd, TaskContext};
 use millstream_streaming::testing::{Driver, batches};
 use millstream_streaming::{DStream, FileStreamOptions, OutputHandle, RddQueue, SaveOptions};
 
-use crate::tables::{SECOND, conf, millis, seconds, step};
+use crate::tables::{SECOND, conf, millis, seconds, sorted, step};
 
 /// A directory of a test's own, which goes with it.
 struct Directory(PathBuf);
@@ -370,6 +371,56 @@ fn a_full_disk_ends_the_streams_and_the_batch_is_whole_once_there_is_room() {
     assert_eq!(names(&path), ["n-1000", "n-2000"]);
     assert_eq!(lines(path.join("n-2000")).len(), 5_000);
     assert_eq!(names(path.join("n-2000")), ["_SUCCESS", "part-00000", "part-00001"]);
+}
+
+#[test]
+fn objects_and_formats_of_ones_own_are_saved_as_the_options_say() {
+    let directory = Directory::new("options");
+    let input = || batches![[1, 2], [], [3]];
+    let options = SaveOptions::default().skip_empty(true);
+    let rolled = options.roll_time(seconds(3));
+    save(input(), 3, |s| {
+        s.save_as_object_files_with(directory.prefix("objects"), "obj", options);
+        s.map(|n| (n, n * n)).save_as_files_with(
+            directory.prefix("pairs"),
+            "",
+            KeyValueTextFormat::default(),
+            rolled,
+        );
+    });
+    // An empty batch leaves nothing; batches of a span lie together.
+    assert_eq!(names(&directory.0), ["objects-1000.obj", "objects-3000.obj", "pairs-1000"]);
+    let context = Context::new(Conf::empty()).unwrap();
+    let objects = |name: &str| context.object_file::<i32>(directory.0.join(name)).collect().unwrap();
+    assert_eq!((objects("objects-1000.obj"), objects("objects-3000.obj")), (vec![1, 2], vec![3]));
+    let pairs = names(directory.0.join("pairs-1000"));
+    assert_eq!(
+        pairs,
+        ["_SUCCESS", "part-1000-00000", "part-1000-00001", "part-3000-00000", "part-3000-00001"]
+    );
+    assert_eq!(sorted(lines(directory.0.join("pairs-1000"))), ["1\t1", "2\t4", "3\t9"]);
+}
+
+/// A batch whose output fails after its first partition is stored, and is tried again.
+#[test]
+fn a_batch_that_is_tried_again_is_stored_exactly_once() {
+    let directory = Directory::new("once");
+    let sink = FileSink::new(&directory.0, TextFormat::default()).unwrap();
+    let driver = Driver::new(conf("local[1]"), SECOND).unwrap();
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&attempts);
+    let input = driver.input(batches![[1, 2, 3, 4], [5]]).repartition(2).map(move |n| {
+        let partition = TaskContext::get().unwrap().partition_id();
+        assert!(partition == 0 || count.fetch_add(1, Ordering::SeqCst) > 0, "no luck");
+        n
+    });
+    input.save_exactly_once("numbers", sink).retry(1, seconds(0));
+    driver.run(2).unwrap();
+    assert!(attempts.load(Ordering::SeqCst) > 1);
+    assert_eq!(names(&directory.0), ["numbers-1000", "numbers-2000"]);
+    let stored = |batch: &str| sorted(lines(directory.0.join(batch)));
+    assert_eq!(stored("numbers-1000"), ["1", "2", "3", "4"]);
+    assert_eq!(stored("numbers-2000"), ["5"]);
 }
 
 #[test]

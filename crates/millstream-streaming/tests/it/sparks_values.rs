@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millstream_core::Conf;
 use millstream_streaming::testing::{Driver, batches, check, check_unordered};
-use millstream_streaming::{DStream, RddQueue, WindowKeys};
+use millstream_streaming::{DStream, RddQueue, Time, WindowKeys};
 
 use crate::tables::table;
 
@@ -181,6 +181,13 @@ fn operations_on_pairs() {
         |s| s.map(|w| (w, 1)).group_by_key(),
         table(&[&[("a", vec![1, 1]), ("b", vec![1])], &[("", vec![1, 1])], &[]]),
     );
+    for partitions in [1, 3] {
+        check_unordered(
+            words(),
+            |s| s.map(|w| (w, 1)).group_by_key_with(partitions),
+            table(&[&[("a", vec![1, 1]), ("b", vec![1])], &[("", vec![1, 1])], &[]]),
+        );
+    }
     check_unordered(
         words(),
         |s| s.map(|w| (w, 1)).reduce_by_key(|a, b| a + b),
@@ -223,6 +230,16 @@ fn cogroup_and_joins() {
     let transformed =
         of_two(left(), right(), |ones, exes| ones.transform_with(exes, |ones, exes| ones.join(&exes)));
     assert_eq!(transformed, expected);
+    let batch = |time: Time| time.as_millis() / 1000;
+    let transformed = of_two(left(), right(), |ones, exes| {
+        ones.transform_with_timed(exes, move |ones, exes, time| {
+            ones.join(&exes).map_values_env(batch(time), |batch, (one, x)| (one * 10 + *batch as i32, x))
+        })
+    });
+    let of_batch =
+        |rows: &[(&'static str, i32)]| rows.iter().map(|&(w, n)| (w, (n, x()))).collect::<Vec<_>>();
+    let rows = [of_batch(&[("a", 11), ("b", 11)]), of_batch(&[("", 12)]), Vec::new(), Vec::new()];
+    assert_eq!(transformed, table(&rows.each_ref().map(Vec::as_slice)));
 
     let joined = of_two(left(), right(), |ones, exes| ones.left_outer_join(exes));
     let expected = table(&[

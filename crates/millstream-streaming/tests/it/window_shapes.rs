@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use millstream_core::{Context, Data};
-use millstream_streaming::testing::{batches, check};
+use millstream_streaming::testing::{Driver, batches, check};
 use millstream_streaming::{DStream, WindowKeys};
 
 use crate::tables::{conf, run_on, seconds, sorted};
@@ -142,6 +142,31 @@ fn a_window_without_a_slide_takes_that_of_the_stream_before_it() {
     let twice = |s: &DStream<i32>| s.window(seconds(2), seconds(2)).window(seconds(4), None);
     let rows = run_on(&context, seconds(1), batches![[1], [2], [3], [4], [5], [6]], twice, 6);
     assert_eq!(rows, [(2000, vec![1, 2]), (4000, vec![1, 2, 3, 4]), (6000, vec![3, 4, 5, 6])]);
+}
+
+#[test]
+fn a_stream_has_the_slide_of_the_last_window_before_it() {
+    let driver = Driver::new(conf("local[1]"), seconds(1)).unwrap();
+    let input = driver.input(batches![[(1, 1)]]);
+    let slides = |stream: &DStream<(i32, i32)>| {
+        let sums = stream.reduce_by_key(|a, b| a + b);
+        let states = stream.update_state_by_key(|new, _: Option<i32>| new.first().copied());
+        [
+            stream.slide_duration(),
+            sums.slide_duration(),
+            states.slide_duration(),
+            stream.count().slide_duration(),
+        ]
+    };
+    assert_eq!(slides(&input), [seconds(1); 4]);
+    let windows = input.window(seconds(6), seconds(2));
+    assert_eq!(slides(&windows), [seconds(2); 4]);
+    assert_eq!(slides(&windows.window(seconds(4), None)), [seconds(2); 4]);
+    assert_eq!(slides(&windows.window(seconds(8), seconds(4))), [seconds(4); 4]);
+    let (add, take) = (|a, b| a + b, |a, b| a - b);
+    let reduced = windows.reduce_by_key_and_window_with_inverse(add, take, seconds(12), seconds(6));
+    assert_eq!(slides(&reduced), [seconds(6); 4]);
+    assert_eq!(slides(&windows.join(&windows).map_values(|(a, _)| a)), [seconds(2); 4]);
 }
 
 #[test]
