@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use millstream_core::fs::{
     self as files, Codec, FileStatus, FileSystem, FileWriter, FixedFormat, FsPath, KeyValueTextFormat,
-    LocalFs, TextFormat,
+    LocalFs, ObjectFormat, OutputFormat, TextFormat,
 };
 use millstream_core::rdd::{Existing, Saving};
 use millstream_core::{Conf, Context, Data, Error, Rdd, Result, Show, TaskContext};
@@ -55,6 +55,31 @@ fn text_is_saved_compressed() {
         assert!(fs::metadata(out.join(part)).unwrap().len() < plain / 10);
         assert_eq!(context().text_file(&out).collect().unwrap(), lines.collect().unwrap());
     }
+}
+
+/// A length that is less than what a format writes before the first record.
+#[test]
+fn no_file_is_without_records_however_short_files_are_to_be() {
+    fn parts<F: OutputFormat<i64>>(out: &Path, format: F) -> Vec<String> {
+        let rolled = Saving::from(Existing::Refuse).max_bytes(1);
+        context().range(0, 3000, 1, 1).save_as_files(out, format, rolled).unwrap();
+        names(out).into_iter().map(|name| name.split('.').next().unwrap().to_owned()).collect()
+    }
+    let directory = Directory::new("short");
+    // A chunk of a thousand records each.
+    let three = ["_SUCCESS", "part-00000-c000", "part-00000-c001", "part-00000-c002"];
+    let out = directory.path("lines");
+    assert_eq!(parts(&out, TextFormat::default()), three);
+    for codec in [Codec::Gzip, Codec::Lz4, Codec::Zstd, Codec::Bzip2] {
+        let out = directory.path(&format!("{codec:?}"));
+        // What the codec has not given out yet is not counted: there may be fewer.
+        let files = parts(&out, TextFormat { codec });
+        assert!(files.iter().all(|name| three.contains(&name.as_str())), "{codec:?}: {files:?}");
+        assert_eq!(context().text_file(&out).count().unwrap(), 3000);
+    }
+    let out = directory.path("objects");
+    assert_eq!(parts(&out, ObjectFormat::default()), three);
+    assert_eq!(context().object_file::<i64>(&out).collect().unwrap(), (0..3000).collect::<Vec<_>>());
 }
 
 /// Spark's FileSuite: object files of pairs and of long records.

@@ -70,7 +70,9 @@ pub(super) fn write<T: Data>(
         let of_file = Rc::clone(&source);
         let records = stream::from_fn(move || {
             let mut source = of_file.borrow_mut();
-            if max_bytes.is_some_and(|max| source.bytes.get() >= max) { Ok(None) } else { source.next() }
+            // What a format writes before the first record fills no file: there would be files without records, and no end.
+            let is_full = max_bytes.is_some_and(|max| source.count > 0 && source.bytes.get() >= max);
+            if is_full { Ok(None) } else { source.next() }
         });
         let path = path(written.len());
         failpoint::reach("part-before-write");
