@@ -27,6 +27,7 @@ mod fed;
 #[cfg(target_os = "linux")]
 mod file_rights;
 mod file_streams;
+mod formats_of_streams;
 mod grouping;
 mod joined_streams_equal_a_naive_model;
 mod listeners;

@@ -39,7 +39,7 @@ impl Drop for Directory {
 }
 
 /// All that is in a directory, hidden or not, sorted.
-fn names(directory: impl AsRef<Path>) -> Vec<String> {
+pub(crate) fn names(directory: impl AsRef<Path>) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
