@@ -170,7 +170,7 @@ fn words_are_counted_from_the_start_on() {
 fn raw_blocks_are_sent_and_searched() {
     let port = free_port().to_string();
     let file = root().join("LICENSE");
-    let arguments = [&port, file.to_str().unwrap(), "50", "--pause", "1ms"];
+    let arguments = [&port, file.to_str().unwrap(), "5000", "2000000"];
     let _sender = Program::start(&mut example("raw_text_sender", &arguments));
     let restart = "spark.streaming.receiverRestartDelay=50ms";
     let arguments = ["2", "127.0.0.1", &port, "100", "--conf", restart];
@@ -255,7 +255,7 @@ fn wrong_arguments_are_told_with_the_usage() {
         ("historic_counts", &["localhost", "9999"], "<HISTORY>"),
         ("raw_network_grep", &["1", "localhost", "9999"], "<BATCH_MILLIS>"),
         ("raw_network_grep", &["0", "localhost", "9999", "1000"], "invalid value '0' for '<NUM_STREAMS>'"),
-        ("raw_text_sender", &["9999", "LICENSE"], "<BLOCK_LINES>"),
+        ("raw_text_sender", &["9999", "LICENSE", "1000"], "<BYTES_PER_SECOND>"),
         ("recoverable_network_word_count", &["localhost", "9999", "checkpoint"], "<OUTPUT>"),
         ("recoverable_totals_v1", &["localhost", "9999"], "<CHECKPOINT_DIRECTORY>"),
         ("recoverable_totals_v2", &["localhost", "9999"], "<CHECKPOINT_DIRECTORY>"),
@@ -299,8 +299,8 @@ fn wrong_arguments_are_told_with_the_usage() {
             &["localhost", "1", "no/such/list"],
             "reading the list no/such/list, which has a name in each line: ",
         ),
-        ("raw_text_sender", &["1", "/dev/null", "1"], "/dev/null is empty"),
-        ("raw_text_sender", &["1", "no/such/text", "1"], "reading no/such/text: "),
+        ("raw_text_sender", &["1", "/dev/null", "1", "1"], "/dev/null is empty"),
+        ("raw_text_sender", &["1", "no/such/text", "1", "1"], "reading no/such/text: "),
     ] {
         let Output { status, stderr, .. } = example(name, arguments).output().unwrap();
         let stderr = String::from_utf8(stderr).unwrap();

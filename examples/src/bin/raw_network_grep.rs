@@ -1,6 +1,6 @@
 //! Counts the lines with "the" in them among those that come as blocks of bytes over several connections.
 //!
-//! Start a sender first: `millstream run-example streaming.util.RawTextSender 9999 LICENSE 1000`. Then, in a second terminal:
+//! Start a sender first: `millstream run-example streaming.util.RawTextSender 9999 LICENSE 50000 5000000`. Then, in a second terminal:
 //! `millstream run-example streaming.RawNetworkGrep 2 localhost 9999 1000`.
 
 use std::num::{NonZeroU64, NonZeroUsize};
