@@ -83,8 +83,9 @@ impl Checkpointer {
             }
             None => restored,
         };
-        let states =
+        let mut states =
             States::new(Arc::clone(&system), directory.clone(), store.generation, lineage, operators);
+        states.restored(graph);
         let conf = graph.context.conf();
         let last_logged = manifest.and_then(|manifest| manifest.block_log.as_ref());
         if let Some(recovered) = recovered {

@@ -66,6 +66,15 @@ impl States {
         States { system, directory, generation, lineage, saved, writing: None, overdue, is_new: false }
     }
 
+    /// Notes which operators have gone on from the last that was saved of them.
+    pub(crate) fn restored(&mut self, graph: &Graph) {
+        for operator in graph.stateful() {
+            if let Some(saved) = self.saved.get_mut(&operator.id()) {
+                saved.restored_by(&*operator);
+            }
+        }
+    }
+
     /// Says that operators of which nothing was saved have no batches up to `zero`.
     pub(crate) fn begin_after(&mut self, zero: Time) {
         for id in self.lineage.ids() {

@@ -235,12 +235,17 @@ impl<K: Key, S: Data> StatefulOperator for Stateful<K, S> {
         let mut state = self.lock();
         let mut tables = std::mem::take(&mut state.restoring);
         tables.resize_with(self.partitions(), || Table::new(self.has_timeouts(), Some(self.room())));
+        let mut is_as_saved = true;
         let versions = tables.into_iter().map(|mut table| {
             // Of an operator whose keys did not time out when they were saved.
-            table.date(0, time.as_millis());
+            is_as_saved &= !table.date(0, time.as_millis());
             Version::first(table, time)
         });
-        state.restored = Some(versions.collect());
+        let versions: Vec<_> = versions.collect();
+        if is_as_saved {
+            state.versions.insert(time, versions.iter().map(Arc::downgrade).collect());
+        }
+        state.restored = Some(versions);
         state.forgotten = Some(time);
     }
 

@@ -131,15 +131,18 @@ impl<K: Key, S: Data> Table<K, S> {
         Ok(())
     }
 
-    /// Says that keys which were last touched at `from` were so at `to`.
-    pub(super) fn date(&mut self, from: i64, to: i64) {
+    /// Says that keys which were last touched at `from` were so at `to`; returns whether there are any.
+    pub(super) fn date(&mut self, from: i64, to: i64) -> bool {
+        let mut any = false;
         for at in 0..self.numbers() {
             if self.is_there(at)
                 && let Some(timeouts) = self.timeouts.as_mut().filter(|timeouts| timeouts.last(at) == from)
             {
                 timeouts.set(at, to);
+                any = true;
             }
         }
+        any
     }
 
     /// Returns the number of a key that is known; its shelf lies in memory then.

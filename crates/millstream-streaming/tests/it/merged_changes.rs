@@ -1,6 +1,7 @@
 //! What has changed in a large state is saved many times, and lies in few files.
 
 use std::collections::BTreeMap;
+use std::fs::DirEntry;
 use std::path::Path;
 
 use millstream_streaming::testing::Driver;
@@ -63,11 +64,12 @@ fn run(
     batches
 }
 
-/// The names and lengths of the files of a run's states.
-fn files(place: &Path, generation: u64) -> Vec<(String, u64)> {
-    let entries =
-        std::fs::read_dir(place.join(format!("state/{generation}"))).unwrap().map(|entry| entry.unwrap());
-    entries.map(|entry| (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().len())).collect()
+/// The names and lengths of the files of states.
+fn files(place: &Path) -> Vec<(String, u64)> {
+    let runs = std::fs::read_dir(place.join("state")).unwrap().map(|entry| entry.unwrap().path());
+    let entries = runs.flat_map(|run| std::fs::read_dir(run).unwrap()).map(|entry| entry.unwrap());
+    let name = |entry: &DirEntry| entry.path().strip_prefix(place).unwrap().to_str().unwrap().to_owned();
+    entries.map(|entry| (name(&entry), entry.metadata().unwrap().len())).collect()
 }
 
 fn snapshots(files: &[(String, u64)]) -> usize {
@@ -80,12 +82,15 @@ fn a_hundred_saves_of_changes_lie_in_few_files_beside_one_snapshot() {
     let place = directory.0.join("checkpoints");
     let rows = rows(150);
     let mut seen = run(&place, &rows, 100, [70, 50], || {});
-    let lying = files(&place, 1);
+    let lying = files(&place);
     assert_eq!(snapshots(&lying), 1, "{lying:?}");
     // Nine of each rank, and those that the manifests of the last ten batches name.
     assert!(lying.len() < 40, "{} files of 120 saves: {lying:?}", lying.len());
     assert!(lying.iter().any(|(name, _)| name.contains("merged")), "{lying:?}");
+    // Also after a restart what changes is saved, and no more.
     seen.extend(run(&place, &rows, 120_100, [29, 1], || {}));
+    let lying = files(&place);
+    assert_eq!(snapshots(&lying), 1, "{lying:?}");
     assert!(seen == model(&rows), "a state is not what it was");
 }
 
@@ -95,13 +100,13 @@ fn changes_that_can_not_be_read_any_more_are_replaced_by_a_snapshot() {
     let place = directory.0.join("checkpoints");
     let rows = rows(30);
     let mut seen = run(&place, &rows, 100, [8, 12], || {
-        let (name, _) = files(&place, 1).into_iter().find(|(name, _)| name.contains("-4000-")).unwrap();
-        let path = place.join("state/1").join(name);
+        let (name, _) = files(&place).into_iter().find(|(name, _)| name.contains("-4000-")).unwrap();
+        let path = place.join(name);
         let mut bytes = std::fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(path, bytes).unwrap();
     });
-    let lying = files(&place, 1);
+    let lying = files(&place);
     assert!(lying.iter().any(|(name, bytes)| *bytes > 20_000 && !name.contains("-1000-")), "{lying:?}");
     seen.extend(run(&place, &rows, 20_100, [9, 1], || {}));
     assert!(seen == model(&rows), "a state is not what it was");

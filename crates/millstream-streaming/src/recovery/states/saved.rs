@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::begin;
 use crate::recovery::checkpoint::manifest::{SavedKind, SavedState};
-use crate::state::StateVersion;
+use crate::state::{StateVersion, StatefulOperator};
 use crate::time::Time;
 
 /// So many changes that follow each other and were merged as often are merged into one. There are at most nine of each rank by
@@ -41,6 +41,16 @@ impl Saved {
     /// Returns what an earlier run has saved.
     pub(super) fn restored(began: Time, states: Vec<SavedState>) -> Self {
         Saved { began, states, held: None, gone_on_from: Time::default() }
+    }
+
+    /// Notes that an operator has gone on from the last state, so that what is saved next is what changes after that. What was of
+    /// another type is saved anew.
+    pub(super) fn restored_by(&mut self, operator: &dyn StatefulOperator) {
+        let snapshot = self.changes().start.checked_sub(1).and_then(|at| self.states.get(at));
+        let fits = |state: &SavedState| matches!(&state.kind, SavedKind::Snapshot(schema) if schema == operator.fingerprint());
+        if snapshot.is_some_and(fits) {
+            self.held = self.states.last().and_then(|last| operator.version(last.batch));
+        }
     }
 
     /// Takes up what was saved after a batch.
