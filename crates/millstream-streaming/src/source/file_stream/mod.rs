@@ -319,7 +319,8 @@ impl StreamingContext {
         let file = local.filter(|path| is_file(&graph.context.file_systems(), path)).cloned();
         let remember = conf.get(settings::FILE_STREAM_MIN_REMEMBER_DURATION);
         let settle = conf.get(settings::FILE_STREAM_SETTLE_TIME);
-        let checked = format.check(&Operator::call(name, Location::caller()).to_string());
+        let call = Arc::new(Operator::call(name, Location::caller()));
+        let checked = format.check(&call.to_string());
         let durations = remember.as_ref().ok().zip(settle.as_ref().ok());
         let selection = path.as_ref().ok().zip(durations).map(|(path, (remember, settle))| {
             // Whole batches, as in Spark.
@@ -328,7 +329,6 @@ impl StreamingContext {
             let remember = graph.batch_interval.saturating_mul(batches);
             Mutex::new(Selection::new(path.clone(), (remember, *settle), graph.clock.now(), options))
         });
-        let call = Arc::new(Operator::call(name, Location::caller()));
         let source = Files { graph: Arc::clone(graph), id, call, format, selection };
         let stream = stream(graph, name, Location::caller(), id, source);
         for problem in [path.err(), remember.err(), settle.err()].into_iter().flatten() {

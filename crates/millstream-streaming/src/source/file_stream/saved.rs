@@ -1,15 +1,13 @@
 //! What a checkpoint keeps of a file stream: which files each batch has taken.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use millstream_core::fs::{FileStatus, FileSystem, FileSystems, FsPath};
+use millstream_core::fs::{FileStatus, FileSystems, FsPath};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::FileChoice;
 use super::selection::{Selection, TakenFile, is_no_directory, modified};
-use super::waiting::unsettled;
 use crate::error::{Error, Result};
 use crate::time::Time;
 
@@ -90,18 +88,12 @@ impl Selection {
         // A file that came late, as one does that is moved, is taken by the first batch that sees it: the time at which it was changed
         // may be that of an earlier batch. What none will take any more is not looked at again.
         let system = systems.of(&self.directory).ok();
-        files.retain(|file| match self.choose(file, since, batch) {
+        files.retain(|file| match self.choose(system.as_deref(), file, since, batch) {
             FileChoice::Taken => {
-                let may_grow =
-                    |system: &Arc<dyn FileSystem>| unsettled(&**system, file, self.settle).is_some();
-                if system.as_ref().is_some_and(may_grow) {
-                    self.waiting.add(&file.path, batch);
-                } else {
-                    is_quiet = false;
-                }
+                is_quiet = false;
                 true
             }
-            FileChoice::Later(_) => true,
+            FileChoice::Unsettled { .. } | FileChoice::Later(_) => true,
             _ => false,
         });
         self.while_away = Some(files);

@@ -16,7 +16,7 @@ pub(super) struct Selection {
     /// How long a file may be changed before its batch, and how long it is remembered that it was taken.
     pub(super) remember: Duration,
     /// How long a file that was written in its place must be left alone.
-    pub(super) settle: Duration,
+    settle: Duration,
     /// Files must be changed after this; nothing for the first batch of a stream that takes what exists.
     pub(super) start: Option<Time>,
     options: FileStreamOptions,
@@ -94,14 +94,7 @@ impl Selection {
         let mut choices = Vec::new();
         let mut files = Vec::new();
         for file in found {
-            let mut choice = self.choose(&file, since, batch);
-            if choice == FileChoice::Taken
-                && let Ok(system) = &system
-                && let Some(unsettled) = unsettled(&**system, &file, self.settle)
-            {
-                choice = unsettled;
-                self.waiting.add(&file.path, batch);
-            }
+            let choice = self.choose(system.as_deref().ok(), &file, since, batch);
             if matches!(choice, FileChoice::Unsettled { open: true, .. }) {
                 self.say_open(&file, batch);
             }
@@ -151,7 +144,26 @@ impl Selection {
         self.start.map(|start| Since { start, threshold: start.max(oldest) })
     }
 
-    pub(super) fn choose(&self, file: &FileStatus, since: Option<Since>, batch: Time) -> FileChoice {
+    /// Decides what a batch does with a file, and notes one that it would take, were it complete.
+    pub(super) fn choose(
+        &mut self,
+        system: Option<&dyn FileSystem>,
+        file: &FileStatus,
+        since: Option<Since>,
+        batch: Time,
+    ) -> FileChoice {
+        let choice = self.choose_by_status(file, since, batch);
+        // Looked at last: it is a call of the file system.
+        if choice == FileChoice::Taken
+            && let Some(unsettled) = system.and_then(|system| unsettled(system, file, self.settle))
+        {
+            self.waiting.add(&file.path, batch);
+            return unsettled;
+        }
+        choice
+    }
+
+    fn choose_by_status(&self, file: &FileStatus, since: Option<Since>, batch: Time) -> FileChoice {
         let changed = modified(file);
         if file.is_dir {
             FileChoice::Directory
