@@ -254,18 +254,21 @@ impl States {
             // One whose window was not due has none; what was saved before stays good, since its inputs are kept.
             let Some(version) = operator.version(batch) else { continue };
             let id = operator.id();
-            let earlier = self.saved.get(&id).and_then(Saved::changes_since);
-            let run = earlier.is_some().then(|| self.saved.get(&id).map(Saved::to_merge)).flatten();
-            work.push((id, operator, version, earlier, run.unwrap_or_default().to_vec()));
+            let saved = self.saved.get(&id);
+            let earlier = saved.and_then(Saved::changes_since);
+            // A snapshot takes the place of all changes before it.
+            let merged =
+                saved.filter(|_| earlier.is_some()).map(Saved::to_merge).unwrap_or_default().to_vec();
+            work.push(Work { id, operator, version, earlier, merged });
         }
         let (system, directory) = (Arc::clone(&self.system), self.directory.clone());
         let generation = self.generation;
         let name = "streaming-checkpoint-writer";
         let write = move || {
-            let write = |(id, operator, version, earlier, run): Work| {
+            let write = |Work { id, operator, version, earlier, merged }: Work| {
                 let place = (&*system, &directory);
                 let prefix = format!("{STATE}/{generation}/{:016x}-{}", hash(&id), batch.as_millis());
-                let merged = Files::new(place, format!("{prefix}-merged"), &pause).merge(&run)?;
+                let merged = Files::new(place, format!("{prefix}-merged"), &pause).merge(&merged)?;
                 let files = Files::new(place, prefix, &pause);
                 let state = files.save(&*operator, &*version, earlier.as_deref())?;
                 Ok(Written { id, state, version, merged })
@@ -287,14 +290,16 @@ impl Drop for States {
     }
 }
 
-/// What is to be saved of an operator: its state, what was saved before, and which changes are to become one.
-type Work = (
-    Arc<str>,
-    Arc<dyn StatefulOperator>,
-    Arc<dyn StateVersion>,
-    Option<Arc<dyn StateVersion>>,
-    Vec<SavedState>,
-);
+/// What is to be saved of an operator.
+struct Work {
+    id: Arc<str>,
+    operator: Arc<dyn StatefulOperator>,
+    version: Arc<dyn StateVersion>,
+    /// What was saved before, if only what has changed since is to be.
+    earlier: Option<Arc<dyn StateVersion>>,
+    /// Which changes are to become one.
+    merged: Vec<SavedState>,
+}
 
 /// The begin of a state: what there is before anything was saved.
 pub(crate) fn begin(after: Time) -> SavedState {
