@@ -1,16 +1,14 @@
 //! Batches that are stored once, however often they are run.
 
-use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
-use millstream_core::fs::{
-    FileStatus, FileSystem, FileSystems, FileWriter, FsPath, LocalFs, TextFormat, register,
-};
+use millstream_core::fs::{FileSystem, FileSystems, LocalFs, TextFormat, register};
 use millstream_core::sink::{BatchPartition, ExactlyOnceSink, FileSink, Stored};
 use millstream_core::{Conf, Context, Result, stream};
 
 use crate::directory::Directory;
+use crate::other_disk::OtherDisk;
 
 fn read(directory: &Directory, names: &[&str]) -> Vec<Option<String>> {
     names.iter().map(|name| std::fs::read_to_string(directory.path("n-1000").join(name)).ok()).collect()
@@ -81,49 +79,15 @@ fn of_tasks_that_store_the_same_partition_at_once_one_does() {
     assert_eq!(hidden, 2, "what the others wrote is left behind");
 }
 
-/// This machine's files, where it is counted how often directories are listed.
-struct Listed;
-
+/// How often directories of the other disk are listed.
 static LISTS: AtomicUsize = AtomicUsize::new(0);
-
-fn here(path: &FsPath) -> FsPath {
-    FsPath::parse(path.path()).unwrap()
-}
-
-impl FileSystem for Listed {
-    fn status(&self, path: &FsPath) -> Result<FileStatus> {
-        LocalFs.status(&here(path))
-    }
-
-    fn list(&self, directory: &FsPath) -> Result<Vec<FileStatus>> {
-        LISTS.fetch_add(1, Ordering::Relaxed);
-        LocalFs.list(&here(directory))
-    }
-
-    fn open(&self, file: &FileStatus, offset: u64) -> Result<Box<dyn Read + Send>> {
-        LocalFs.open(file, offset)
-    }
-
-    fn create(&self, path: &FsPath) -> Result<Box<dyn FileWriter>> {
-        LocalFs.create(&here(path))
-    }
-
-    fn rename(&self, from: &FsPath, to: &FsPath) -> Result<()> {
-        LocalFs.rename(&here(from), &here(to))
-    }
-
-    fn delete(&self, path: &FsPath) -> Result<bool> {
-        LocalFs.delete(&here(path))
-    }
-
-    fn make_directories(&self, path: &FsPath) -> Result<()> {
-        LocalFs.make_directories(&here(path))
-    }
-}
 
 #[test]
 fn the_directory_of_a_batch_is_listed_for_the_batch_and_not_for_each_partition() {
-    register("listed", |_, _| Ok(Arc::new(Listed)));
+    fn lists() {
+        LISTS.fetch_add(1, Ordering::Relaxed);
+    }
+    register("listed", |_, _| Ok(Arc::new(OtherDisk { lists, create: |path| LocalFs.create(path) })));
     let directory = Directory::new("exactly-once-listed");
     let context = Context::new(Conf::empty().set_master("local[1]")).unwrap();
     let path = format!("listed://disk{}", directory.path("").display());

@@ -31,6 +31,7 @@ mod models;
 mod models_of_records;
 mod more_operators;
 mod narrow;
+mod other_disk;
 mod pairs;
 mod partitioning;
 mod processes;

@@ -2,21 +2,21 @@
 
 use std::fs;
 use std::fs::File;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use millstream_core::fs::{
-    self as files, Codec, FileStatus, FileSystem, FileWriter, FixedFormat, FsPath, KeyValueTextFormat,
-    LocalFs, ObjectFormat, OutputFormat, TextFormat,
+    self as files, Codec, FileWriter, FixedFormat, FsPath, KeyValueTextFormat, ObjectFormat, OutputFormat,
+    TextFormat,
 };
 use millstream_core::rdd::{Existing, Saving};
 use millstream_core::{Conf, Context, Data, Error, Rdd, Result, Show, TaskContext};
 
 use crate::directory::{Directory, names};
 use crate::file_changes::without_rights;
+use crate::other_disk::OtherDisk;
 use crate::{context, on, sorted};
 
 /// Saves pairs in a directory.
@@ -358,9 +358,6 @@ fn pairs_are_written_as_records_of_one_length() {
     assert_eq!(names(&directory.0), ["pairs", "values"]);
 }
 
-/// This machine's files, on a disk that is always full.
-struct Full;
-
 struct FullWriter(File);
 
 impl std::io::Write for FullWriter {
@@ -383,44 +380,14 @@ impl FileWriter for FullWriter {
     }
 }
 
-fn here(path: &FsPath) -> FsPath {
-    FsPath::parse(path.path()).unwrap()
-}
-
-impl FileSystem for Full {
-    fn status(&self, path: &FsPath) -> Result<FileStatus> {
-        LocalFs.status(&here(path))
-    }
-
-    fn list(&self, directory: &FsPath) -> Result<Vec<FileStatus>> {
-        LocalFs.list(&here(directory))
-    }
-
-    fn open(&self, file: &FileStatus, offset: u64) -> Result<Box<dyn Read + Send>> {
-        LocalFs.open(file, offset)
-    }
-
-    fn create(&self, _: &FsPath) -> Result<Box<dyn FileWriter>> {
-        // Every write to this device fails as one to a full disk does.
-        Ok(Box::new(FullWriter(File::options().write(true).open(Path::new("/dev/full")).unwrap())))
-    }
-
-    fn rename(&self, from: &FsPath, to: &FsPath) -> Result<()> {
-        LocalFs.rename(&here(from), &here(to))
-    }
-
-    fn delete(&self, path: &FsPath) -> Result<bool> {
-        LocalFs.delete(&here(path))
-    }
-
-    fn make_directories(&self, path: &FsPath) -> Result<()> {
-        LocalFs.make_directories(&here(path))
-    }
+/// Every write to this device fails as one to a full disk does.
+fn full(_: &FsPath) -> Result<Box<dyn FileWriter>> {
+    Ok(Box::new(FullWriter(File::options().write(true).open(Path::new("/dev/full")).unwrap())))
 }
 
 #[test]
 fn a_full_disk_is_an_error_that_says_so() {
-    files::register("full", |_, _| Ok(Arc::new(Full)));
+    files::register("full", |_, _| Ok(Arc::new(OtherDisk { lists: || (), create: full })));
     let directory = Directory::new("full");
     let out = format!("full://disk{}/out", directory.0.display());
     let lines = context().parallelize(0..100_000, 2);
