@@ -49,8 +49,9 @@ pub trait Receiver<T: Data>: Send + Sync + 'static {
     /// Returns where its blocks may lie.
     ///
     /// By default [`StorageLevel::MEMORY_AND_DISK_SER_2`]: in memory, as records, while they fit, and on disk beyond that. A
-    /// level with disk never holds the receiver back for memory; one without does when `millstream.receiver.maxBacklog` or
-    /// the memory of the context is used up. Other serialised levels keep bytes in memory. One copy is kept.
+    /// level with disk never holds the receiver back for memory, nor does any with the write-ahead log on; others do when
+    /// `millstream.receiver.maxBacklog` or the memory of the context is used up. Other serialised levels keep bytes in memory. One
+    /// copy is kept.
     fn storage_level(&self) -> StorageLevel {
         StorageLevel::MEMORY_AND_DISK_SER_2
     }
