@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use super::action::{AnyAction, Value};
 use super::allocation::{Mode, PoolSpec};
 use super::executor::{Executor, Report};
-use super::future_action;
 use super::properties::LocalProperties;
 use super::queue::Queue;
 use super::stage::{self, Plan};
 use super::state::{Action, Event, Scheduler, Which};
+use super::{future_action, job_thread};
 use crate::accumulator::counted::Counted;
 use crate::accumulator::updates::Updates;
 use crate::error::{Error, Result};
@@ -118,7 +118,16 @@ impl Engine {
         }
         let waiter = Arc::new(Waiter::default());
         self.waiters.lock().unwrap_or_else(PoisonError::into_inner).insert(job, Arc::clone(&waiter));
-        self.handle(Event::Submit { job, plan, batch, properties });
+        let mut event = Some(Event::Submit { job, plan, batch, properties });
+        let mut submit = || {
+            if let Some(event) = event.take() {
+                self.handle(event);
+            }
+        };
+        match job_thread::is_one() {
+            true => self.executor.help(job, &mut submit, &|| waiter.has_ended()),
+            false => submit(),
+        }
         if let Some(reason) = future.and_then(|future| future.cancelled()) {
             // It may have been cancelled before the scheduler knew the job.
             self.cancel(Which::One(job), Some(reason));
@@ -244,6 +253,10 @@ impl Waiter {
             }
             result = self.ended.wait(result).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.result.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn end(&self, result: Result<Vec<Value>>) {

@@ -16,6 +16,14 @@ pub trait Executor: Send + Sync {
     /// Runs a task, now or when a slot is free; returns without waiting for it.
     fn launch(&self, task: Task, report: Report);
 
+    /// Has `submit` launch the first tasks of a job on behalf of a thread that has nothing to do until the job has ended, and may run
+    /// tasks of it on that thread meanwhile; returns when there are none for it.
+    ///
+    /// By default it runs none.
+    fn help(&self, _job: JobId, submit: &mut dyn FnMut(), _has_ended: &dyn Fn() -> bool) {
+        submit();
+    }
+
     /// Is told that the results of a job's tasks are no longer wanted, so that those which run may stop; each is still
     /// reported.
     ///
@@ -55,6 +63,10 @@ impl<E: Executor + ?Sized> Executor for Arc<E> {
 
     fn launch(&self, task: Task, report: Report) {
         (**self).launch(task, report);
+    }
+
+    fn help(&self, job: JobId, submit: &mut dyn FnMut(), has_ended: &dyn Fn() -> bool) {
+        (**self).help(job, submit, has_ended);
     }
 
     fn cancel(&self, job: JobId) {

@@ -97,6 +97,10 @@ impl<E: Executor> Executor for FaultyExecutor<E> {
         self.inner.launch(task, faulty);
     }
 
+    fn help(&self, job: JobId, submit: &mut dyn FnMut(), has_ended: &dyn Fn() -> bool) {
+        self.inner.help(job, submit, has_ended);
+    }
+
     fn cancel(&self, job: JobId) {
         self.inner.cancel(job);
     }

@@ -1,42 +1,30 @@
-//! `local[n]`: tasks run on n threads of this process.
+//! `local[n]`: tasks run on n threads of this process, and on those that run jobs.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::executor::{Ended, Executor, Report};
+use super::executor::{Executor, Report};
 use super::task::Task;
 use crate::error::{Error, Result};
+use crate::ids::JobId;
 use crate::rdd::lineage;
 
 mod home;
+mod run_queue;
 
 use home::Home;
+use run_queue::{RunQueue, run};
 
 /// Worker threads that share one queue.
 pub struct LocalExecutor {
-    queue: Arc<Queue>,
+    queue: Arc<RunQueue>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Who is woken so late after a task has come sleeps elsewhere the next time.
-const LATE: Duration = Duration::from_millis(1);
-
-#[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
-    filled: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// And since when they wait.
-    tasks: VecDeque<(Task, Report, Instant)>,
-    /// How many threads sleep: to wake one is a system call, even if none does.
-    idle: usize,
-    closed: bool,
-}
+/// How long a thread that has nothing to do looks for a task before it sleeps, where it has a core of its own: a stage begins so soon
+/// after the one before it, and in a virtual machine it takes this long to wake a thread.
+const PATIENCE: Duration = Duration::from_micros(50);
 
 impl LocalExecutor {
     /// Starts the worker threads.
@@ -53,9 +41,10 @@ impl LocalExecutor {
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     pub fn new(slots: usize) -> Result<Self> {
-        let queue = Arc::new(Queue::default());
-        let mut executor = LocalExecutor { queue: Arc::clone(&queue), threads: Vec::new() };
         let slots = slots.max(1);
+        let have_cores = std::thread::available_parallelism().is_ok_and(|cores| cores.get() >= slots);
+        let queue = Arc::new(RunQueue::new(if have_cores { PATIENCE } else { Duration::ZERO }));
+        let mut executor = LocalExecutor { queue: Arc::clone(&queue), threads: Vec::new() };
         for n in 0..slots {
             let queue = Arc::clone(&queue);
             let thread =
@@ -77,20 +66,23 @@ impl Executor for LocalExecutor {
     }
 
     fn launch(&self, task: Task, report: Report) {
-        let mut state = self.queue.lock();
-        state.tasks.push_back((task, report, Instant::now()));
-        let wake = state.idle > 0;
-        drop(state);
-        if wake {
-            self.queue.filled.notify_one();
+        self.queue.push(task, report);
+    }
+
+    fn help(&self, job: JobId, submit: &mut dyn FnMut(), has_ended: &dyn Fn() -> bool) {
+        let mut looking = self.queue.look();
+        submit();
+        // Tasks of other jobs are left to the workers: they may take long.
+        while let Some(next) = self.queue.find(|task| task.id().job == job, has_ended) {
+            drop(looking);
+            looking = run(next, || self.queue.look());
         }
     }
 }
 
 impl Drop for LocalExecutor {
     fn drop(&mut self) {
-        self.queue.lock().closed = true;
-        self.queue.filled.notify_all();
+        self.queue.close();
         let me = std::thread::current().id();
         for thread in self.threads.drain(..) {
             // The last handle of the context may be dropped by a task, on one of these threads.
@@ -99,61 +91,5 @@ impl Drop for LocalExecutor {
                 let _ = thread.join();
             }
         }
-    }
-}
-
-/// Lets a thread go from home that was woken there so long after a task had come.
-fn woken(home: &mut Option<Home>, after: Duration) {
-    match home {
-        Some(there) if !there.leave() => *home = None,
-        Some(there) if after > LATE => there.move_on(),
-        _ => {}
-    }
-}
-
-impl Queue {
-    fn work(&self, mut home: Option<Home>) {
-        while let Some((task, report)) = self.next(&mut home) {
-            let id = task.id();
-            let ended = match task.run() {
-                Ok(output) => Ended::Succeeded(output),
-                Err(failure) => Ended::Failed(failure),
-            };
-            report.ended(id, ended);
-        }
-    }
-
-    /// Returns the next task; waits for one at home.
-    fn next(&self, home: &mut Option<Home>) -> Option<(Task, Report)> {
-        let mut is_home = false;
-        let mut state = self.lock();
-        loop {
-            if let Some((task, report, since)) = state.tasks.pop_front() {
-                drop(state);
-                if is_home {
-                    woken(home, since.elapsed());
-                }
-                return Some((task, report));
-            }
-            if state.closed {
-                return None;
-            }
-            if home.is_some() && !is_home {
-                // Not under the lock: the system may have to move the thread first.
-                drop(state);
-                let _ = home.take_if(|home| !home.enter());
-                is_home = true;
-                state = self.lock();
-                continue;
-            }
-            state.idle += 1;
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.idle -= 1;
-        }
-    }
-
-    /// Nothing that can panic runs under this lock.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

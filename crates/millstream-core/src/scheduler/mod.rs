@@ -7,6 +7,7 @@
 //! | which task is next when a slot is free | `queue`, `allocation` (its pools) |
 //! | the door: runs jobs, performs the actions | `engine` |
 //! | what an executor is handed, and what comes back | `task`, `action` |
+//! | who runs jobs and does tasks meanwhile | `job_thread` |
 //! | where tasks run | `executor` (the contract), `local` (threads), `faulty` (threads that lose results) |
 //! | a task as bytes, for another process | `description`, `serve` |
 
@@ -17,6 +18,7 @@ pub(crate) mod engine;
 pub mod executor;
 pub mod faulty;
 pub(crate) mod future_action;
+pub mod job_thread;
 pub mod local;
 pub(crate) mod panics;
 pub(crate) mod properties;

@@ -22,6 +22,7 @@ mod failures;
 mod faults;
 mod file_changes;
 mod file_sources;
+mod job_threads;
 mod jobs;
 mod lineage;
 mod lineage_is_cut_meanwhile;

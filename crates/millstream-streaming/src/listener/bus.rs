@@ -1,11 +1,11 @@
 //! The thread that brings events to the listeners.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 
 use super::{BatchInfo, OutputOperationInfo, ReceiverInfo, StreamingListener};
@@ -73,8 +73,64 @@ pub struct ListenerBus {
 }
 
 struct BusThread {
-    events: SyncSender<StreamingListenerEvent>,
+    queue: Arc<Queue>,
     handle: JoinHandle<()>,
+}
+
+/// The events that wait for the listeners.
+#[derive(Default)]
+struct Queue {
+    state: Mutex<QueueState>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct QueueState {
+    events: VecDeque<StreamingListenerEvent>,
+    /// The thread sleeps: to wake it is a system call, even if it does not.
+    sleeps: bool,
+    closed: bool,
+}
+
+impl Queue {
+    /// Adds events, as many as there is room for; returns how many there was none for.
+    fn push(&self, events: Vec<StreamingListenerEvent>) -> usize {
+        let mut state = self.state();
+        let room = ListenerBus::CAPACITY - state.events.len();
+        let dropped = events.len().saturating_sub(room);
+        state.events.extend(events.into_iter().take(room));
+        let wakes = std::mem::take(&mut state.sleeps);
+        drop(state);
+        if wakes {
+            self.filled.notify_one();
+        }
+        dropped
+    }
+
+    /// Waits for the next event; returns nothing if there are none any more.
+    fn next(&self) -> Option<StreamingListenerEvent> {
+        let mut state = self.state();
+        loop {
+            if let Some(event) = state.events.pop_front() {
+                return Some(event);
+            }
+            if state.closed {
+                return None;
+            }
+            state.sleeps = true;
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn close(&self) {
+        self.state().closed = true;
+        self.filled.notify_one();
+    }
+
+    /// Nothing that can panic runs under this lock.
+    fn state(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Default)]
@@ -159,8 +215,15 @@ impl ListenerBus {
 
     /// Posts the event that `event` makes, which is only called if there is a listener.
     pub fn post(&self, event: impl FnOnce() -> StreamingListenerEvent) {
+        self.post_all(|events| events.push(event()));
+    }
+
+    /// Posts the events that `add` adds, which is only called if there is a listener; the thread is woken once for all of them.
+    pub fn post_all(&self, add: impl FnOnce(&mut Vec<StreamingListenerEvent>)) {
         if self.has_listeners() {
-            self.send(event());
+            let mut events = Vec::new();
+            add(&mut events);
+            self.send(events);
         }
     }
 
@@ -176,9 +239,9 @@ impl ListenerBus {
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
         let bus = self.thread().take();
-        if let Some(BusThread { events, handle }) = bus {
-            // The thread ends when it has seen everything and no one can send any more.
-            drop(events);
+        if let Some(BusThread { queue, handle }) = bus {
+            // The thread ends when it has seen everything.
+            queue.close();
             if !self.is_bus_thread() {
                 // It can not have panicked: that is caught for each listener.
                 let _ = handle.join();
@@ -186,30 +249,37 @@ impl ListenerBus {
         }
     }
 
-    fn send(&self, event: StreamingListenerEvent) {
-        let Some(events) = self.thread().as_ref().map(|bus| bus.events.clone()) else { return };
-        if let Err(TrySendError::Full(_)) = events.try_send(event) {
-            let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
-            if dropped == 1 || dropped.is_multiple_of(Self::CAPACITY as u64) {
+    fn send(&self, events: Vec<StreamingListenerEvent>) {
+        let Some(queue) = self.thread().as_ref().map(|bus| Arc::clone(&bus.queue)) else { return };
+        let more = queue.push(events) as u64;
+        if more > 0 {
+            let before = self.dropped.fetch_add(more, Ordering::Relaxed);
+            let lines = |dropped: u64| dropped.div_ceil(Self::CAPACITY as u64);
+            if lines(before + more) > lines(before) {
                 tracing::warn!(
-                    "the listeners lag {} events behind, {dropped} events were dropped; a listener is too slow: \
+                    "the listeners lag {} events behind, {} events were dropped; a listener is too slow: \
                      let it hand its work to a thread of its own",
-                    Self::CAPACITY
+                    Self::CAPACITY,
+                    before + more
                 );
             }
         }
     }
 
     fn spawn(&self) -> Result<BusThread> {
-        let (events, receiver) = mpsc::sync_channel::<StreamingListenerEvent>(Self::CAPACITY);
-        let listeners = Arc::clone(&self.listeners);
+        let queue = Arc::new(Queue::default());
+        let (events, listeners) = (Arc::clone(&queue), Arc::clone(&self.listeners));
         let name = "streaming-listener-bus";
         let handle = thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || receiver.iter().for_each(|event| listeners.tell(&event)))
+            .spawn(move || {
+                while let Some(event) = events.next() {
+                    listeners.tell(&event);
+                }
+            })
             .map_err(|source| Error::thread(name, source))?;
         self.thread_id.get_or_init(|| handle.thread().id());
-        Ok(BusThread { events, handle })
+        Ok(BusThread { queue, handle })
     }
 
     fn thread(&self) -> MutexGuard<'_, Option<BusThread>> {
@@ -236,7 +306,7 @@ fn reason(panic: &(dyn Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::Sender;
+    use std::sync::mpsc::{self, Sender};
 
     use super::*;
 

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use millstream_core::operator::Operator;
+use millstream_core::scheduler::job_thread;
 use millstream_core::{BatchId, Context, LocalProperties, with_batch};
 
 use super::{BatchesFirst, Termination, mark_engine_thread};
@@ -101,9 +102,7 @@ impl JobScheduler {
         for n in 0..concurrent_jobs.max(1) {
             let name = format!("streaming-job-executor-{n}");
             let worker = Arc::clone(&scheduler);
-            let thread = std::thread::Builder::new()
-                .name(name.clone())
-                .spawn(move || worker.work())
+            let thread = job_thread::spawn(name.clone(), move || worker.work())
                 .map_err(|error| Error::thread(name, error))?;
             scheduler.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
@@ -280,13 +279,13 @@ impl JobScheduler {
             operation.start_time = Some(now);
         }
         // Posted under the lock, so that the events of a batch come in their order.
-        if first {
-            self.listeners.post(|| Event::BatchStarted(batch.info.clone()));
-        }
-        self.listeners.post(|| {
+        self.listeners.post_all(|events| {
+            if first {
+                events.push(Event::BatchStarted(batch.info.clone()));
+            }
             let mut info = operation_info(time, output, operator);
             info.start_time = Some(now);
-            Event::OutputOperationStarted(info)
+            events.push(Event::OutputOperationStarted(info));
         });
     }
 
@@ -309,25 +308,27 @@ impl JobScheduler {
         state.running -= 1;
         let mut completed = Vec::new();
         if let Some(batch) = state.batches.get_mut(&time) {
-            let mut operation = batch.info.output_operation_infos.remove(&output);
-            self.listeners.post(|| {
-                let info = operation.get_or_insert_with(|| operation_info(time, output, operator));
+            let ended_before = batch.failed;
+            batch.remaining -= 1;
+            batch.failed |= failure.is_some() && !put_aside;
+            let ends = !ended_before && (batch.remaining == 0 || batch.failed);
+            if ends {
+                batch.info.processing_end_time = Some(now);
+                batch.info.processing_time = batch.started.map(|started| started.elapsed());
+                batch.info.stream_id_to_input_info = batch.inputs.infos();
+            }
+            self.listeners.post_all(|events| {
+                let info = batch.info.output_operation_infos.entry(output);
+                let info = info.or_insert_with(|| operation_info(time, output, operator));
                 info.end_time = Some(now);
                 info.attempts = attempts;
                 info.failure_reason = failure.as_ref().map(ToString::to_string);
                 info.put_aside = put_aside;
-                Event::OutputOperationCompleted(info.clone())
+                events.push(Event::OutputOperationCompleted(info.clone()));
+                if ends {
+                    events.push(Event::BatchCompleted(batch.info.clone()));
+                }
             });
-            batch.info.output_operation_infos.extend(operation.map(|operation| (output, operation)));
-            batch.remaining -= 1;
-            let ended_before = batch.failed;
-            batch.failed |= failure.is_some() && !put_aside;
-            if !ended_before && (batch.remaining == 0 || batch.failed) {
-                batch.info.processing_end_time = Some(now);
-                batch.info.stream_id_to_input_info = batch.inputs.infos();
-                batch.info.processing_time = batch.started.map(|started| started.elapsed());
-                self.listeners.post(|| Event::BatchCompleted(batch.info.clone()));
-            }
             completed = state.take_completed();
         }
         drop(state);

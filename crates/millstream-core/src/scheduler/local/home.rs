@@ -1,13 +1,13 @@
 //! Which core a worker thread is woken on.
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::Home;
+pub(super) use linux::{Home, here};
 #[cfg(not(target_os = "linux"))]
-pub(super) use other::Home;
+pub(super) use other::{Home, here};
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
     use nix::unistd::Pid;
 
     /// The calling thread.
@@ -48,7 +48,13 @@ mod linux {
 
         fn settle(&mut self) -> Option<()> {
             self.core = CpuSet::new();
-            self.core.set(*self.cores.get(self.at % self.cores.len())?).ok()
+            self.core.set(self.core()).ok()
+        }
+
+        /// Returns the core at home.
+        pub(crate) fn core(&self) -> usize {
+            // There is one, on which this runs.
+            self.cores.get(self.at % self.cores.len()).copied().unwrap_or_default()
         }
 
         /// Looks for another home, away from those of the other threads: on this one somebody else is at work for long.
@@ -67,6 +73,11 @@ mod linux {
         pub(crate) fn leave(&self) -> bool {
             turn(&self.core, &self.all)
         }
+    }
+
+    /// Returns the core on which this runs.
+    pub(crate) fn here() -> Option<usize> {
+        sched_getcpu().ok()
     }
 
     fn turn(from: &CpuSet, to: &CpuSet) -> bool {
@@ -136,9 +147,17 @@ mod other {
     /// Other systems do not let a thread choose its core.
     pub(crate) enum Home {}
 
+    pub(crate) fn here() -> Option<usize> {
+        None
+    }
+
     impl Home {
         pub(crate) fn of(_n: usize, _threads: usize) -> Option<Self> {
             None
+        }
+
+        pub(crate) fn core(&self) -> usize {
+            match *self {}
         }
 
         pub(crate) fn move_on(&mut self) {
