@@ -12,6 +12,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// See whether short batches keep up with the real clock.
     Hold(HoldArgs),
+    /// See how evenly the machine reads memory.
+    Machine(MachineArgs),
 }
 
 /// How long which batch interval has to be held.
@@ -22,6 +24,15 @@ pub(crate) struct HoldArgs {
     /// `--interval`: milliseconds between two batches; 5 by default.
     pub(crate) interval_ms: u64,
     /// `--cores`: worker threads; all of the machine by default.
+    pub(crate) cores: usize,
+}
+
+/// How long which part of the machine is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MachineArgs {
+    /// `--machine`: for how many seconds.
+    pub(crate) seconds: u64,
+    /// `--cores`: on how many; all of the machine by default.
     pub(crate) cores: usize,
 }
 
@@ -141,6 +152,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
     let mut words = words.into_iter().peekable();
     let mut generate = None;
     let mut hold = None;
+    let mut machine = None;
     let mut interval_ms = 5;
     let mut lines = 2_000_000;
     let mut seed = 1;
@@ -177,6 +189,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
                 match name {
                     "generate" => generate = Some(PathBuf::from(value()?)),
                     "hold" => hold = Some(positive(name, &value()?, MOST_SECONDS)? as u64),
+                    "machine" => machine = Some(positive(name, &value()?, MOST_SECONDS)? as u64),
                     "interval" => interval_ms = positive(name, &value()?, MOST_SECONDS)? as u64,
                     "lines" => lines = positive(name, &value()?, MOST_RECORDS)?,
                     "seed" => seed = number(name, &value()?)?,
@@ -198,14 +211,15 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
             }
         }
     }
-    match (generate, hold) {
-        (Some(folder), _) => Ok(Command::Generate(GenerateArgs { folder, lines, seed })),
-        (None, Some(seconds)) => Ok(Command::Hold(HoldArgs { seconds, interval_ms, cores: run.cores })),
-        (None, None) if run.workload.is_empty() => {
-            Err("none of --workload W --data DIR, --generate DIR and --hold SECONDS is given: name one"
-                .to_owned())
-        }
-        (None, None) => Ok(Command::Run(run)),
+    match (generate, hold, machine) {
+        (Some(folder), ..) => Ok(Command::Generate(GenerateArgs { folder, lines, seed })),
+        (_, Some(seconds), _) => Ok(Command::Hold(HoldArgs { seconds, interval_ms, cores: run.cores })),
+        (.., Some(seconds)) => Ok(Command::Machine(MachineArgs { seconds, cores: run.cores })),
+        _ if run.workload.is_empty() => Err(
+            "none of --workload W --data DIR, --generate DIR, --hold SECONDS and --machine SECONDS is given: name one"
+                .to_owned(),
+        ),
+        _ => Ok(Command::Run(run)),
     }
 }
 
@@ -320,6 +334,13 @@ mod tests {
             parse_line("--hold 60 --interval 1 --cores 2"),
             Ok(Command::Hold(HoldArgs { interval_ms: 1, ..expected }))
         );
+    }
+
+    #[test]
+    fn the_machine_is_looked_at_for_some_time() {
+        let expected = MachineArgs { seconds: 10, cores: 2 };
+        assert_eq!(parse_line("--machine 10 --cores 2"), Ok(Command::Machine(expected)));
+        assert!(parse_line("--machine").is_err_and(|message| message.contains("--machine needs a value")));
     }
 
     #[test]

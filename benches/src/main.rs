@@ -7,6 +7,7 @@
 //! bench --workload W --data DIR --compare         runs both in turn and prints the ratio of their rates
 //! bench --workload W7 --phase P --work DIR        starts a program with a state: `cold`, `first` or `again`
 //! bench --hold SECONDS [--interval MS]            runs short batches on the real clock and prints how late they are
+//! bench --machine SECONDS                         reads memory alone and prints how evenly the machine does so
 //! ```
 //!
 //! Standard output carries JSON lines (see [`events`]), standard error what a person wants to read. The workloads
@@ -23,6 +24,7 @@ mod generate;
 mod hand;
 mod hold;
 mod logged;
+mod machine;
 mod made;
 mod product;
 mod random;

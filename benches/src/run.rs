@@ -10,7 +10,7 @@ use crate::events::Events;
 use crate::hold::{hold, quantile};
 use crate::logged::Turns;
 use crate::workload::{BatchResult, Kind, Plan, Workload};
-use crate::{generate, hand, made, product, restart};
+use crate::{generate, hand, machine, made, product, restart};
 
 /// How a run that could be done ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +32,7 @@ pub(crate) fn run(command: &Command, out: impl Write) -> Result<Verdict, String>
         Command::Generate(args) => generate::generate(args).map(|()| Verdict::Good),
         Command::Run(args) => run_workload(args, &mut Events::new(out)),
         Command::Hold(args) => hold(*args)?.tell(out),
+        Command::Machine(args) => machine::measure(*args, out),
     }
 }
 
