@@ -3,6 +3,9 @@
 //! `millstream nc 9999` to type words, then
 //! `millstream run-example streaming.RecoverableNetworkWordCount localhost 9999 /tmp/checkpoint /tmp/counts`. Kill it, and start it
 //! again: it goes on with the batch after the last one, and so does the number of words it has dropped.
+//!
+//! Each batch is counted for itself, as in Spark's example of this name. `recoverable_network_word_count_v1` and `_v2` count from the
+//! start on, and are two versions of one program, the second of which goes on from the checkpoint of the first.
 
 use std::fs::OpenOptions;
 use std::io::Write;

@@ -72,8 +72,9 @@ fn a_second_version_goes_on_from_the_checkpoint_of_the_first() {
     let checkpoints = folder.path().join("checkpoints").display().to_string();
     let server = Server::new();
     let arguments = ["127.0.0.1", &server.port(), &checkpoints, "--interval", "100ms"];
-    let start =
-        |version: &str| Program::start(&mut example(&format!("recoverable_totals_{version}"), &arguments));
+    let start = |version: &str| {
+        Program::start(&mut example(&format!("recoverable_network_word_count_{version}"), &arguments))
+    };
 
     let mut program = start("v1");
     let mut client = server.accept();
@@ -103,7 +104,7 @@ fn a_second_version_goes_on_from_the_checkpoint_of_the_first() {
     }
 
     // And the first one is told that the states are not its own any more.
-    let mut first = example("recoverable_totals_v1", &arguments);
+    let mut first = example("recoverable_network_word_count_v1", &arguments);
     let output = first.output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{stderr}");

@@ -38,13 +38,13 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "counts the words a server sends, and goes on after a crash",
     ),
     (
-        "recoverable_totals_v1",
-        "streaming.RecoverableTotalsV1",
-        "counts words from the start on, and goes on after a restart",
+        "recoverable_network_word_count_v1",
+        "streaming.RecoverableNetworkWordCountV1",
+        "counts words from the start on; its second version goes on from it",
     ),
     (
-        "recoverable_totals_v2",
-        "streaming.RecoverableTotalsV2",
+        "recoverable_network_word_count_v2",
+        "streaming.RecoverableNetworkWordCountV2",
         "goes on from the checkpoint of its first version, with another operator and another state",
     ),
     ("save_to_files", "streaming.SaveToFiles", "saves the counts of each batch as text"),

@@ -1,8 +1,11 @@
-//! Counts the words of a server from the start on, in its first version: `recoverable_totals_v2` goes on from its checkpoint.
+//! Counts the words of a server from the start on, in its first version, of which `recoverable_network_word_count_v2` is the next.
 //!
 //! `millstream nc 9999` to type words, then
-//! `millstream run-example streaming.RecoverableTotalsV1 localhost 9999 /tmp/checkpoint`. End it, and start the second version on the
-//! same directory: it knows the words that the first has counted.
+//! `millstream run-example streaming.RecoverableNetworkWordCountV1 localhost 9999 /tmp/checkpoint`. End it, and start the second
+//! version on the same directory: it knows the words that the first has counted.
+//!
+//! `recoverable_network_word_count` is Spark's example: it counts each batch for itself and has no state, so that its checkpoint
+//! says how far it has come and nothing of words. The two versions hold a count of each word, which is what an upgrade must keep.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,16 +36,16 @@ struct Total {
 }
 
 fn main() -> ExitCode {
-    millstream_examples::run(recoverable_totals)
+    millstream_examples::run(recoverable_network_word_count)
 }
 
-fn recoverable_totals(conf: Conf, arguments: Arguments) -> Result<()> {
+fn recoverable_network_word_count(conf: Conf, arguments: Arguments) -> Result<()> {
     let directory = arguments.checkpoint_directory.clone();
     StreamingContext::get_or_create(directory, || describe(conf, arguments))?.start()?.await_termination()
 }
 
 fn describe(conf: Conf, arguments: Arguments) -> Result<StreamingContext> {
-    let conf = conf.set_if_missing("spark.app.name", "RecoverableTotals");
+    let conf = conf.set_if_missing("spark.app.name", "RecoverableNetworkWordCount");
     let streaming = StreamingContext::new(conf, arguments.interval)?;
 
     let lines = streaming.socket_text_stream(&arguments.host, arguments.port);

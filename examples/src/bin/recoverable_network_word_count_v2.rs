@@ -1,4 +1,5 @@
-//! Counts the words of a server from the start on, in its second version: goes on from the checkpoint of `recoverable_totals_v1`.
+//! Counts the words of a server from the start on, in its second version: goes on from the checkpoint of
+//! `recoverable_network_word_count_v1`, and from its own.
 //!
 //! Words are counted whatever their case, by an operator that the first version has not, and of each word the batch is known in
 //! which it came last, by a field that its state has not: `migrate_state` says what becomes of the old ones.
@@ -41,16 +42,16 @@ struct Total {
 }
 
 fn main() -> ExitCode {
-    millstream_examples::run(recoverable_totals)
+    millstream_examples::run(recoverable_network_word_count)
 }
 
-fn recoverable_totals(conf: Conf, arguments: Arguments) -> Result<()> {
+fn recoverable_network_word_count(conf: Conf, arguments: Arguments) -> Result<()> {
     let directory = arguments.checkpoint_directory.clone();
     StreamingContext::get_or_create(directory, || describe(conf, arguments))?.start()?.await_termination()
 }
 
 fn describe(conf: Conf, arguments: Arguments) -> Result<StreamingContext> {
-    let conf = conf.set_if_missing("spark.app.name", "RecoverableTotals");
+    let conf = conf.set_if_missing("spark.app.name", "RecoverableNetworkWordCount");
     let streaming = StreamingContext::new(conf, arguments.interval)?;
     streaming.migrate_state::<TotalV1, Total>(|old| Total { count: old.count, last_seen: None });
 
