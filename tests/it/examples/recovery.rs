@@ -98,15 +98,27 @@ fn a_second_version_goes_on_from_the_checkpoint_of_the_first() {
         reaches(&mut program, to);
         reaches(&mut program, be);
         reaches(&mut program, "(or,(1,None))\n");
+        // While it lives no other one writes there.
+        let refused = refusal("recoverable_network_word_count_v2", &arguments, 1);
+        assert!(refused.contains("is in use by `RecoverableNetworkWordCount`, process "), "{refused}");
         let before = state_is_saved(&checkpoints, 0);
         state_is_saved(&checkpoints, before + 200);
         known = "(to,(4,Some(";
     }
 
-    // And the first one is told that the states are not its own any more.
-    let mut first = example("recoverable_network_word_count_v1", &arguments);
-    let output = first.output().unwrap();
+    // And the first one is told that the states are not its own any more, the one without states that there are some.
+    let refused = refusal("recoverable_network_word_count_v1", &arguments, 3);
+    assert!(refused.contains("its saved state is of another type"), "{refused}");
+    let counts = folder.path().join("counts").display().to_string();
+    let arguments = ["127.0.0.1", &server.port(), &checkpoints, &counts];
+    let refused = refusal("recoverable_network_word_count", &arguments, 3);
+    assert!(refused.contains("(`totals`) is gone"), "{refused}");
+}
+
+/// What an example says that does not start and ends with a code.
+fn refusal(name: &str, arguments: &[&str], code: i32) -> String {
+    let output = example(name, arguments).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(3), "{stderr}");
-    assert!(stderr.contains("its saved state is of another type"), "{stderr}");
+    assert_eq!(output.status.code(), Some(code), "{name}: {stderr}");
+    stderr
 }
