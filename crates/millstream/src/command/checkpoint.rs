@@ -6,6 +6,7 @@ use millstream::prelude::*;
 use millstream::streaming::checkpoints;
 use millstream::streaming::clock::{Clock, SystemClock};
 
+use super::file_systems::Settings;
 use super::{Failure, stdout};
 
 #[derive(Debug, clap::Subcommand)]
@@ -20,6 +21,8 @@ pub(crate) enum Arguments {
 pub(crate) struct Directory {
     /// The directory, on this machine or as a URI.
     directory: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 /// Why nothing good can be said of a directory.
@@ -48,12 +51,13 @@ impl<E: Into<Error>> From<E> for Trouble {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Trouble> {
-    let files = Context::new(Conf::new().set_if_missing("spark.master", "local[1]"))?.file_systems();
     match arguments {
-        Arguments::Explain(Directory { directory }) => {
+        Arguments::Explain(Directory { directory, settings }) => {
+            let files = settings.file_systems(&[directory])?;
             Ok(stdout::print(&checkpoints::explain(&files, directory, SystemClock.now())?)?)
         }
-        Arguments::Verify(Directory { directory }) => {
+        Arguments::Verify(Directory { directory, settings }) => {
+            let files = settings.file_systems(&[directory])?;
             let verified = checkpoints::verify(&files, directory)?;
             if verified.checkpoints == 0 && verified.problems.is_empty() {
                 let directory = directory.display().to_string();

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod demo;
+mod file_systems;
 mod nc;
 mod run_example;
 mod savepoint;

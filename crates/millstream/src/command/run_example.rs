@@ -95,6 +95,11 @@ impl fmt::Display for Problem {
             }
         }
         write!(f, "; write `millstream run-example NAME ARGUMENTS` with one of")?;
-        EXAMPLES.iter().try_for_each(|(file, spark, does)| write!(f, "\n  {spark:<32} or {file:<24} {does}"))
+        let longest =
+            |length: fn(&(&str, &str, &str)) -> usize| EXAMPLES.iter().map(length).max().unwrap_or_default();
+        let (of_spark, of_files) = (longest(|(_, spark, _)| spark.len()), longest(|(file, ..)| file.len()));
+        EXAMPLES.iter().try_for_each(|(file, spark, does)| {
+            write!(f, "\n  {spark:<of_spark$} or {file:<of_files$} {does}")
+        })
     }
 }

@@ -7,6 +7,7 @@ use millstream::parse_duration;
 use millstream::prelude::*;
 use millstream::streaming::checkpoints;
 
+use super::file_systems::Settings;
 use super::stdout;
 
 #[derive(Debug, clap::Args)]
@@ -18,11 +19,13 @@ pub(crate) struct Arguments {
     /// How long to wait for it: it is written when a batch is completed.
     #[arg(long, value_name = "TIME", default_value = "5min", value_parser = parse_duration)]
     patience: Duration,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
-    let Arguments { checkpoints, directory, patience } = arguments;
-    let files = Context::new(Conf::new().set_if_missing("spark.master", "local[1]"))?.file_systems();
+    let Arguments { checkpoints, directory, patience, settings } = arguments;
+    let files = settings.file_systems(&[checkpoints, directory])?;
     let batch = checkpoints::request_savepoint(&files, checkpoints, directory, *patience)?;
     stdout::print(&format!("{}: a savepoint of batch {batch}\n", directory.display()))?;
     Ok(())

@@ -88,7 +88,9 @@ fn each_kind_of_directory_has_its_answer() {
         "checkpoint of `the program`\nlast batch ",
         "000 ms, a batch each 1000 ms\ngeneration 1, 6 checkpoints; format 1\n",
         "operator `counts`: update_state_by_key at ",
+        "    of key `alloc::string::String`, state `u64`\n",
         "    state of batch ",
+        " bytes in ",
         "named variables: ",
         GOES_ON,
     ];
@@ -144,6 +146,90 @@ fn each_kind_of_directory_has_its_answer() {
             err.iter().for_each(|words| assert!(stderr.contains(words), "no `{words}` in {said}"));
             assert_eq!(stderr.is_empty(), code == 0, "{said}");
         }
+    }
+}
+
+#[test]
+fn what_unfinished_batches_are_made_of_is_said_and_what_a_restart_would_do_with_them() {
+    let folder = Folder::new();
+    let (input, checkpoints) = (folder.path().join("in"), folder.path().join("checkpoints"));
+    fs::create_dir(&input).unwrap();
+    let now = Time::from_millis(1_000_000_000_000);
+    let driver = Driver::at(Conf::empty(), Duration::from_secs(1), now).unwrap();
+    driver.streaming().checkpoint(&checkpoints);
+    let lines = driver.streaming().text_file_stream(&input).uid("files");
+    lines.foreach_rdd(|_| Err::<(), _>(millstream::core::Error::user("the sink is gone")));
+    let steps = driver.start().unwrap();
+    fs::write(input.join("words.txt"), "to be\n").unwrap();
+    let half = UNIX_EPOCH + Duration::from_millis(1_000_000_000_500);
+    fs::File::open(input.join("words.txt")).unwrap().set_modified(half).unwrap();
+    steps.step().unwrap_err();
+    drop(steps);
+    let output = millstream(&["checkpoint", "explain", checkpoints.to_str().unwrap()]);
+    let [text, _] = printed(&output);
+    assert!(text.contains("batch 1000000001000 ms was not completed\n    input of `files`: "), "{text}");
+    assert!(text.contains("words.txt"), "{text}");
+    assert!(
+        text.contains("would run again what was not completed: 1000000001000 ms to 1000000001000 ms (1)"),
+        "{text}"
+    );
+    assert!(text.contains("would run the batches that were missed: 1000000002000 ms to "), "{text}");
+    assert!(text.contains("a restart would go on with the clock at "), "{text}");
+}
+
+#[test]
+fn a_file_in_the_place_of_a_directory_is_told() {
+    let folder = Folder::new();
+    let file = folder.path().join("file");
+    fs::write(&file, "not a directory").unwrap();
+    for what in ["explain", "verify"] {
+        let output = millstream(&["checkpoint", what, file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let text = &printed(&output)[1];
+        assert!(text.contains(file.to_str().unwrap()) && text.contains("name a directory"), "{text}");
+    }
+}
+
+#[test]
+fn a_directory_in_an_object_store_is_looked_at_or_it_is_said_how_it_could_be() {
+    let elsewhere = "s3a://bucket/checkpoints";
+    // Where nobody listens.
+    let settings = [
+        "spark.hadoop.fs.s3a.endpoint=http://127.0.0.1:1",
+        "spark.hadoop.fs.s3a.attempts.maximum=1",
+        "spark.hadoop.fs.s3a.access.key=key",
+        "spark.hadoop.fs.s3a.secret.key=secret",
+    ];
+    let settings: Vec<&str> = settings.into_iter().flat_map(|setting| ["--conf", setting]).collect();
+    let here = Folder::new();
+    let commands = [
+        vec!["checkpoint", "explain"],
+        vec!["checkpoint", "verify"],
+        vec!["savepoint", here.path().to_str().unwrap()],
+    ];
+    for command in commands {
+        let output = millstream(&[&*command, &[elsewhere], &*settings].concat());
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let text = &printed(&output)[1];
+        if cfg!(feature = "object-store") {
+            let names = if command[0] == "savepoint" { "no running program writes into" } else { elsewhere };
+            assert!(text.contains(names) && !text.contains("--features"), "{text}");
+        } else {
+            assert!(text.contains(elsewhere) && text.contains("--features object-store"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn settings_are_checked_and_read_from_a_file_too() {
+    let folder = Folder::new();
+    let file = folder.path().join("settings");
+    fs::write(&file, "spark.streaming.wibble 1\n").unwrap();
+    for setting in [["--conf", "spark.streaming.wibble=1"], ["--properties-file", file.to_str().unwrap()]] {
+        let output =
+            millstream(&[&["checkpoint", "verify", folder.path().to_str().unwrap()][..], &setting].concat());
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(printed(&output)[1].contains("the nearest key"), "{output:?}");
     }
 }
 
