@@ -122,3 +122,42 @@ fn refusal(name: &str, arguments: &[&str], code: i32) -> String {
     assert_eq!(output.status.code(), Some(code), "{name}: {stderr}");
     stderr
 }
+
+#[test]
+fn what_is_passed_over_and_what_has_changed_is_said_at_the_start() {
+    let folder = ScratchFolder::new();
+    let checkpoints = folder.path().join("checkpoints");
+    let server = Server::new();
+    let port = server.port();
+    let arguments = ["127.0.0.1", &port, checkpoints.to_str().unwrap(), "--interval", "100ms"];
+    let mut program = Program::start(&mut example("recoverable_network_word_count_v1", &arguments));
+    let mut client = server.accept();
+    writeln!(client, "to be or not to be").unwrap();
+    reaches(&mut program, "(be,2)\n");
+    let before = state_is_saved(arguments[2], 0);
+    state_is_saved(arguments[2], before + 200);
+    drop(client);
+    drop(program); // killed
+
+    let number = |path: &std::path::PathBuf| -> Option<(u64, u64)> {
+        let name = path.file_name()?.to_str()?.strip_prefix("checkpoint-")?;
+        let (time, number) = name.split_once('.').unwrap_or((name, "0"));
+        Some((time.parse().ok()?, number.parse().ok()?))
+    };
+    let files = std::fs::read_dir(&checkpoints).unwrap().map(|entry| entry.unwrap().path());
+    let newest = files.filter(|path| number(path).is_some()).max_by_key(number).unwrap();
+    std::fs::write(&newest, "torn").unwrap();
+
+    let log = folder.path().join("log");
+    let arguments = [&arguments[..], &["--conf", "spark.task.maxFailures=2"]].concat();
+    let mut again = example("recoverable_network_word_count_v1", &arguments);
+    again.env("MILLSTREAM_LOG", "info").stderr(std::fs::File::create(&log).unwrap());
+    let mut program = Program::start(&mut again);
+    reaches(&mut program, "(be,2)\n");
+    drop(program);
+    let said = std::fs::read_to_string(&log).unwrap();
+    let passed_over = format!("passed over: {}: it was not written to the end; the newest", newest.display());
+    for part in [&*passed_over, "setting `spark.task.maxFailures` was unset and is `2`"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
