@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -430,8 +431,10 @@ impl<T: Data> Shared<T> {
         loop {
             let Some(Cut { block, waits }) = self.state().queue.pop_front() else { return };
             self.room.notify_all();
-            let stored = self.handler.store_block(block).map(|block| block as Arc<dyn Block>);
-            let answer = (self.sink)(stored);
+            // Records are written by code of their own. What has panicked there is not stored, and whoever counts on it must hear of it.
+            let stored = catch_unwind(AssertUnwindSafe(|| self.handler.store_block(block)))
+                .unwrap_or_else(|panic| Err(Error::panicked(&*panic)));
+            let answer = (self.sink)(stored.map(|block| block as Arc<dyn Block>));
             if let Some(waits) = waits {
                 // Whoever waited may have lost patience.
                 let _ = waits.send(answer);

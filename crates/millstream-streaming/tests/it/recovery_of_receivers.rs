@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, mpsc};
 
-use millstream_core::Conf;
+use millstream_core::{Conf, StorageLevel};
 use millstream_streaming::ReceiverHandle;
 use millstream_streaming::testing::{Collected, Driver, Steps};
 
 use crate::damaged_checkpoints::copy;
-use crate::fed::fed_stream;
+use crate::fed::{fed_stream, fed_stream_at};
 use crate::recovery::{Directory, SECOND, at, conf, times};
 use crate::recovery_of_states::kill;
 use crate::server::{HOST, Server};
@@ -39,7 +39,7 @@ fn start(
     (steps, feed.handle(), collected)
 }
 
-fn files(directory: &Directory, under: &str) -> Vec<String> {
+pub(crate) fn files(directory: &Directory, under: &str) -> Vec<String> {
     let entries = std::fs::read_dir(directory.0.join(under)).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -236,6 +236,38 @@ fn a_log_that_can_not_be_written_stops_the_streams() {
     assert!(error.contains("receivedData"), "{error}");
     assert_eq!(collected.batches(), [[0_u64; 0]; 0]);
     drop(steps);
+}
+
+/// A record that can not be written as bytes if it is a seven.
+#[derive(Debug, Clone, serde::Deserialize)]
+struct Fragile(u64);
+
+impl serde::Serialize for Fragile {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert!(self.0 != 7, "a seven is not written");
+        serializer.serialize_newtype_struct("Fragile", &self.0)
+    }
+}
+
+#[test]
+fn a_block_whose_records_panic_when_they_are_written_is_not_lost_without_a_word() {
+    // Without a log this level writes it too, into memory.
+    let written = [(with_log(), StorageLevel::MEMORY_ONLY), (conf(), StorageLevel::MEMORY_ONLY_SER)];
+    for (conf, level) in written {
+        let directory = Directory::new();
+        let driver = Driver::at(conf, SECOND, at(0)).unwrap();
+        let (records, feed) = fed_stream_at::<Fragile>(driver.streaming(), level);
+        let collected = driver.collect(&records.map(|record| record.0));
+        let steps = driver.get_or_create(&directory.0).unwrap().start().unwrap();
+        let handle = feed.handle();
+        handle.store_many([Fragile(1)]).unwrap();
+        steps.step().unwrap();
+        let error = handle.store_many([Fragile(7)]).unwrap_err().to_string();
+        assert!(error.contains("panicked: a seven is not written"), "{error}");
+        let error = steps.step().unwrap_err().to_string();
+        assert!(error.contains("panicked: a seven is not written"), "{error}");
+        assert_eq!(collected.batches(), [[1]]);
+    }
 }
 
 #[test]
