@@ -3,7 +3,7 @@
 mod ids;
 mod inputs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -20,11 +20,12 @@ use crate::error::{Error, Result};
 use crate::listener::{ListenerBus, StreamInputInfo};
 use crate::output::Output;
 use crate::receiver::StreamId;
+use crate::recovery::block_log::OwnReceiver;
 use crate::recovery::{Plan, checks, states};
 use crate::scheduler::BatchesFirst;
 use crate::scheduler::receiver_tracker::ReceiverTracker;
-use crate::state::StatefulOperator;
 use crate::state::migrate_state::Migrations;
+use crate::state::{Fingerprint, StatefulOperator};
 use crate::time::Time;
 
 /// How long each phase of a graceful stop may take at least, however short the batches are: a receiver that is told to
@@ -64,7 +65,8 @@ struct Parts {
     streams: Vec<AnyDStream>,
     outputs: Vec<Arc<Output>>,
     stateful: Vec<Arc<dyn StatefulOperator>>,
-    receivers: Vec<(StreamId, AnyDStream)>,
+    /// With the types of their records.
+    receivers: Vec<(StreamId, AnyDStream, Fingerprint)>,
     ids: Ids,
     next_source: usize,
     /// What was described wrongly; reported all at once by `start`.
@@ -141,17 +143,39 @@ impl Graph {
         self.parts().stateful.push(operator);
     }
 
-    pub(crate) fn add_receiver(&self, id: StreamId, stream: AnyDStream) {
-        self.parts().receivers.push((id, stream));
+    pub(crate) fn add_receiver(&self, id: StreamId, stream: AnyDStream, records: Fingerprint) {
+        self.parts().receivers.push((id, stream, records));
     }
 
-    /// Returns the streams of receivers, by the ids of their operators.
-    pub(crate) fn receivers_by_id(&self) -> BTreeMap<String, StreamId> {
-        let parts = self.parts();
-        let receivers = parts.receivers.iter();
-        receivers
-            .filter_map(|(id, stream)| Some((stream.operator().id.as_deref()?.to_owned(), *id)))
-            .collect()
+    /// Returns the receivers, by the ids of their operators.
+    pub(crate) fn receivers_by_id(&self) -> BTreeMap<String, OwnReceiver> {
+        let receivers = self.parts().receivers.clone();
+        let by_id = |(stream, received, records): (StreamId, AnyDStream, Fingerprint)| {
+            let id = received.operator().id.as_deref()?.to_owned();
+            let states = self.states_made_of(&id);
+            Some((id, OwnReceiver { stream, records: Some(records), states }))
+        };
+        receivers.into_iter().filter_map(by_id).collect()
+    }
+
+    /// Returns the ids of the operators that keep a state made of a stream.
+    fn states_made_of(&self, id: &str) -> Vec<String> {
+        let is_made_of_it = |state: &Arc<str>| {
+            let mut seen = BTreeSet::new();
+            let mut left: Vec<AnyDStream> = self.stream(state).into_iter().collect();
+            while let Some(stream) = left.pop() {
+                let of_stream = stream.operator().id.clone().unwrap_or_default();
+                if *of_stream == *id {
+                    return true;
+                }
+                if seen.insert(of_stream) {
+                    left.extend(stream.parents());
+                }
+            }
+            false
+        };
+        let states = self.stateful().into_iter().map(|operator| operator.id());
+        states.filter(is_made_of_it).map(|state| state.to_string()).collect()
     }
 
     /// Returns the operators that hold state, in the order of their definition.

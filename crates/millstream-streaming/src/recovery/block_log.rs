@@ -14,7 +14,7 @@ use millstream_core::{Conf, Error as CoreError, settings};
 use serde::{Deserialize, Serialize};
 
 use self::head::{Head, WithHead};
-pub(crate) use self::numbers::{LogNumbers, SavedReceiver};
+pub(crate) use self::numbers::{LogNumbers, OwnReceiver, SavedReceiver};
 use super::list::list;
 use super::write_ahead_log::{LogConfig, LogPosition, Record, WriteAheadLog};
 use crate::clock::Clock;

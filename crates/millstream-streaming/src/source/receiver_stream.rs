@@ -14,6 +14,7 @@ use crate::graph::Graph;
 use crate::listener::StreamInputInfo;
 use crate::rate::PidRateEstimator;
 use crate::receiver::{Block, BlockGeneratorConfig, Receiver, ReceiverConfig, Storage, StreamId};
+use crate::state::Fingerprint;
 use crate::time::Time;
 
 impl StreamingContext {
@@ -68,7 +69,7 @@ impl StreamingContext {
         let storage = Storage::of(&graph.context, level, holds_back);
         let source = Received { graph: Arc::clone(graph), id, storage: storage.clone() };
         let stream = stream(graph, name, place, id, source);
-        graph.add_receiver(id, stream.any());
+        graph.add_receiver(id, stream.any(), Fingerprint::of::<(), T>(None));
         match config(graph, storage) {
             Ok(config) => graph.receivers.register(id, receiver, config),
             Err(error) => graph.problem(stream.any().operator(), error.to_string()),

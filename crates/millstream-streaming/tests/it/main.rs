@@ -13,6 +13,7 @@ mod bad_files;
 mod batch_times;
 mod catching_up;
 mod changed_programs;
+mod changed_receivers;
 mod child_process;
 mod child_process_rdds;
 mod child_process_states;

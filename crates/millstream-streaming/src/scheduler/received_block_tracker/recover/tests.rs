@@ -11,7 +11,7 @@ use millstream_core::{Conf, StorageLevel};
 use super::*;
 use crate::clock::ManualClock;
 use crate::receiver::{Block, BlockId, test_storage};
-use crate::recovery::block_log::LogNumbers;
+use crate::recovery::block_log::{LogNumbers, OwnReceiver};
 use crate::recovery::flawed_disk::FlawedDisk;
 
 const STREAM: StreamId = StreamId(1);
@@ -67,7 +67,8 @@ impl Logs {
     }
 
     fn log_of(&self, generation: u64) -> Arc<BlockLog> {
-        let numbers = LogNumbers::new(&[], &[("receiver".to_owned(), STREAM)].into());
+        let receiver = OwnReceiver { stream: STREAM, ..OwnReceiver::default() };
+        let numbers = LogNumbers::new(&[], &[("receiver".to_owned(), receiver)].into());
         let clock = Arc::new(self.clock.clone());
         let place = FsPath::from_path(&self.directory).unwrap();
         Arc::new(
