@@ -255,12 +255,17 @@ impl BlockLog {
         let record =
             postcard::to_stdvec(&self.numbers.logged(event)).map_err(|error| broken("writing", &error))?;
         let at = self.metadata.write(Arc::new(record), time)?;
-        // Of several that were written at the same time any will do, as long as none that lies before is noted after it.
+        self.note(at);
+        Ok(())
+    }
+
+    /// Notes what a checkpoint is to know of: of several that were written at the same time any will do, as long as none that lies
+    /// before is noted after it.
+    fn note(&self, at: LogPosition) {
         let mut last = self.last();
-        if last.as_ref().is_none_or(|last| last.segment != at.segment || last.offset < at.offset) {
+        if last.as_ref().is_none_or(|last| at.is_behind(last)) {
             *last = Some(at);
         }
-        Ok(())
     }
 
     fn data_of(&self, stream: StreamId) -> Arc<WriteAheadLog> {
@@ -293,4 +298,27 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn broken(doing: &str, error: &postcard::Error) -> Error {
     let what = format!("{doing} the log of received blocks");
     CoreError::Codec { what, problem: error.to_string() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use millstream_core::fs::LocalFs;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    #[test]
+    fn what_lies_behind_is_noted_in_whatever_order_those_who_wrote_come_to_it() {
+        let directory = FsPath::parse("/no/such/directory").unwrap();
+        let (clock, system) = (Arc::new(ManualClock::new(0)), Arc::new(LocalFs));
+        let log = BlockLog::new(&Conf::empty(), clock, system, directory, 1, LogNumbers::default()).unwrap();
+        let at = |segment: &str, offset| LogPosition { segment: segment.into(), offset, length: 8 };
+        let (before, last) = (at("log-9000-69000", 500), at("log-70000-130000", 44));
+        for noted in [&before, &last, &before, &at("log-9000-69000", 900)] {
+            log.note(noted.clone());
+        }
+        assert_eq!(log.last_position(), Some(last));
+        log.note(at("log-70000-130000", 90));
+        assert_eq!(log.last_position(), Some(at("log-70000-130000", 90)));
+    }
 }
