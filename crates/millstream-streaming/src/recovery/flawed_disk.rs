@@ -9,11 +9,15 @@ use millstream_core::fs::{FileStatus, FileSystem, FileWriter, FsPath, LocalFs, f
 /// Whether something that is done to a path is refused.
 type Refuses = Box<dyn Fn(&str) -> bool + Send>;
 
-/// A disk that refuses to begin files, or to delete them, by their paths.
+/// What is done to a path.
+type Happens = Box<dyn FnOnce(&str) + Send>;
+
+/// A disk that refuses to begin files, or to delete them, by their paths; and on which others write.
 #[derive(Default)]
 pub(crate) struct FlawedDisk {
     to_create: Mutex<Option<Refuses>>,
     to_delete: Mutex<Option<Refuses>>,
+    before_open: Mutex<Option<Happens>>,
 }
 
 impl FlawedDisk {
@@ -29,6 +33,11 @@ impl FlawedDisk {
     /// Refuses from now on to delete the files of which that is said.
     pub(crate) fn refuse_to_delete(&self, refuses: impl Fn(&str) -> bool + Send + 'static) {
         *self.to_delete.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(refuses));
+    }
+
+    /// Does something to the file that is opened next, before it is.
+    pub(crate) fn before_open(&self, happens: impl FnOnce(&str) + Send + 'static) {
+        *self.before_open.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(happens));
     }
 }
 
@@ -52,6 +61,10 @@ impl FileSystem for FlawedDisk {
     }
 
     fn open(&self, file: &FileStatus, offset: u64) -> Result<Box<dyn Read + Send>> {
+        let happens = self.before_open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(happens) = happens {
+            happens(file.path.path());
+        }
         LocalFs.open(file, offset)
     }
 

@@ -42,8 +42,7 @@ impl WriteAheadLog {
     ) -> Result<Vec<u8>> {
         let path = self.directory.join(&at.segment);
         let mut bytes = Vec::new();
-        let status = self.system.status(&path)?;
-        let mut file = self.system.open(&status, at.offset)?.take((FRAME + at.length as usize) as u64);
+        let mut file = self.open(&path, at.offset)?.take((FRAME + at.length as usize) as u64);
         file.read_to_end(&mut bytes).map_err(|error| failed("reading", &path, error))?;
         match frame::read(&bytes) {
             Frame::Record(record) if record.len() == at.length as usize => {
@@ -170,17 +169,35 @@ impl WriteAheadLog {
 
     /// Reads the head of a segment; returns what follows it too. Nothing if the segment was cleaned since the directory was read.
     pub(super) fn head(&self, path: &FsPath) -> Result<Option<HeadAndRest>> {
-        let status = match self.system.status(path) {
+        let mut file = match self.open(path, 0) {
             Err(error) if is_not_found(&error) => return Ok(None),
-            status => status?,
+            opened => opened?,
         };
         let mut head = Vec::new();
-        let mut file = self.system.open(&status, 0)?;
         file.by_ref()
             .take(HEAD as u64)
             .read_to_end(&mut head)
             .map_err(|error| failed("reading", path, error))?;
         Ok(Some((head, file)))
+    }
+
+    /// Opens a segment as it is now.
+    ///
+    /// One that is written to may have changed between the look at it and the opening, which is refused then; a system notes that a
+    /// file is being changed before it is longer.
+    fn open(&self, path: &FsPath, offset: u64) -> millstream_core::Result<Box<dyn Read + Send>> {
+        let mut status = self.system.status(path)?;
+        loop {
+            let error = match self.system.open(&status, offset) {
+                Err(error) => error,
+                opened => return opened,
+            };
+            let now = self.system.status(path)?;
+            if now == status {
+                return Err(error);
+            }
+            status = now;
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod damage;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::SystemTime;
 
 use millstream_core::fs::LocalFs;
 
@@ -244,6 +245,26 @@ fn a_hundred_records_half_a_second_apart_are_read_again_by_the_next_run() {
     assert_eq!(all(&log), [left, texts].concat());
 }
 
+/// A task reads a block that has left memory while the receiver stores the next one.
+#[test]
+fn a_segment_is_read_while_it_is_written_to() {
+    let scratch = Scratch::new();
+    let disk = FlawedDisk::new();
+    let log = scratch.log_on(Arc::clone(&disk) as _);
+    let position = write(&log, "a record", 0);
+    // What can be seen of a write that has begun.
+    let begin_to_write = |seconds| {
+        disk.before_open(move |path| {
+            let file = std::fs::File::options().append(true).open(path).unwrap();
+            file.set_modified(SystemTime::now() + Duration::from_secs(seconds)).unwrap();
+        });
+    };
+    begin_to_write(10);
+    assert_eq!(log.read(&position).unwrap(), b"a record");
+    begin_to_write(20);
+    assert_eq!(all(&log), ["a record"]);
+}
+
 #[test]
 fn all_that_share_a_commit_are_told_that_it_failed() {
     const WRITERS: usize = 8;
@@ -283,13 +304,14 @@ fn those_that_wait_at_the_same_time_share_a_commit() {
     const WRITERS: usize = 16;
     let scratch = Scratch::new();
     let log = scratch.log();
+    let millis = |n: usize| 1000 * (n as i64 * 7 % 16);
     let mut positions = Vec::new();
     thread::scope(|scope| {
         let at_work = log.writing(); // as if a commit took long
         let spawned: Vec<_> = (0..WRITERS)
             .map(|n| {
                 let log = &log;
-                scope.spawn(move || write(log, &n.to_string(), 0))
+                scope.spawn(move || write(log, &n.to_string(), millis(n)))
             })
             .collect();
         // One of them has been taken up by the commit that waits for the lock, perhaps with others.
@@ -302,6 +324,9 @@ fn those_that_wait_at_the_same_time_share_a_commit() {
     assert!(log.commits() <= 2, "{} commits", log.commits());
     for (n, position) in positions.iter().enumerate() {
         assert_eq!(log.read(position).unwrap(), n.to_string().as_bytes());
+        // Its segment stays as long as the latest of them.
+        let stop = SegmentName::parse(&position.segment).unwrap().stop;
+        assert!(stop >= at(millis(n)), "{n} of {} is in {}", millis(n), position.segment);
     }
 }
 
