@@ -12,7 +12,7 @@ use crate::time::Time;
 
 impl WriteAheadLog {
     /// Reads the records of this generation that lie behind one, or all if there is none, in order; what is not whole is passed over.
-    /// Segments that end up to `after` are not looked at.
+    /// Segments that end up to `after` are not looked at. What is written next lies behind all of them.
     ///
     /// # Errors
     /// If a segment can not be read; or as `each` does.
@@ -24,6 +24,12 @@ impl WriteAheadLog {
     ) -> Result<()> {
         let last = last.and_then(Ended::with);
         let segments = self.segments()?;
+        for (name, file) in segments.iter().rev() {
+            if self.own_head(&file.path)?.is_some() {
+                self.writing().begins_behind(*name);
+                break;
+            }
+        }
         let mut rest = &segments[..];
         while let Some(((name, file), later)) = rest.split_first() {
             rest = later;

@@ -105,6 +105,34 @@ fn records_are_read_in_their_order_also_if_the_clock_was_put_back() {
     }
 }
 
+/// A log that is not read as a whole at a start: those of blocks.
+#[test]
+fn what_is_written_lies_behind_what_was_there_also_if_the_clock_was_put_back() {
+    for close_file_after_write in [false, true] {
+        let scratch = Scratch::new();
+        let log = || scratch.log_with(|config| config.close_file_after_write = close_file_after_write);
+        let before = write(&log(), "before", 10_000);
+        // What others write is none of its affair.
+        let other = scratch.log_with(|config| config.generation = 2);
+        write(&other, "another's", 1_000_000);
+        let again = log();
+        again.read_behind(None, None, |_, _| Ok(())).unwrap();
+        let after = write(&again, "after", 5_000);
+        assert!(after.is_behind(&before), "{after:?}");
+        assert_eq!(after.segment, "log-10001-11001");
+        // It is needed: up to when records are kept does not follow the clock.
+        again.clean(at(10_000)).unwrap();
+        assert_eq!(again.read(&after).unwrap(), b"after");
+        let mut behind = Vec::new();
+        let each = |_: LogPosition, record: &[u8]| {
+            behind.push(record.to_vec());
+            Ok(())
+        };
+        log().read_behind(Some(&before), None, each).unwrap();
+        assert_eq!(behind, [b"after"]);
+    }
+}
+
 #[test]
 fn records_are_read_one_by_one_and_all_in_order() {
     for close in [false, true] {

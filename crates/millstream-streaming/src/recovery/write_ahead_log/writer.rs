@@ -89,6 +89,8 @@ pub(super) struct Writing {
     open: Option<Open>,
     /// The segment before, which the next one names.
     before: Option<Ended>,
+    /// The last one of earlier runs, if that is all that is known of it.
+    behind: Option<SegmentName>,
 }
 
 /// The segment that is written to.
@@ -133,6 +135,18 @@ impl Writing {
         if self.open.is_none() && self.before.is_none() {
             self.before = before;
         }
+    }
+
+    /// Notes a segment of an earlier run, behind which the next one is to lie.
+    pub(super) fn begins_behind(&mut self, name: SegmentName) {
+        self.behind = self.behind.max(Some(name));
+    }
+
+    /// Returns when the next segment begins at the earliest: segments are read in the order of their names, so it comes after the one
+    /// before it also if the clock was put back.
+    fn least_start(&self) -> Option<Time> {
+        let before = self.before.map(|before| before.name).max(self.behind)?;
+        Some(Time::from_millis(before.start.as_millis() + 1))
     }
 
     /// Closes the segment: the next record begins another.
@@ -238,14 +252,14 @@ impl WriteAheadLog {
         let time = group.iter().map(|waiting| waiting.time).max().unwrap_or_default();
         failpoint::reach("log-before-write");
         let (name, begin) = if self.config.close_file_after_write {
-            let name = self.publish(time, group, writing.before)?;
+            let name = self.publish(time, group, writing)?;
             let frames: u64 = group.iter().map(Waiting::length).sum();
             writing.before = Some(Ended { name, length: HEAD as u64 + frames });
             (name, HEAD as u64)
         } else {
             if writing.current().is_none_or(|name| name.stop < time) {
                 writing.end();
-                writing.open = Some(self.begin(time, writing.before)?);
+                writing.open = Some(self.begin(time, writing)?);
             }
             let Some(open) = &mut writing.open else { return Ok(Vec::new()) };
             let path = open.path.clone();
@@ -268,9 +282,9 @@ impl WriteAheadLog {
     }
 
     /// Begins a segment that grows.
-    fn begin(&self, time: Time, before: Option<Ended>) -> millstream_core::Result<Open> {
+    fn begin(&self, time: Time, writing: &Writing) -> millstream_core::Result<Open> {
         self.system.make_directories(&self.directory)?;
-        for name in self.names(time, before) {
+        for name in self.names(time, writing) {
             let path = self.directory.join(&name.to_string());
             let broken = |error| failed("beginning", &path, error);
             let Some(local) = path.as_local() else {
@@ -282,7 +296,7 @@ impl WriteAheadLog {
                 opened => opened.map_err(broken)?,
             };
             failpoint::reach("segment-before-write");
-            file.write_all(&head(self.config.generation, before)).map_err(broken)?;
+            file.write_all(&head(self.config.generation, writing.before)).map_err(broken)?;
             failpoint::reach("segment-after-write");
             LocalFs.sync_name(&path)?;
             return Ok(Open { name, file, path, length: HEAD as u64, direct: OnceCell::new() });
@@ -295,12 +309,12 @@ impl WriteAheadLog {
         &self,
         time: Time,
         group: &[Waiting],
-        before: Option<Ended>,
+        writing: &Writing,
     ) -> millstream_core::Result<SegmentName> {
-        for name in self.names(time, before) {
+        for name in self.names(time, writing) {
             let path = self.directory.join(&name.to_string());
             let mut writer = self.system.create_new(&path)?;
-            let head = head(self.config.generation, before);
+            let head = head(self.config.generation, writing.before);
             let written = writer.write_all(&head).and_then(|()| Frames::of(group).write(&mut writer));
             written.map_err(|error| failed("writing", &path, error))?;
             failpoint::reach("log-after-write");
@@ -312,12 +326,10 @@ impl WriteAheadLog {
     }
 
     /// Returns the names that a segment begun at `time` may have; the first that is free is taken.
-    ///
-    /// Segments are read in the order of their names, so it comes after the one before it also if the clock was put back.
-    fn names(&self, time: Time, before: Option<Ended>) -> impl Iterator<Item = SegmentName> {
+    fn names(&self, time: Time, writing: &Writing) -> impl Iterator<Item = SegmentName> + use<> {
         let interval = self.config.rolling_interval;
-        let least = before.map_or(i64::MIN, |before| before.name.start.as_millis() + 1);
-        let millis = (time.as_millis().max(least)..).take(100_000).map(Time::from_millis);
+        let first = writing.least_start().map_or(time, |least| time.max(least));
+        let millis = (first.as_millis()..).take(100_000).map(Time::from_millis);
         millis.map(move |start| SegmentName { start, stop: start + interval })
     }
 
