@@ -435,25 +435,31 @@ fn the_setting_names_the_directory_too_and_relative_paths_do() {
 }
 
 #[test]
-fn a_directory_that_can_not_be_written_stops_the_streams() {
-    let directory = Directory::new();
-    let checkpoints = directory.0.join("checkpoints");
-    let driver = Driver::at(conf(), SECOND, at(0)).unwrap();
-    driver.streaming().checkpoint(&checkpoints);
-    let ran = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&ran);
-    driver.input(batches![[1], [2]]).foreach_rdd_with(move |_, time| seen.lock().unwrap().push(time));
-    let steps = driver.start().unwrap();
-    steps.step().unwrap();
-    fs::remove_dir_all(&checkpoints).unwrap();
-    fs::write(&checkpoints, "a file in its place").unwrap();
-    let error = steps.step().unwrap_err().to_string();
-    assert!(
-        error.contains("batch 2000 ms could not be generated") && error.contains("checkpoints"),
-        "{error}"
-    );
-    // Its job was not run: it could not be run again with the same inputs.
-    assert_eq!(*ran.lock().unwrap(), [at(1000)]);
+fn a_directory_that_can_not_be_written_or_was_deleted_stops_the_streams() {
+    for replaced in [true, false] {
+        let directory = Directory::new();
+        let checkpoints = directory.0.join("checkpoints");
+        let driver = Driver::at(conf(), SECOND, at(0)).unwrap();
+        driver.streaming().checkpoint(&checkpoints);
+        let ran = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&ran);
+        driver.input(batches![[1], [2]]).foreach_rdd_with(move |_, time| seen.lock().unwrap().push(time));
+        let steps = driver.start().unwrap();
+        steps.step().unwrap();
+        fs::remove_dir_all(&checkpoints).unwrap();
+        if replaced {
+            fs::write(&checkpoints, "a file in its place").unwrap();
+        }
+        let error = steps.step().unwrap_err().to_string();
+        assert!(
+            error.contains("batch 2000 ms could not be generated") && error.contains("checkpoints"),
+            "{error}"
+        );
+        // Its job was not run: it could not be run again with the same inputs.
+        assert_eq!(*ran.lock().unwrap(), [at(1000)]);
+        // Nor is something begun there that looks like a checkpoint.
+        assert!(!checkpoints.is_dir());
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 mod renewed;
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -62,21 +62,59 @@ impl Holder {
 #[derive(Debug)]
 pub(crate) enum Lease {
     /// A file of this machine.
-    Lock(#[expect(dead_code, reason = "holds the lock")] Locked),
+    Lock(Locked),
     /// A file on other storage.
     Renewed(Renewed),
 }
 
 /// A lock of the operating system on a file, held until this is dropped or the process ends.
 #[derive(Debug)]
-pub(crate) struct Locked(File);
+pub(crate) struct Locked {
+    file: File,
+    path: FsPath,
+}
+
+impl Locked {
+    /// Makes sure that the file is still there: whoever has deleted it has perhaps deleted all that was written, and others would take
+    /// a lease of their own.
+    fn check(&self) -> Result<()> {
+        let named = self.path.as_local().map(std::fs::metadata);
+        let is_there = match (self.file.metadata(), named) {
+            (Ok(held), Some(Ok(named))) => is_same(&held, &named),
+            (_, Some(Err(error))) if error.kind() == io::ErrorKind::NotFound => false,
+            // What can not be told now is told by what is written next.
+            _ => true,
+        };
+        if is_there {
+            return Ok(());
+        }
+        Err(Error::Damaged {
+            file: self.path.to_string(),
+            problem: "the file was deleted while the program runs, perhaps with all that was written there"
+                .into(),
+            remedy: "end what deletes it, and start anew in another directory or from a savepoint".into(),
+        })
+    }
+}
 
 impl Drop for Locked {
     fn drop(&mut self) {
         // To close the file is not enough: a program that was started just now has it open until it runs its own code. If this
         // fails, closing it is what is left.
-        let _ = self.0.unlock();
+        let _ = self.file.unlock();
     }
+}
+
+#[cfg(unix)]
+fn is_same(held: &Metadata, named: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (held.dev(), held.ino()) == (named.dev(), named.ino())
+}
+
+/// Windows deletes no file that is open.
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    true
 }
 
 impl Lease {
@@ -97,10 +135,10 @@ impl Lease {
     /// Makes sure that the lease is still held: before anything is written that another holder would read.
     ///
     /// # Errors
-    /// [`Error::DirectoryInUse`] if another process has taken it meanwhile; if it could not be renewed for too long.
+    /// [`Error::DirectoryInUse`] if another process has taken it meanwhile; if it could not be renewed for too long, or was deleted.
     pub(crate) fn check(&self) -> Result<()> {
         match self {
-            Lease::Lock(_) => Ok(()),
+            Lease::Lock(locked) => locked.check(),
             Lease::Renewed(renewed) => renewed.check(),
         }
     }
@@ -120,7 +158,7 @@ impl Lease {
             // Shared and for a moment, so that who looks at the same time sees the same.
             Ok(file) => match file.try_lock_shared() {
                 Ok(()) => {
-                    drop(Locked(file));
+                    drop(Locked { file, path });
                     Ok(false)
                 }
                 Err(TryLockError::WouldBlock) => Ok(true),
@@ -135,10 +173,10 @@ impl Lease {
         let mut file = opened.map_err(broken)?;
         match file.try_lock() {
             Ok(()) => {
-                let mut locked = Locked(file);
+                let mut locked = Locked { file, path: path.clone() };
                 failpoint::reach("lease-before-write");
-                locked.0.set_len(0).map_err(broken)?;
-                locked.0.write_all(&bytes(holder)).map_err(broken)?;
+                locked.file.set_len(0).map_err(broken)?;
+                locked.file.write_all(&bytes(holder)).map_err(broken)?;
                 failpoint::reach("lease-after-write");
                 Ok(Lease::Lock(locked))
             }
@@ -211,6 +249,22 @@ mod tests {
         drop(lease);
         assert!(!Lease::is_taken(&*system, &directory).unwrap());
         drop(Lease::take(&system, &directory, "second").unwrap());
+        std::fs::remove_dir_all(&place).unwrap();
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn one_that_was_deleted_is_held_no_more_also_if_another_has_taken_its_place() {
+        let place = std::env::temp_dir().join(format!("lease-deleted-{}", std::process::id()));
+        let directory = FsPath::from_path(&place).unwrap();
+        let system: Arc<dyn FileSystem> = Arc::new(LocalFs);
+        let first = Lease::take(&system, &directory, "first").unwrap();
+        std::fs::remove_dir_all(&place).unwrap();
+        let deleted = |lease: &Lease| lease.check().unwrap_err().to_string();
+        assert!(deleted(&first).contains("lease: the file was deleted while the program runs"));
+        let second = Lease::take(&system, &directory, "second").unwrap();
+        assert!(deleted(&first).contains("start anew in another directory"));
+        second.check().unwrap();
         std::fs::remove_dir_all(&place).unwrap();
     }
 }
