@@ -96,7 +96,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 
 /// What is done to a file.
 #[derive(Debug, Clone, Copy)]
-enum Damage {
+pub(crate) enum Damage {
     CutAt(usize),
     ChangedAt(usize),
     Removed,
@@ -104,12 +104,12 @@ enum Damage {
 
 impl Damage {
     /// At three positions of a file, and the file as a whole.
-    fn all_of(length: usize) -> impl Iterator<Item = Damage> {
+    pub(crate) fn all_of(length: usize) -> impl Iterator<Item = Damage> {
         let positions = [0, length / 2, length - 1].into_iter();
         positions.flat_map(|at| [Damage::CutAt(at), Damage::ChangedAt(at)]).chain([Damage::Removed])
     }
 
-    fn do_to(self, file: &Path) {
+    pub(crate) fn do_to(self, file: &Path) {
         let mut bytes = fs::read(file).unwrap();
         match self {
             Damage::CutAt(at) => bytes.truncate(at),

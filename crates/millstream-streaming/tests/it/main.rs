@@ -69,6 +69,8 @@ mod states_equal_a_naive_model;
 mod states_of_states;
 mod states_of_states_changed;
 mod stops;
+#[cfg(target_os = "linux")]
+mod synchronised_files;
 mod tables;
 mod window_shapes;
 mod windows;

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fs::DirEntry;
 use std::path::Path;
 
-use millstream_streaming::testing::Driver;
+use millstream_streaming::Result;
+use millstream_streaming::testing::{Collected, Driver, Steps};
 
+use crate::damaged_checkpoints::{Damage, copy};
 use crate::recovery::{Directory, SECOND, at, conf};
 use crate::recovery_of_states::kill;
 use crate::tables::step;
@@ -41,7 +43,24 @@ fn model(rows: &[Vec<(u64, u64)>]) -> Vec<Vec<(u64, u64)>> {
     rows.iter().map(after).collect()
 }
 
-/// Runs a program that saves its states after each batch, from `now` on; in the middle `meanwhile` happens.
+/// Starts a program that saves its states after each batch at `now`.
+fn start(place: &Path, rows: &[Vec<(u64, u64)>], now: i64) -> Result<(Steps, Collected<(u64, u64)>)> {
+    let driver = Driver::at(conf(), SECOND, at(now))?;
+    let states = driver
+        .input(rows.to_vec())
+        .update_state_by_key(|values: Vec<u64>, state: Option<u64>| update(&values, state));
+    let collected = driver.collect(&states.checkpoint(SECOND));
+    Ok((driver.get_or_create(place)?.start()?, collected))
+}
+
+/// Returns the states after each batch, in the order of the keys.
+fn states(collected: &Collected<(u64, u64)>) -> Vec<Vec<(u64, u64)>> {
+    let mut batches = collected.batches();
+    batches.iter_mut().for_each(|batch| batch.sort_unstable());
+    batches
+}
+
+/// Runs that program from `now` on; in the middle `meanwhile` happens.
 fn run(
     place: &Path,
     rows: &[Vec<(u64, u64)>],
@@ -49,19 +68,12 @@ fn run(
     counts: [usize; 2],
     meanwhile: impl FnOnce(),
 ) -> Vec<Vec<(u64, u64)>> {
-    let driver = Driver::at(conf(), SECOND, at(now)).unwrap();
-    let states = driver
-        .input(rows.to_vec())
-        .update_state_by_key(|values: Vec<u64>, state: Option<u64>| update(&values, state));
-    let collected = driver.collect(&states.checkpoint(SECOND));
-    let steps = driver.get_or_create(place).unwrap().start().unwrap();
+    let (steps, collected) = start(place, rows, now).unwrap();
     step(&steps, counts[0]);
     meanwhile();
     step(&steps, counts[1]);
     kill(steps, place);
-    let mut batches = collected.batches();
-    batches.iter_mut().for_each(|batch| batch.sort_unstable());
-    batches
+    states(&collected)
 }
 
 /// The names and lengths of the files of states.
@@ -110,4 +122,33 @@ fn changes_that_can_not_be_read_any_more_are_replaced_by_a_snapshot() {
     assert!(lying.iter().any(|(name, bytes)| *bytes > 20_000 && !name.contains("-1000-")), "{lying:?}");
     seen.extend(run(&place, &rows, 20_100, [9, 1], || {}));
     assert!(seen == model(&rows), "a state is not what it was");
+}
+
+#[test]
+fn merged_changes_may_be_cut_or_changed_at_any_place_or_missing() {
+    let directory = Directory::new();
+    let place = directory.0.join("checkpoints");
+    let rows = rows(30);
+    run(&place, &rows, 100, [25, 0], || {});
+    let expected = &model(&rows)[25..27];
+    let lying = files(&place).into_iter();
+    let merged: Vec<_> = lying.filter(|(name, _)| name.contains("merged")).collect();
+    assert!(!merged.is_empty());
+    for (name, bytes) in merged {
+        for damage in Damage::all_of(bytes as usize) {
+            let damaged = directory.0.join("damaged");
+            copy(&place, &damaged);
+            damage.do_to(&damaged.join(&name));
+            let went_on = start(&damaged, &rows, 25_100).and_then(|(steps, collected)| {
+                steps.step()?;
+                steps.step()?;
+                Ok(states(&collected))
+            });
+            match went_on {
+                Ok(seen) => assert!(seen == expected, "{name} {damage:?}: a state is not what it was"),
+                Err(error) => assert!(error.to_string().contains(&name), "{name} {damage:?}: {error}"),
+            }
+            std::fs::remove_dir_all(&damaged).unwrap();
+        }
+    }
 }

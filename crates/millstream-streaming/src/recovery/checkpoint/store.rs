@@ -325,6 +325,25 @@ mod tests {
         assert_eq!(scratch.names().len(), 10);
     }
 
+    /// Spark's SPARK-11267.
+    #[test]
+    fn the_one_that_was_written_last_counts_whatever_its_batch() {
+        let scratch = Scratch::new("last");
+        let mut store = scratch.store(false);
+        store.publish(Manifest::of(0, 0, 2000)).unwrap();
+        store.publish(Manifest::of(0, 0, 1000)).unwrap();
+        assert_eq!(newest(&scratch), Some((1, 1, 1000)));
+    }
+
+    /// Spark's SPARK-28912.
+    #[test]
+    fn directories_that_are_called_like_checkpoints_are_none() {
+        let scratch = Scratch::new("checkpoint-01");
+        std::fs::create_dir_all(scratch.0.join("checkpoint-1000000000")).unwrap();
+        std::fs::write(scratch.0.join("checkpoint-of-another-program"), "").unwrap();
+        assert!(scratch.found().is_empty());
+    }
+
     #[test]
     fn one_that_is_torn_falls_back_to_the_one_before() {
         let scratch = Scratch::new("torn");
