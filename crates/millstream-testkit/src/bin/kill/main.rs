@@ -3,10 +3,10 @@
 //! `kill --kills 200 --seed 1` runs a pipeline in a child process: a receiver with a write-ahead log over a server that sends
 //! again what was not acknowledged, a directory of files, windows, both kinds of state, sessions that time out, a named
 //! broadcast and a named accumulator, exactly-once outputs into files and into the tables of an SQLite database, and one that
-//! is saved as a directory for each batch. The child dies at random moments and at every place of `failpoint::NAMES`, and is started again each time: as the same program or as
-//! its second version, which has an operator and an output more, from its checkpoints or from a savepoint that it was
-//! asked for. The last line is `N kills, M differences`; the exit code is 1 if there are differences. Equal seeds kill at the
-//! same places.
+//! is saved as a directory for each batch. The child dies at random moments, at every place of `failpoint::NAMES`, and while it
+//! stops because it was told to, and is started again each time: as the same program or as its second version, which has an
+//! operator and an output more, from its checkpoints or from a savepoint that it was asked for. The last line is `N kills, M
+//! differences`; the exit code is 1 if there are differences. Equal seeds kill at the same places.
 //!
 //! # What is compared
 //!

@@ -8,6 +8,9 @@ use millstream_core::shuffle::hash::pinned_hash;
 /// A child that is killed at a random moment lives no longer than this, in milliseconds.
 const LIFE: u64 = 1_000;
 
+/// A child that was told to stop is killed within this, in milliseconds: about as long as it takes to stop, so that both come.
+const STOPPING: u64 = 400;
+
 /// After so many kills at places a child catches up: programs that die soon get behind, the more the longer it goes on.
 const IN_A_ROW: usize = 6;
 
@@ -29,6 +32,8 @@ pub(crate) enum End {
     Moment(Duration),
     /// So long after it has caught up with the clock, by the parent.
     CaughtUp(Duration),
+    /// So long after it was told to stop gracefully, which it was after the first of these, by the parent; if it has not ended by then.
+    Stopping(Duration, Duration),
     /// When it comes to this place for the n-th time, by itself.
     Place(&'static str, u64),
 }
@@ -38,6 +43,7 @@ pub(crate) enum End {
 enum Step {
     Moment,
     CaughtUp,
+    Stopping,
     Place(&'static str),
 }
 
@@ -65,7 +71,7 @@ impl Plan {
             in_a_row += tour.len();
             ends.extend(tour.into_iter().map(Step::Place));
             if in_a_row >= IN_A_ROW {
-                ends.extend([Step::Moment, Step::CaughtUp]);
+                ends.extend([Step::Moment, Step::Stopping, Step::CaughtUp]);
                 in_a_row = 0;
             }
         }
@@ -84,6 +90,9 @@ impl Plan {
             Step::Place(place) => End::Place(place, 1 + self.dice("times", number) % most(place)),
             Step::Moment => End::Moment(moment),
             Step::CaughtUp => End::CaughtUp(moment),
+            Step::Stopping => {
+                End::Stopping(moment, Duration::from_millis(self.dice("stopping", number) % STOPPING))
+            }
         }
     }
 

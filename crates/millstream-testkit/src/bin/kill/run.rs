@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
         let acknowledged = self.server.acknowledged();
         let place = match end {
             End::Place(place, times) => Some((place, times)),
-            End::Moment(_) | End::CaughtUp(_) => None,
+            End::Moment(_) | End::CaughtUp(_) | End::Stopping(..) => None,
         };
         let mut child = self.start(self.plan.version(number), place)?;
         let asked = match end {
@@ -155,11 +155,13 @@ impl<'a> Run<'a> {
             let ended = child.try_wait().map_err(|error| format!("cannot wait for the child: {error}"))?;
             if let Some(status) = ended {
                 let killed = std::os::unix::process::ExitStatusExt::signal(&status) == Some(SIGKILL);
-                if let End::Place(place, _) = end
-                    && killed
-                {
-                    self.reached.insert(place);
-                    return Ok(());
+                match end {
+                    End::Place(place, _) if killed => {
+                        self.reached.insert(place);
+                        return Ok(());
+                    }
+                    End::Stopping(..) if child.stdin.is_none() && status.success() => return Ok(()),
+                    _ => {}
                 }
                 let log = self.log();
                 return Err(format!(
@@ -169,6 +171,10 @@ impl<'a> Run<'a> {
             }
             match end {
                 End::Moment(moment) if begun.elapsed() >= moment => return kill(child),
+                End::Stopping(moment, stopping) if begun.elapsed() >= moment + stopping => {
+                    return kill(child);
+                }
+                End::Stopping(moment, _) if begun.elapsed() >= moment => drop(child.stdin.take()),
                 // On a machine that is too busy none ever has.
                 End::CaughtUp(moment) if is_up_to_date(&self.directory) || begun.elapsed() >= AT_A_PLACE => {
                     std::thread::sleep(moment);
