@@ -6,6 +6,7 @@
 mod checkpoint;
 mod count;
 mod count_by_value;
+mod due;
 mod filter;
 mod flat_map;
 mod glom;
@@ -43,6 +44,7 @@ pub(crate) use self::node::{AnyDStream, ErasedStream, Node};
 pub use self::streams::Streams;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
+use crate::recovery::Slides;
 use crate::state::StatefulOperator;
 use crate::time::Time;
 
@@ -202,14 +204,16 @@ impl<T: Data> DStream<T> {
     /// Returns the RDDs of the batches after `after` up to `to`; before the first batch there are none.
     pub(crate) fn rdds_after(&self, after: Time, to: Time) -> Result<Vec<Rdd<T>>> {
         let mut rdds = Vec::new();
+        // A window may reach back to long before the first batch.
+        let Some(zero) = self.0.graph.zero() else { return Ok(rdds) };
+        let mut begin = zero;
         if let Some(old) = self.0.graph.recovery.old_grids() {
             for batch in old.times(after, to) {
                 rdds.extend(self.rdd(batch)?);
             }
+            begin = old.last().map_or(zero, |last| last.max(zero));
         }
-        // A window may reach back to long before the first batch.
-        let Some(zero) = self.0.graph.zero() else { return Ok(rdds) };
-        let first = after.max(zero).floor_from(self.0.slide, zero) + self.0.slide;
+        let first = after.max(begin).floor_from(self.0.slide, zero) + self.0.slide;
         for batch in first.to(to, self.0.slide) {
             rdds.extend(self.rdd(batch)?);
         }
@@ -218,7 +222,7 @@ impl<T: Data> DStream<T> {
 
     /// Returns the time of this stream's batch before `batch`, past what was passed over; it may have had another interval then.
     pub(crate) fn time_before(&self, batch: Time) -> Time {
-        time_before(&self.0.graph, self.0.slide, batch)
+        due::time_before(&self.0.graph, self.slides(), batch)
     }
 
     /// Returns whether a batch time is one of an interval that was missed and has no batch.
@@ -227,36 +231,16 @@ impl<T: Data> DStream<T> {
     }
 
     fn is_due(&self, batch: Time) -> bool {
-        is_due(&self.0.graph, self.0.slide, batch)
+        due::is_due(&self.0.graph, self.slides(), batch)
+    }
+
+    fn slides(&self) -> Slides<'_> {
+        let id = self.0.operator().id.as_deref().unwrap_or_default();
+        Slides { id, slide: self.0.slide, interval: self.0.graph.batch_interval }
     }
 }
 
 // What does not depend on the records stands outside of the types that hold them, so that it is compiled once.
-
-fn time_before(graph: &Graph, slide: Duration, batch: Time) -> Time {
-    let mut before = last_due(graph, slide, batch - Duration::from_millis(1));
-    while let Some(last) = graph.recovery.passed_over().before(before) {
-        before = last_due(graph, slide, last);
-    }
-    before
-}
-
-/// Returns the last time up to `to` at which a stream with this slide is due.
-fn last_due(graph: &Graph, slide: Duration, to: Time) -> Time {
-    let due = to.floor_from(slide, graph.zero().unwrap_or_default());
-    let old = graph.recovery.old_grids().filter(|old| old.last().is_some_and(|last| due <= last));
-    old.and_then(|old| old.last_due(to, slide, graph.batch_interval)).unwrap_or(due)
-}
-
-fn is_due(graph: &Graph, slide: Duration, batch: Time) -> bool {
-    if let Some(old) = graph.recovery.old_grids()
-        && old.last().is_some_and(|last| batch <= last)
-    {
-        return old.is_due(batch, slide, graph.batch_interval);
-    }
-    let zero = graph.zero();
-    zero.is_some_and(|zero| batch > zero && batch.floor_from(slide, zero) == batch)
-}
 
 /// Refuses an RDD of another context, whose jobs would run there unnoticed.
 fn must_be_here(graph: &Graph, operator: &Operator, of: &Context) -> Result<()> {

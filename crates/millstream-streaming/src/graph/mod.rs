@@ -360,6 +360,15 @@ impl Graph {
         streams.iter().try_for_each(|stream| stream.settle(batch))
     }
 
+    /// Returns by the ids of streams how long they slide, in milliseconds, where that is not the batch interval.
+    pub(crate) fn slides(&self) -> BTreeMap<String, u64> {
+        let streams = self.streams().into_iter().filter(|stream| stream.slide() != self.batch_interval);
+        let millis = |slide: Duration| u64::try_from(slide.as_millis()).unwrap_or(u64::MAX);
+        streams
+            .filter_map(|stream| Some((stream.operator().id.as_deref()?.to_owned(), millis(stream.slide()))))
+            .collect()
+    }
+
     /// Returns how long the stream that remembers its batches longest does so.
     pub(crate) fn longest_memory(&self) -> Duration {
         self.streams().iter().map(|stream| stream.remembers()).max().unwrap_or_default()

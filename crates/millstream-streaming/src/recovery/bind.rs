@@ -51,8 +51,8 @@ pub(crate) fn restore(
     let mut old_grids = manifest.old_grids.clone();
     if interval != graph.batch_interval {
         tracing::info!("the batch interval was {interval:?} and is {:?}", graph.batch_interval);
-        let (zero, last) = (manifest.zero, manifest.time);
-        old_grids.push(OldGrid { zero, interval_ms: manifest.batch_interval_ms, last });
+        let (zero, last, slides) = (manifest.zero, manifest.time, manifest.slides.clone());
+        old_grids.push(OldGrid { zero, interval_ms: manifest.batch_interval_ms, last, slides });
     }
     if !old_grids.is_empty() {
         graph.recovery.set_old_grids(old_grids);

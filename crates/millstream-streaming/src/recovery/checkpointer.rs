@@ -279,6 +279,7 @@ impl Checkpointer {
             time: self.time,
             zero: graph.zero().unwrap_or_default(),
             batch_interval_ms: u64::try_from(graph.batch_interval.as_millis()).unwrap_or(u64::MAX),
+            slides: graph.slides(),
             old_grids: graph.recovery.old_grids().map(|old| old.after(oldest_needed)).unwrap_or_default(),
             passed_over: graph.recovery.passed_over().between(oldest_needed, self.time),
             settings: graph.context.conf().all().into_iter().collect(),

@@ -132,15 +132,13 @@ fn restart(text: &mut String, manifest: &Manifest, now: Time) -> fmt::Result {
             pending.len()
         )?;
     }
-    if let (Some(from), Some(to)) = (missed.first(), missed.last()) {
+    if let Some((from, to)) = missed {
+        let interval = u128::from(manifest.batch_interval_ms.max(1));
+        let count = (to - from).as_millis() / interval + 1;
         let how = manifest.settings.get(settings::CATCH_UP.key()).map_or("", String::as_str);
         // Whether something came in an interval only its sources can tell.
         let but = if how == "perInterval" { "" } else { ", but those with nothing to do" };
-        writeln!(
-            text,
-            "a restart would run the batches that were missed: {from} to {to} ({}){but}",
-            missed.len()
-        )?;
+        writeln!(text, "a restart would run the batches that were missed: {from} to {to} ({count}){but}")?;
     }
     writeln!(text, "a restart would go on with the clock at {first}")
 }

@@ -51,5 +51,6 @@ pub use savepoint_request::request_savepoint;
 pub use verify::{Verified, verify};
 
 pub(crate) use checkpointer::Checkpointer;
+pub(crate) use grids::Slides;
 pub(crate) use plan::Plan;
 pub(crate) use restart::Restart;

@@ -12,8 +12,8 @@ pub(crate) struct Restart {
     pub(crate) replayed: Vec<Time>,
     /// Those that were generated and not completed: they run again, with exactly their inputs.
     pub(crate) pending: Vec<Time>,
-    /// Those that were due while the program was away.
-    pub(crate) missed: Vec<Time>,
+    /// The first and the last of those that were due while the program was away: there may be very many.
+    pub(crate) missed: Option<(Time, Time)>,
     /// The first batch of the clock.
     pub(crate) first: Time,
     /// The first batch time of the streams less the interval.
@@ -23,9 +23,9 @@ pub(crate) struct Restart {
 impl Restart {
     /// Decides for a program that goes on from a manifest at `now`, with a batch each `interval`.
     pub(crate) fn new(manifest: &Manifest, interval: Duration, now: Time) -> Self {
-        let kept = Duration::from_millis(manifest.batch_interval_ms) == interval;
-        let zero = Self::zero(manifest, interval);
-        let next = if kept { manifest.time } else { zero } + interval;
+        // Batches of another interval are reckoned from the same time, so that windows that slide by several go on without a gap.
+        let zero = manifest.zero;
+        let next = manifest.time.floor_from(interval, zero) + interval;
         // The clock may have been put back.
         let first = next.max(now.floor_from(interval, zero) + interval);
         let saved = manifest.operators.iter().map(|operator| operator.version).min();
@@ -41,21 +41,15 @@ impl Restart {
         Restart {
             replayed: replayed.collect(),
             pending: manifest.pending.iter().copied().collect(),
-            missed: next.until(first, interval).collect(),
+            missed: (next < first).then(|| (next, first - interval)),
             first,
             zero,
         }
     }
 
-    fn zero(manifest: &Manifest, interval: Duration) -> Time {
-        let kept = Duration::from_millis(manifest.batch_interval_ms) == interval;
-        // Batches of another interval begin anew at multiples of it, as those of a first start do.
-        if kept { manifest.zero } else { manifest.time.floor(interval) }
-    }
-
     /// Returns whether a batch was generated before the manifest, or is one to come.
     pub(crate) fn has(manifest: &Manifest, interval: Duration, batch: Time) -> bool {
-        batch <= manifest.time || batch.floor_from(interval, Self::zero(manifest, interval)) == batch
+        batch <= manifest.time || batch.floor_from(interval, manifest.zero) == batch
     }
 }
 
@@ -70,7 +64,9 @@ mod tests {
         manifest.pending.extend(pending.iter().map(|millis| Time::from_millis(*millis)));
         let restart = Restart::new(&manifest, Duration::from_millis(interval), Time::from_millis(now));
         let millis = |times: Vec<Time>| times.into_iter().map(Time::as_millis).collect();
-        (millis(restart.pending), millis(restart.missed), restart.first.as_millis())
+        let missed = restart.missed.into_iter();
+        let missed = missed.flat_map(|(from, to)| from.to(to, Duration::from_millis(interval))).collect();
+        (millis(restart.pending), millis(missed), restart.first.as_millis())
     }
 
     #[test]
@@ -101,7 +97,12 @@ mod tests {
         let mut manifest = Manifest::of(1, 1, 8000);
         (manifest.zero, manifest.batch_interval_ms) = (Time::from_millis(4000), 2000);
         let last = Time::from_millis(5000);
-        manifest.old_grids.push(OldGrid { zero: Time::from_millis(0), interval_ms: 1000, last });
+        manifest.old_grids.push(OldGrid {
+            zero: Time::from_millis(0),
+            interval_ms: 1000,
+            last,
+            slides: Default::default(),
+        });
         let file = SavedFile { name: "state".into(), bytes: 0, crc32: 0 };
         manifest.operators.push(operator_of(3000, file));
         let restart = Restart::new(&manifest, Duration::from_secs(2), Time::from_millis(8500));
@@ -118,5 +119,26 @@ mod tests {
     fn batches_of_another_interval_follow_those_of_the_old_one() {
         assert_eq!(restart(&[5000], 2000, 8500), (vec![5000], vec![6000, 8000], 10_000));
         assert_eq!(restart(&[5000], 400, 5700), (vec![5000], vec![5200, 5600], 6000));
+    }
+
+    #[test]
+    fn batches_of_another_interval_are_reckoned_from_where_the_streams_began() {
+        let mut manifest = Manifest::of(1, 1, 4000);
+        // The manifest of a restart with two seconds, after which it has died at once.
+        for (zero, before) in [(1000, 1000), (1000, 2000)] {
+            (manifest.zero, manifest.batch_interval_ms) = (Time::from_millis(zero), before);
+            let restart = Restart::new(&manifest, Duration::from_secs(2), Time::from_millis(8500));
+            let missed = restart.missed.map(|(from, to)| (from.as_millis(), to.as_millis()));
+            assert_eq!((missed, restart.first.as_millis()), (Some((5000, 7000)), 9000));
+        }
+    }
+
+    #[test]
+    fn a_program_that_was_away_for_years_begins_at_once() {
+        let manifest = Manifest::of(1, 1, 5000);
+        let away = Time::from_millis(i64::MAX / 4);
+        let restart = Restart::new(&manifest, Duration::from_secs(1), away);
+        assert_eq!(restart.missed.map(|(from, _)| from.as_millis()), Some(6000));
+        assert!(restart.replayed.is_empty());
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct CatchUp {
     has_timeouts: bool,
     /// The last batch that had something to do: windows may still hold what came in it.
     last_busy: Option<Time>,
-    passed_over: usize,
+    passed_over: u128,
 }
 
 impl CatchUp {
@@ -53,7 +53,7 @@ impl CatchUp {
             None => last,
         });
         let until = to.unwrap_or(time);
-        self.passed_over += to.map_or(0, |to| time.to(to, interval).count());
+        self.passed_over += to.map_or(0, |to| (to - time).as_millis() / interval.as_millis().max(1) + 1);
         if until == last && self.passed_over > 0 {
             tracing::info!(
                 "{} missed intervals in which nothing came were passed over; millstream.streaming.catchUp=perInterval runs a \

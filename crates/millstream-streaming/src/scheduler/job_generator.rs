@@ -27,7 +27,7 @@ enum Event {
     GenerateJobs(Time),
     /// The batch was completed, and states that were saved before it are made again.
     Replay(Time),
-    /// The batch was due while the program was away; the clock goes on with the one after the last of these.
+    /// The batch was due while the program was away, and so were those after it; the clock goes on with the one after the last of these.
     GenerateMissed(Time, Last),
     /// The batch and all before it were completed.
     ClearMetadata(Time, Vec<SavedVariable>),
@@ -149,9 +149,7 @@ impl JobGenerator {
     pub(crate) fn restart(&self, restart: &Restart) {
         let replayed = restart.replayed.iter().copied().map(Event::Replay);
         let pending = restart.pending.iter().copied().map(Event::GenerateJobs);
-        let last = restart.missed.last().copied();
-        let missed = restart.missed.iter().zip(last.iter().cycle());
-        let missed = missed.map(|(time, last)| Event::GenerateMissed(*time, *last));
+        let missed = restart.missed.map(|(first, last)| Event::GenerateMissed(first, last));
         // Sent in vain only after the stop.
         replayed.chain(pending).chain(missed).for_each(|event| drop(self.events.send(event)));
     }
@@ -217,14 +215,20 @@ impl Work {
                 return self.stopped();
             }
             // A record's own `drop` may panic where batches are forgotten: whoever waits must hear of it.
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.handle(event))) {
-                self.failed = true;
-                self.termination.fail(Error::panicked(&*panic));
+            match catch_unwind(AssertUnwindSafe(|| self.handle(event))) {
+                // Before all that came meanwhile.
+                Ok(Some(next)) => later.push_front(next),
+                Ok(None) => {}
+                Err(panic) => {
+                    self.failed = true;
+                    self.termination.fail(Error::panicked(&*panic));
+                }
             }
         }
     }
 
-    fn handle(&mut self, event: Event) {
+    /// Does what an event asks for; returns what follows it, if that is not sent.
+    fn handle(&mut self, event: Event) -> Option<Event> {
         match event {
             Event::GenerateJobs(time) => self.generate_jobs(time),
             Event::Replay(time) => {
@@ -235,7 +239,10 @@ impl Work {
                     self.fail(time, cause);
                 }
             }
-            Event::GenerateMissed(time, last) => self.generate_missed(time, last),
+            Event::GenerateMissed(time, last) => {
+                let next = self.generate_missed(time, last).filter(|next| *next <= last);
+                return next.map(|next| Event::GenerateMissed(next, last));
+            }
             Event::ClearMetadata(batch, variables) => {
                 self.submitted = self.submitted.saturating_sub(1);
                 failpoint::reach("batch-after-jobs");
@@ -258,6 +265,7 @@ impl Work {
             }
             Event::Stop => {}
         }
+        None
     }
 
     fn generate_jobs(&mut self, time: Time) {
@@ -342,15 +350,20 @@ impl Work {
             && !self.scheduler.is_halted()
     }
 
-    fn generate_missed(&mut self, time: Time, last: Time) {
-        let passed_over = self.graph.recovery.passed_over();
-        if self.failed || self.scheduler.is_halted() || passed_over.has(time) {
-            return;
+    /// Generates a batch that was missed, or passes over it and others; returns the one after it.
+    fn generate_missed(&mut self, time: Time, last: Time) -> Option<Time> {
+        if self.failed || self.scheduler.is_halted() {
+            return None;
         }
-        match self.catch_up.passes_over(&self.graph, time, last) {
-            Some(to) => passed_over.add(self.last.unwrap_or(time - self.graph.batch_interval), to),
+        let interval = self.graph.batch_interval;
+        let to = self.catch_up.passes_over(&self.graph, time, last);
+        match to {
+            Some(to) => {
+                self.graph.recovery.passed_over().add(self.last.unwrap_or(time - interval), to);
+            }
             None => self.generate_jobs(time),
         }
+        Some(to.unwrap_or(time) + interval)
     }
 
     fn jobs(&self, time: Time) -> Result<Vec<Job>> {

@@ -12,6 +12,7 @@ mod arguments;
 mod bad_files;
 mod batch_times;
 mod catching_up;
+mod changed_intervals;
 mod changed_programs;
 mod changed_receivers;
 mod child_process;

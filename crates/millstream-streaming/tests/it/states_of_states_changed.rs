@@ -63,7 +63,7 @@ fn windows_over_states_go_on_with_another_batch_interval_also_if_it_dies_before_
         let mut seen = live(0, 1, 5);
         // Each two seconds from 6 s on, and each second again.
         for (now, interval, batches) in
-            [(5100, 2, 1), (6100, 2, 0), (6200, 2, 2), (10_100, 1, 1), (11_100, 1, 3)]
+            [(5100, 2, 0), (5200, 2, 1), (6100, 2, 0), (6200, 2, 2), (10_100, 1, 1), (11_100, 1, 3)]
         {
             seen.extend(live(now, interval, batches));
         }

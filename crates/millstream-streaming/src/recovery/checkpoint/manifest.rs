@@ -36,6 +36,9 @@ pub(crate) struct Manifest {
     /// The first batch time of the generation less the interval.
     pub(crate) zero: Time,
     pub(crate) batch_interval_ms: u64,
+    /// By the ids of streams: how long they slide, where that is not the interval.
+    #[serde(default)]
+    pub(crate) slides: BTreeMap<String, u64>,
     /// The batch times of other intervals that are still needed.
     pub(crate) old_grids: Grids,
     /// The intervals before `time` that have no batch and are still needed.
@@ -246,6 +249,7 @@ impl Manifest {
             time: Time::from_millis(time),
             zero: Time::from_millis(0),
             batch_interval_ms: 1000,
+            slides: BTreeMap::new(),
             old_grids: Grids::default(),
             passed_over: Vec::new(),
             settings: BTreeMap::new(),
