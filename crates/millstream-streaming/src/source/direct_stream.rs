@@ -132,6 +132,10 @@ impl<S: DirectSource> Direct<S> {
 impl<S: DirectSource> Source<S::Record> for Direct<S> {
     fn batch(&self, batch: Time) -> Result<(Rdd<S::Record>, Option<u64>)> {
         let mut latest = self.latest();
+        if latest.as_ref().is_some_and(|planned| batch <= planned.batch) {
+            // A window that is new asks for what was before it: what there is now is for the batches to come.
+            return Ok((self.graph.context.empty_rdd(), None));
+        }
         let before = latest.as_ref().map(|planned| &planned.plan);
         let plan = self.source.plan(batch, before).map_err(millstream_core::Error::user)?;
         let saved = serde_json::to_value(&plan).map_err(|error| millstream_core::Error::Argument {

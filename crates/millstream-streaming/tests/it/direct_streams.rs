@@ -109,3 +109,32 @@ fn a_source_that_can_not_plan_ends_the_streams_with_its_reason() {
     assert!(error.contains("direct_stream at ") && error.contains("unlucky"), "{error}");
     assert_eq!(seen, BTreeMap::from([(1000, vec![0])]));
 }
+
+#[test]
+fn a_window_that_is_new_takes_nothing_from_the_batches_to_come() {
+    let directory = Directory::new();
+    let run = |now: i64, there: &[u64], window: Option<u32>| {
+        let driver = Driver::at(conf(), SECOND, at(now)).unwrap();
+        let source = Numbers::default();
+        let (now_there, planned) = (Arc::clone(&source.there), Arc::clone(&source.planned));
+        let numbers = driver.streaming().direct_stream(source);
+        let windows = window.map(|window| driver.collect(&numbers.window(window * SECOND, None)));
+        let collected = driver.collect(&numbers);
+        let steps = driver.get_or_create(&directory.0).unwrap().start().unwrap();
+        for n in there {
+            now_there.store(*n, Ordering::SeqCst);
+            steps.step().unwrap();
+        }
+        let planned = planned.lock().unwrap().clone();
+        (collected.batches(), windows.map(|windows| windows.batches()), planned)
+    };
+    assert_eq!(run(0, &[1, 2, 3, 4, 5], None).0.concat(), [0, 1, 2, 3, 4]);
+    // Of the batches before the last one nothing is known any more: the window fills.
+    let (numbers, windows, planned) = run(5100, &[6, 8], Some(4));
+    assert_eq!(numbers, [vec![5], vec![6, 7]]);
+    assert_eq!(planned, [(6000, Some(5)), (7000, Some(6))]);
+    let windows = windows.unwrap();
+    assert!(
+        windows.iter().zip([5, 7]).all(|(window, last)| window.is_sorted() && window.last() == Some(&last))
+    );
+}

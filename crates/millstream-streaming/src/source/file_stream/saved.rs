@@ -49,6 +49,7 @@ impl Selection {
         if self.start.is_some_and(|start| start > zero) {
             self.start = Some(zero);
         }
+        self.known = saved.last_key_value().map(|(batch, _)| *batch);
         for (batch, saved) in saved {
             let SavedFiles { start, files, waiting } = SavedFiles::of(saved)?;
             self.start = start.or(self.start);

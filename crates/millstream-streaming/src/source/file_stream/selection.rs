@@ -25,6 +25,8 @@ pub(super) struct Selection {
     pub(super) waiting: Waiting,
     /// The batch that was selected last, and its files.
     pub(super) last: Option<(Time, Vec<FileStatus>)>,
+    /// The last batch of before a restart of which it is known what it was made of.
+    pub(super) known: Option<Time>,
     /// The files that were there after a restart and are for a batch that was missed, once someone has asked.
     pub(super) while_away: Option<Vec<FileStatus>>,
     /// Whether the directory could be read last time: what goes on failing is said once.
@@ -66,6 +68,7 @@ impl Selection {
             taken: BTreeMap::new(),
             waiting: Waiting::default(),
             last: None,
+            known: None,
             while_away: None,
             readable: true,
         }
@@ -73,6 +76,11 @@ impl Selection {
 
     /// Returns the files of a batch, the oldest first.
     pub(super) fn select(&mut self, systems: &FileSystems, batch: Time) -> Vec<FileStatus> {
+        let latest = self.last.as_ref().map(|(batch, _)| *batch).max(self.known);
+        if latest.is_some_and(|latest| batch <= latest) {
+            // A window that is new asks for what was before it: what there is now is for the batches to come.
+            return Vec::new();
+        }
         let system = systems.of(&self.directory);
         let found = match system.clone().and_then(|system| self.list(&*system)) {
             Ok(found) => {
