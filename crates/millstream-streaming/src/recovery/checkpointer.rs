@@ -265,7 +265,8 @@ impl Checkpointer {
         let mut inputs = Inputs::new();
         for stream in graph.streams() {
             let Some(id) = stream.operator().id.clone() else { continue };
-            for (batch, saved) in stream.saved_inputs() {
+            // A later one could not be described to its end, and was never generated: it is decided anew of what it is made.
+            for (batch, saved) in stream.saved_inputs().into_iter().filter(|(batch, _)| *batch <= self.time) {
                 inputs.entry(batch).or_default().insert(id.to_string(), saved);
             }
         }

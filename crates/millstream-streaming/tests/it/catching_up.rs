@@ -381,3 +381,48 @@ proptest! {
         check(&place.seen(), &expected.seen());
     }
 }
+
+#[test]
+fn files_of_a_batch_that_could_not_be_described_are_not_lost() {
+    let directory = Directory::new();
+    let (input, place) = (inputs(&directory, &[(1, 1, 1), (2, 2, 2)]), directory.0.join("checkpoints"));
+    let run = |now: i64, fails: bool, seen: &Arc<Mutex<Vec<(i64, u64)>>>| {
+        let driver = Driver::at(conf_of("grouped"), SECOND, at(now)).unwrap();
+        let (let_go, wait) = std::sync::mpsc::channel::<()>();
+        let (pairs, wait, seen) = (pairs(&driver, &input), Mutex::new(wait), Arc::clone(seen));
+        pairs.foreach_rdd_with(move |rdd, time| -> Result<()> {
+            // Until the next batch has failed.
+            let _ = wait.lock().unwrap().recv();
+            let records = rdd.collect()?.into_iter().map(|(key, _)| (time.as_millis() / 1000, key));
+            seen.lock().unwrap().extend(records);
+            Ok(())
+        });
+        let described = pairs.transform_timed(move |rdd, time| {
+            assert!(!fails || time < at(2000), "no more");
+            rdd
+        });
+        described.foreach_rdd(|_| ());
+        (driver.get_or_create(&place).unwrap().start().unwrap(), let_go)
+    };
+    let seen = Arc::default();
+    let (steps, let_go) = run(0, true, &seen);
+    steps.clock.set_time(at(2000));
+    let failed = steps.running.await_batch(at(2000), crate::tables::LONG).unwrap_err();
+    assert!(failed.to_string().contains("no more"), "{failed}");
+    drop(let_go);
+    let files = steps.running.context().file_systems();
+    let is_completed = || {
+        let text = millstream_streaming::checkpoints::explain(&files, &place, at(2000)).unwrap();
+        text.contains("last batch 1000 ms") && !text.contains("was not completed")
+    };
+    let began = std::time::Instant::now();
+    while !is_completed() {
+        assert!(began.elapsed() < crate::tables::LONG);
+        std::thread::yield_now();
+    }
+    kill(steps, &place);
+    let (steps, let_go) = run(2100, false, &seen);
+    drop(let_go);
+    steps.step().unwrap();
+    assert_eq!(*seen.lock().unwrap(), [(1, 1), (2, 2)]);
+}
