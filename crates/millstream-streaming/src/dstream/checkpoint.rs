@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millstream_core::Data;
 
-use super::DStream;
+use super::{DStream, ErasedStream};
 
 impl<T: Data> DStream<T> {
     /// Sets how often the state behind this stream is saved in the checkpoint directory: a multiple of its slide.
@@ -22,8 +22,10 @@ impl<T: Data> DStream<T> {
     /// check(batches![[1], [2]], |s| s.map(|n| n + 1).checkpoint(Duration::from_secs(2)), batches![[2], [3]]);
     /// ```
     pub fn checkpoint(&self, interval: Duration) -> DStream<T> {
-        let id = self.any().operator().id.clone().unwrap_or_default();
-        self.graph().recovery.set_interval(id, interval);
+        match self.0.with_state.get() {
+            Some(state) => state.save_each(interval),
+            None => self.0.save_each(interval),
+        }
         self.clone()
     }
 }

@@ -65,6 +65,10 @@ struct Stream<T: Data> {
     operator: Arc<Operator>,
     /// The operator with the id the program has given it.
     renamed: OnceLock<Arc<Operator>>,
+    /// The stream before it that holds the state of the method that has made both.
+    with_state: OnceLock<AnyDStream>,
+    /// How often its state is saved, if the program says so.
+    saved_each: Mutex<Option<Duration>>,
     node: Box<dyn Node<T>>,
     slide: Duration,
     persisted: Mutex<Persisted>,
@@ -111,6 +115,8 @@ impl<T: Data> DStream<T> {
         let stream = DStream(Arc::new(Stream {
             operator: Arc::new(operator),
             renamed: OnceLock::new(),
+            with_state: OnceLock::new(),
+            saved_each: Mutex::default(),
             slide: node.slide(),
             graph: Arc::clone(graph),
             node: Box::new(node),
@@ -119,6 +125,14 @@ impl<T: Data> DStream<T> {
         }));
         graph.add_stream(stream.any());
         stream
+    }
+
+    /// Says that a stream before this one holds the state of the method that puts this one out: who names this one names that state,
+    /// and says how often it is saved.
+    pub(crate) fn with_state_of<U: Data>(self, state: &DStream<U>) -> Self {
+        // Set once, by the method.
+        let _ = self.0.with_state.set(state.any());
+        self
     }
 
     pub(crate) fn graph(&self) -> &Arc<Graph> {
@@ -341,6 +355,19 @@ impl Failed {
 impl<T: Data> ErasedStream for Stream<T> {
     fn operator(&self) -> &Arc<Operator> {
         self.renamed.get().unwrap_or(&self.operator)
+    }
+
+    fn rename(&self, id: Arc<str>) -> bool {
+        let renamed = Operator { id: Some(id), ..Operator::clone(&self.operator) };
+        self.renamed.set(Arc::new(renamed)).is_ok()
+    }
+
+    fn save_each(&self, interval: Duration) {
+        *self.saved_each.lock().unwrap_or_else(PoisonError::into_inner) = Some(interval);
+    }
+
+    fn saved_each(&self) -> Option<Duration> {
+        *self.saved_each.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn slide(&self) -> Duration {

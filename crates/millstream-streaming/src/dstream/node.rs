@@ -77,6 +77,12 @@ pub(crate) type AnyDStream = Arc<dyn ErasedStream>;
 /// What the graph needs to know of a stream, whatever its records are.
 pub(crate) trait ErasedStream: Send + Sync {
     fn operator(&self) -> &Arc<Operator>;
+    /// Gives its operator another id; returns false if it has been given one already.
+    fn rename(&self, id: Arc<str>) -> bool;
+    /// Sets how often its state is saved.
+    fn save_each(&self, interval: Duration);
+    /// Returns how often its state is saved, if the program says so.
+    fn saved_each(&self) -> Option<Duration>;
     /// Returns the time between two of its batches.
     fn slide(&self) -> Duration;
     /// Keeps each batch at least this long after its time.

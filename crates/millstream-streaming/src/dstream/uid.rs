@@ -31,8 +31,12 @@ impl<T: Data> DStream<T> {
             self.graph().problem(operator, "the uid is empty; give it a name such as `counts`");
             return self.clone();
         }
-        let renamed = Operator { id: Some(Arc::clone(&name)), ..Operator::clone(operator) };
-        if self.0.renamed.set(Arc::new(renamed)).is_err() {
+        if self.0.rename(Arc::clone(&name)) {
+            if let Some(state) = self.0.with_state.get() {
+                // Operators that are put on this stream have other names: theirs begin with `name/`.
+                state.rename(format!("{name}:window").into());
+            }
+        } else {
             let first = operator.id.as_deref().unwrap_or_default();
             self.graph()
                 .problem(operator, format!("has the uid `{first}` already; do not call it `{name}`, too"));
@@ -71,6 +75,31 @@ mod tests {
         let (_, steps) = operator.id.as_deref().unwrap().split_once('/').unwrap();
         assert_eq!(steps, "map_ref/map/reduce_by_key/reduce_by_key_and_window/map");
         assert_eq!(operator.name, "count_by_window");
+    }
+
+    #[test]
+    fn a_window_of_several_steps_is_named_with_the_state_in_it() {
+        let driver = Driver::new(Conf::empty(), Duration::from_secs(1)).unwrap();
+        let (window, input) = (Duration::from_secs(2), driver.input(batches![[1]]));
+        input.count_by_window(window, None).checkpoint(window).uid("count").print();
+        let largest = input.reduce_by_window_with_inverse(|a, b| a + b, |a, b| a - b, window, None);
+        largest.uid("sum").checkpoint(2 * window).print();
+        let (add, take) = (|a, b| a + b, |a, b| a - b);
+        let pairs = input.map(|n| (n, n));
+        let keys = crate::WindowKeys::InWindow;
+        pairs.reduce_by_key_and_window_keeping(add, take, window, None, 1, keys).uid("sums").print();
+        input.count_by_value_and_window(window, None).uid("values").print();
+        let graph = driver.streaming().graph();
+        let states = graph.stateful();
+        let ids: Vec<_> = states.iter().map(|state| state.id()).collect();
+        assert_eq!(
+            ids.iter().map(|id| &**id).collect::<Vec<_>>(),
+            ["count:window", "sum:window", "sums:window", "values"]
+        );
+        let saved_each: Vec<_> =
+            states.iter().map(|state| graph.checkpoint_interval(&**state, Duration::ZERO)).collect();
+        assert_eq!(saved_each.iter().map(Duration::as_secs).collect::<Vec<_>>(), [2, 4, 10, 10]);
+        driver.run(1).unwrap();
     }
 
     #[test]

@@ -376,15 +376,16 @@ impl Graph {
 
     /// Returns how often the state of an operator is saved; windows over it reach back that far.
     pub(crate) fn checkpoint_interval(&self, operator: &dyn StatefulOperator, reach: Duration) -> Duration {
-        let id = operator.id();
-        let slide = || self.stream(&id).map_or(self.batch_interval, |stream| stream.slide());
-        self.recovery.interval(&id).unwrap_or_else(|| states::unasked_interval(operator, slide(), reach))
+        let stream = self.stream(&operator.id());
+        let slide = || stream.as_ref().map_or(self.batch_interval, |stream| stream.slide());
+        let asked = stream.as_ref().and_then(|stream| stream.saved_each());
+        asked.unwrap_or_else(|| states::unasked_interval(operator, slide(), reach))
     }
 
     /// Returns what is wrong with the intervals that `checkpoint` was called with.
     pub(crate) fn unfit_checkpoint_intervals(&self) -> Vec<String> {
-        let unfit = self.recovery.intervals().into_iter().filter_map(|(id, interval)| {
-            let stream = self.stream(&id)?;
+        let unfit = self.streams().into_iter().filter_map(|stream| {
+            let interval = stream.saved_each()?;
             let slide = stream.slide();
             let fits = interval >= slide && interval.as_millis() % slide.as_millis().max(1) == 0;
             (!fits).then(|| {

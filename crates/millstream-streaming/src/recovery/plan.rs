@@ -1,10 +1,8 @@
 //! What a context is to be recovered from, and where it writes its checkpoints.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use millstream_core::fs::FsPath;
 
@@ -22,8 +20,6 @@ pub(crate) struct Plan {
     lost: AtomicU64,
     old_grids: OnceLock<Grids>,
     passed_over: Arc<PassedOver>,
-    /// How often states are saved, by the ids of the streams on which that was said.
-    intervals: Mutex<BTreeMap<Arc<str>, Duration>>,
 }
 
 /// What was found of an earlier run.
@@ -92,21 +88,6 @@ impl Plan {
     /// Returns the intervals that have no batch.
     pub(crate) fn passed_over(&self) -> &Arc<PassedOver> {
         &self.passed_over
-    }
-
-    /// Sets how often the state of an operator is saved.
-    pub(crate) fn set_interval(&self, id: Arc<str>, interval: Duration) {
-        self.intervals.lock().unwrap_or_else(PoisonError::into_inner).insert(id, interval);
-    }
-
-    /// Returns how often the state of an operator is saved, if the program says so.
-    pub(crate) fn interval(&self, id: &str) -> Option<Duration> {
-        self.intervals.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
-    }
-
-    /// Returns how often states are saved, by the ids of the streams on which that was said.
-    pub(crate) fn intervals(&self) -> BTreeMap<Arc<str>, Duration> {
-        self.intervals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<FsPath>> {

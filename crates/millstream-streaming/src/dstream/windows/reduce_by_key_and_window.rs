@@ -156,7 +156,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
                     partitioner,
                     Some(Arc::new(|_: &K, (_, batches): &(V, u64)| *batches > 0)),
                 );
-                return merged.map_values(|(value, _)| value);
+                return merged.map_values(|(value, _)| value).with_state_of(&merged);
             }
         };
         self.reduced_window(Arc::new(f), Arc::new(inverse), (window, slide), partitioner, keep)

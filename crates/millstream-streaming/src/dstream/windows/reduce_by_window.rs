@@ -62,8 +62,14 @@ impl<T: Data> DStream<T> {
         slide: impl Into<Option<Duration>>,
     ) -> DStream<T> {
         let _composed = operator::composed("reduce_by_window");
-        self.map(|record| ((), record))
-            .reduce_by_key_and_window_keeping(f, inverse, window, slide, 1, WindowKeys::All)
-            .map(|((), merged)| merged)
+        let merged = self.map(|record| ((), record)).reduce_by_key_and_window_keeping(
+            f,
+            inverse,
+            window,
+            slide,
+            1,
+            WindowKeys::All,
+        );
+        merged.map(|((), merged)| merged).with_state_of(&merged)
     }
 }
