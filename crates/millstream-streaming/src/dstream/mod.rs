@@ -460,6 +460,14 @@ impl<T: Data> ErasedStream for Stream<T> {
         self.node.as_source().is_none_or(|source| source.is_quiet(batch))
     }
 
+    fn reads(&self) -> Option<String> {
+        self.node.as_source().and_then(|source| source.reads())
+    }
+
+    fn is_named(&self) -> bool {
+        self.renamed.get().is_some()
+    }
+
     fn refuses_checkpoints(&self) -> Option<&'static str> {
         self.node.as_source().and_then(|source| source.refuses_checkpoints())
     }

@@ -67,6 +67,8 @@ pub(crate) trait NodeOfSource<T: Data> {
     fn still_needs(&self, batch: Time, saved: &Value, threshold: Time) -> bool;
     /// Returns whether nothing came in the interval of a batch that was missed.
     fn is_quiet(&self, batch: Time) -> bool;
+    /// Returns what it reads, for people, if that tells it from other sources.
+    fn reads(&self) -> Option<String>;
     /// Returns why it can not run with a checkpoint directory, if it can not.
     fn refuses_checkpoints(&self) -> Option<&'static str>;
 }
@@ -110,6 +112,10 @@ pub(crate) trait ErasedStream: Send + Sync {
     fn restore_inputs(&self, zero: Time, saved: BTreeMap<Time, Value>) -> Result<()>;
     /// Returns whether nothing came in the interval of a batch that was missed; other streams than sources are quiet.
     fn is_quiet(&self, batch: Time) -> bool;
+    /// Returns what a source reads, for people, if that tells it from others.
+    fn reads(&self) -> Option<String>;
+    /// Returns whether the program has given it its id.
+    fn is_named(&self) -> bool;
     /// Returns why the stream can not run with a checkpoint directory, if it can not.
     fn refuses_checkpoints(&self) -> Option<&'static str>;
     /// Makes the RDDs of a batch, of inputs made by another process.

@@ -14,8 +14,7 @@ use super::grids::OldGrid;
 use super::lineage::Lineage;
 use super::plan::Recovered;
 use super::state_file::StateFile;
-use super::states;
-use super::{gone_receivers, variables};
+use super::{gone_receivers, sources, states, variables};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::state::StatefulOperator;
@@ -33,12 +32,17 @@ pub(crate) fn restore(
     let manifest = &recovered.manifest;
     graph.recovery.passed_over().restore(manifest.passed_over.clone());
     let mut differences = differences(graph, manifest);
+    differences.extend(sources::renamed(graph, manifest));
     differences.extend(gone_receivers::differences(graph, recovered)?);
     let mut operators = Vec::new();
     differences.extend(restore_states(graph, recovered, lineage, &mut operators)?);
     differences.extend(fit_together(graph, manifest, lineage, &mut operators));
+    let exchanged = sources::exchanged(graph, manifest);
+    // Nothing is lost by that: it would be another one's.
+    let can_give_up = exchanged.is_empty();
+    differences.extend(exchanged);
     if !differences.is_empty() {
-        if !graph.context.conf().get(settings::RECOVERY_ALLOW_STATE_LOSS)? {
+        if !(can_give_up && graph.context.conf().get(settings::RECOVERY_ALLOW_STATE_LOSS)?) {
             let directory = recovered.directory.to_string();
             return Err(Error::Differences { directory, time: manifest.time, differences });
         }

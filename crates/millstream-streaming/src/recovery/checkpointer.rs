@@ -19,6 +19,7 @@ use super::plan::Recovered;
 use super::restart::Restart;
 use super::savepoint;
 use super::savepoint_request::Requests;
+use super::sources;
 use super::states::States;
 use super::variables::{self, Variables};
 use crate::error::Result;
@@ -284,6 +285,7 @@ impl Checkpointer {
             old_grids: graph.recovery.old_grids().map(|old| old.after(oldest_needed)).unwrap_or_default(),
             passed_over: graph.recovery.passed_over().between(oldest_needed, self.time),
             settings: graph.context.conf().all().into_iter().collect(),
+            sources: sources::of(graph),
             operators: states.operators(graph, goes_on),
             oldest_needed,
             pending: self.pending.clone(),

@@ -7,6 +7,7 @@
 //! | `savepoint_request.rs` | a savepoint that another process asks for |
 //! | `plan.rs`, `checks.rs` | what is said of recovery while a graph is described, and what may be wrong with it |
 //! | `bind.rs` | what was saved, given back to the operators of the program |
+//! | `sources.rs` | sources that are not those of before, whatever they are called |
 //! | `gone_receivers.rs` | what is lost of receivers that the program is without |
 //! | `restart.rs`, `grids.rs` | which batches are run before the clock goes on; batch times of another interval |
 //! | `passed_over.rs` | the intervals that were missed and have no batch |
@@ -40,6 +41,7 @@ mod read_file;
 mod restart;
 mod savepoint;
 mod savepoint_request;
+mod sources;
 mod state_file;
 pub(crate) mod states;
 pub(crate) mod variables;

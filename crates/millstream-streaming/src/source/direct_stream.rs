@@ -1,5 +1,6 @@
 //! `direct_stream`: a source of one's own without a receiver.
 
+use std::any::type_name;
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::panic::Location;
@@ -162,6 +163,10 @@ impl<S: DirectSource> Source<S::Record> for Direct<S> {
             *self.latest() = Some(Planned { batch: *batch, plan: read(saved)?, saved: saved.clone() });
         }
         Ok(())
+    }
+
+    fn reads(&self) -> Option<String> {
+        Some(type_name::<S>().to_owned())
     }
 
     /// The next batch begins where the latest has ended.

@@ -61,6 +61,11 @@ pub(crate) trait Source<T: Data>: Send + Sync + 'static {
         false
     }
 
+    /// Returns what it reads, for people, if that tells it from other sources.
+    fn reads(&self) -> Option<String> {
+        None
+    }
+
     /// Returns why the source can not run with a checkpoint directory, if it can not.
     fn refuses_checkpoints(&self) -> Option<&'static str> {
         None
@@ -131,6 +136,10 @@ impl<T: Data, S: Source<T>> NodeOfSource<T> for Input<S> {
 
     fn is_quiet(&self, batch: Time) -> bool {
         self.source.is_quiet(batch)
+    }
+
+    fn reads(&self) -> Option<String> {
+        self.source.reads()
     }
 
     fn refuses_checkpoints(&self) -> Option<&'static str> {

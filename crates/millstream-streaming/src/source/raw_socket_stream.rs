@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use millstream_core::{Data, StorageLevel};
 
+use super::receiver_stream::address;
 use crate::context::StreamingContext;
 use crate::dstream::DStream;
 use crate::receiver::SocketReceiver;
@@ -47,7 +48,7 @@ impl StreamingContext {
     pub fn raw_socket_stream<T: Data>(&self, host: &str, port: u16) -> DStream<T> {
         let level = StorageLevel::MEMORY_AND_DISK_SER_2;
         let receiver = SocketReceiver::raw(self.server(host, port), self.max_block_bytes(), level);
-        self.received("raw_socket_stream", Arc::new(receiver), Location::caller(), true)
+        self.received("raw_socket_stream", Arc::new(receiver), address(host, port), Location::caller(), true)
     }
 
     /// Makes a stream as [`raw_socket_stream`](Self::raw_socket_stream) does, whose blocks lie where the level says.
@@ -82,6 +83,12 @@ impl StreamingContext {
     #[track_caller]
     pub fn raw_socket_stream_with<T: Data>(&self, host: &str, port: u16, level: StorageLevel) -> DStream<T> {
         let receiver = SocketReceiver::raw(self.server(host, port), self.max_block_bytes(), level);
-        self.received("raw_socket_stream_with", Arc::new(receiver), Location::caller(), false)
+        self.received(
+            "raw_socket_stream_with",
+            Arc::new(receiver),
+            address(host, port),
+            Location::caller(),
+            false,
+        )
     }
 }

@@ -1,5 +1,6 @@
 //! `receiver_stream`: records of a receiver.
 
+use std::any::type_name_of_val;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -52,14 +53,16 @@ impl StreamingContext {
     /// ```
     #[track_caller]
     pub fn receiver_stream<T: Data>(&self, receiver: impl Receiver<T>) -> DStream<T> {
-        self.received("receiver_stream", Arc::new(receiver), Location::caller(), false)
+        let reads = type_name_of_val(&receiver).to_owned();
+        self.received("receiver_stream", Arc::new(receiver), reads, Location::caller(), false)
     }
 
-    /// Makes the stream of a receiver; one that `holds_back` waits when its backlog is full, whatever its level.
+    /// Makes the stream of a receiver of what `reads` says; one that `holds_back` waits when its backlog is full, whatever its level.
     pub(crate) fn received<T: Data>(
         &self,
         name: &'static str,
         receiver: Arc<dyn Receiver<T>>,
+        reads: String,
         place: &'static Location<'static>,
         holds_back: bool,
     ) -> DStream<T> {
@@ -67,7 +70,7 @@ impl StreamingContext {
         let id = graph.next_source();
         let level = receiver.storage_level();
         let storage = Storage::of(&graph.context, level, holds_back);
-        let source = Received { graph: Arc::clone(graph), id, storage: storage.clone() };
+        let source = Received { graph: Arc::clone(graph), id, reads, storage: storage.clone() };
         let stream = stream(graph, name, place, id, source);
         graph.add_receiver(id, stream.any(), Fingerprint::of::<(), T>(None));
         match config(graph, storage) {
@@ -76,6 +79,11 @@ impl StreamingContext {
         }
         stream
     }
+}
+
+/// Returns what a receiver reads that is connected to a server.
+pub(super) fn address(host: &str, port: u16) -> String {
+    format!("{host}:{port}")
 }
 
 fn config(graph: &Graph, storage: Storage) -> Result<ReceiverConfig> {
@@ -122,6 +130,7 @@ fn config(graph: &Graph, storage: Storage) -> Result<ReceiverConfig> {
 struct Received {
     graph: Arc<Graph>,
     id: StreamId,
+    reads: String,
     storage: Storage,
 }
 
@@ -157,6 +166,10 @@ impl<T: Data> Source<T> for Received {
             self.graph.recovery.count_lost(lost);
         }
         Ok((self.graph.context.empty_rdd(), Some(0)))
+    }
+
+    fn reads(&self) -> Option<String> {
+        Some(self.reads.clone())
     }
 
     fn is_quiet(&self, batch: Time) -> bool {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use millstream_core::{Data, StorageLevel};
 
+use super::receiver_stream::address;
 use crate::context::StreamingContext;
 use crate::dstream::DStream;
 use crate::receiver::SocketReceiver;
@@ -63,7 +64,7 @@ impl StreamingContext {
     {
         let level = StorageLevel::MEMORY_AND_DISK_SER_2;
         let receiver = Arc::new(SocketReceiver::decoding(self.server(host, port), decode, level));
-        self.received("socket_stream", receiver, Location::caller(), true)
+        self.received("socket_stream", receiver, address(host, port), Location::caller(), true)
     }
 
     /// Makes a stream as [`socket_stream`](Self::socket_stream) does, whose blocks lie where the level says.
@@ -104,6 +105,6 @@ impl StreamingContext {
         I: IntoIterator<Item = io::Result<T>>,
     {
         let receiver = Arc::new(SocketReceiver::decoding(self.server(host, port), decode, level));
-        self.received("socket_stream_with", receiver, Location::caller(), false)
+        self.received("socket_stream_with", receiver, address(host, port), Location::caller(), false)
     }
 }

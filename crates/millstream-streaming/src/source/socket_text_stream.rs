@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use millstream_core::StorageLevel;
 
+use super::receiver_stream::address;
 use crate::context::StreamingContext;
 use crate::dstream::DStream;
 use crate::receiver::SocketReceiver;
@@ -43,7 +44,7 @@ impl StreamingContext {
     pub fn socket_text_stream(&self, host: &str, port: u16) -> DStream<String> {
         let level = StorageLevel::MEMORY_AND_DISK_SER_2;
         let receiver = Arc::new(SocketReceiver::lines(self.server(host, port), self.max_line_bytes(), level));
-        self.received("socket_text_stream", receiver, Location::caller(), true)
+        self.received("socket_text_stream", receiver, address(host, port), Location::caller(), true)
     }
 
     /// Makes a stream as [`socket_text_stream`](Self::socket_text_stream) does, whose blocks lie where the level says.
@@ -78,6 +79,6 @@ impl StreamingContext {
     #[track_caller]
     pub fn socket_text_stream_with(&self, host: &str, port: u16, level: StorageLevel) -> DStream<String> {
         let receiver = Arc::new(SocketReceiver::lines(self.server(host, port), self.max_line_bytes(), level));
-        self.received("socket_text_stream_with", receiver, Location::caller(), false)
+        self.received("socket_text_stream_with", receiver, address(host, port), Location::caller(), false)
     }
 }

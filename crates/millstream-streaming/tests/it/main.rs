@@ -15,6 +15,7 @@ mod catching_up;
 mod changed_intervals;
 mod changed_programs;
 mod changed_receivers;
+mod changed_sources;
 mod child_process;
 mod child_process_rdds;
 mod child_process_states;

@@ -45,6 +45,9 @@ pub(crate) struct Manifest {
     pub(crate) passed_over: Vec<Span>,
     /// All settings of the run.
     pub(crate) settings: BTreeMap<String, String>,
+    /// By the ids of sources: what they read, for people.
+    #[serde(default)]
+    pub(crate) sources: BTreeMap<String, String>,
     /// The operators that keep something.
     pub(crate) operators: Vec<SavedOperator>,
     /// The oldest batch that may still be asked for.
@@ -253,6 +256,7 @@ impl Manifest {
             old_grids: Grids::default(),
             passed_over: Vec::new(),
             settings: BTreeMap::new(),
+            sources: BTreeMap::new(),
             operators: Vec::new(),
             oldest_needed: Time::from_millis(time),
             pending: BTreeSet::new(),

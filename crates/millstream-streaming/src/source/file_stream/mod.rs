@@ -378,6 +378,10 @@ impl<F: InputFormat> Source<F::Record> for Files<F> {
         self.selection().map_or(Ok(()), |mut selection| selection.restore(zero, saved))
     }
 
+    fn reads(&self) -> Option<String> {
+        self.selection().map(|selection| format!("the files of {}", selection.directory))
+    }
+
     /// A file that was taken must be known as long as it is young enough to be taken.
     fn still_needs(&self, batch: Time, saved: &Value, threshold: Time) -> bool {
         self.selection().is_some_and(|selection| selection.still_needs(batch, saved, threshold))
