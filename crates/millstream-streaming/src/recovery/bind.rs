@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use millstream_core::fs::{FileSystem, FsPath};
-use millstream_core::settings;
+use millstream_core::{Error as CoreError, settings};
 use serde_json::Value;
 
 use super::checkpoint::manifest::{SavedKind, SavedOperator, SavedState};
@@ -97,8 +97,11 @@ fn restore_states(
             // What can not be read now is no difference: it is not given up.
             let file = StateFile::read(&*system, &recovered.directory, file)?;
             misfit = file.blocks().find_map(|block| operator.restore(schema, block).err());
-            if misfit.is_some() {
-                break;
+            match misfit {
+                // Nor is what has no room, in memory or on the disk.
+                Some(error @ Error::Core(CoreError::Io { .. })) => return Err(error),
+                Some(_) => break,
+                None => {}
             }
         }
         if let Some(misfit) = misfit {

@@ -37,9 +37,14 @@ impl Fingerprint {
 
     /// Returns whether what was saved of `saved` can be read as this.
     pub(crate) fn fits(&self, saved: &Fingerprint) -> bool {
-        self.key_shape == saved.key_shape
-            && self.state_shape == saved.state_shape
+        self.has_keys_of(saved)
+            && shape::fits(&self.state_shape, &saved.state_shape)
             && self.window == saved.window
+    }
+
+    /// Returns whether keys that were saved of `saved` can be read as keys of this.
+    pub(super) fn has_keys_of(&self, saved: &Fingerprint) -> bool {
+        shape::fits(&self.key_shape, &saved.key_shape)
     }
 }
 

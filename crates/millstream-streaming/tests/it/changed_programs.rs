@@ -256,3 +256,136 @@ fn a_state_that_can_not_be_read_now_is_not_given_up() {
     drop(unreadable);
     assert_eq!(run(conf(), 2100, 1).unwrap(), [1 + 2 + 3]);
 }
+
+#[test]
+fn migrations_follow_each_other() {
+    let directory = Directory::new();
+    let driver = Driver::at(conf(), SECOND, at(0)).unwrap();
+    driver.collect(&sum(&seconds(&driver)).uid("state").checkpoint(SECOND));
+    step(&driver.get_or_create(&directory.0).unwrap().start().unwrap(), 2);
+    // The second version was never saved, if it has ever run.
+    let third = |migrate: &dyn Fn(&Driver)| -> Result<Vec<(String, u64)>> {
+        let driver = Driver::at(conf(), SECOND, at(2100))?;
+        migrate(&driver);
+        let states =
+            seconds(&driver).update_state_by_key(|values: Vec<u64>, state: Option<(String, u64)>| {
+                let (text, sum) = state.unwrap_or_default();
+                Some((text, sum + values.iter().sum::<u64>()))
+            });
+        let states = driver.collect(&states.uid("state"));
+        step(&driver.get_or_create(&directory.0)?.start()?, 1);
+        Ok(one_each(&states))
+    };
+    let second = |driver: &Driver| driver.streaming().migrate_state(|sum: u64| (sum, true));
+    let last = |driver: &Driver| {
+        driver.streaming().migrate_state(|(sum, flag): (u64, bool)| (format!("{sum} {flag}"), sum));
+        // One that leads in a circle.
+        driver.streaming().migrate_state(|(_, sum): (String, u64)| (sum, false));
+    };
+    for migrate in [&second as &dyn Fn(&Driver), &last] {
+        assert_eq!(third(migrate).unwrap_err().exit_code(), 3);
+    }
+    let both = |driver: &Driver| {
+        last(driver);
+        second(driver);
+    };
+    assert_eq!(third(&both).unwrap(), [("3 true".to_owned(), 6)]);
+}
+
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+enum Session {
+    Idle,
+    Busy(u64),
+}
+
+mod later {
+    #[derive(Clone, serde::Serialize, serde::Deserialize)]
+    pub(super) enum Session {
+        Idle,
+        Busy(i64),
+    }
+}
+
+#[test]
+fn a_state_of_which_only_a_later_variant_has_changed_is_of_another_type() {
+    let directory = Directory::new();
+    let driver = Driver::at(conf(), SECOND, at(0)).unwrap();
+    let states = seconds(&driver).update_state_by_key(|values: Vec<u64>, state: Option<Session>| {
+        let before = if let Some(Session::Busy(sum)) = state { sum } else { 0 };
+        let sum = before + values.iter().sum::<u64>();
+        Some(if sum == 0 { Session::Idle } else { Session::Busy(sum) })
+    });
+    driver.collect(&states.uid("state").checkpoint(SECOND).map(|_| ()));
+    step(&driver.get_or_create(&directory.0).unwrap().start().unwrap(), 2);
+    let run = |migrates: bool| -> Result<Vec<i64>> {
+        let driver = Driver::at(conf(), SECOND, at(2100))?;
+        if migrates {
+            driver.streaming().migrate_state(|session: Session| match session {
+                Session::Idle => later::Session::Idle,
+                Session::Busy(sum) => later::Session::Busy(-i64::try_from(sum).unwrap_or(0)),
+            });
+        }
+        let states = seconds(&driver).update_state_by_key(|_: Vec<u64>, state: Option<later::Session>| state);
+        let sums = states.uid("state").map(|(_, session)| match session {
+            later::Session::Idle => 0,
+            later::Session::Busy(sum) => sum,
+        });
+        let sums = driver.collect(&sums);
+        step(&driver.get_or_create(&directory.0)?.start()?, 1);
+        Ok(sums.batches().concat())
+    };
+    let refused = run(false).unwrap_err();
+    assert_eq!(refused.exit_code(), 3, "{refused}");
+    let text = refused.to_string();
+    assert!(text.contains("Session::Busy=u64") && text.contains("Session::Busy=i64"), "{text}");
+    assert_eq!(run(true).unwrap(), [-3]);
+}
+
+#[test]
+fn a_window_of_several_steps_keeps_its_state_under_its_name() {
+    let directory = Directory::new();
+    let run = |now: i64, is_later: bool, uid: &str| -> Result<Vec<u64>> {
+        let driver = Driver::at(conf(), SECOND, at(now))?;
+        let seconds = seconds(&driver);
+        let seconds = if is_later { seconds.filter(|_| true) } else { seconds };
+        let counts = seconds.count_by_window(3 * SECOND, None);
+        let counts = if uid.is_empty() { counts } else { counts.uid(uid) };
+        let counts = driver.collect(&counts.checkpoint(SECOND));
+        step(&driver.get_or_create(directory.0.join(uid))?.start()?, 2);
+        Ok(counts.batches().concat())
+    };
+    assert_eq!(run(0, false, "counts").unwrap(), [1, 2]);
+    assert_eq!(run(2100, true, "counts").unwrap(), [3, 3]);
+    assert_eq!(run(0, false, "").unwrap(), [1, 2]);
+    assert_eq!(run(2100, true, "").unwrap_err().exit_code(), 3);
+}
+
+#[test]
+fn a_state_for_which_there_is_no_room_now_is_not_given_up() {
+    let directory = Directory::new();
+    let (place, scratch) = (directory.0.join("checkpoints"), directory.0.join("scratch"));
+    let run = |conf: Conf, now| -> Result<Vec<u64>> {
+        let driver = Driver::at(conf, SECOND, at(now))?;
+        // All in the first batch.
+        let keys = driver.streaming().generator_stream(1, |time, _| {
+            let keys = if time == at(1000) { 20_000_u64 } else { 0 };
+            (0..keys).map(|key| (key, "x".repeat(200)))
+        });
+        let states = keys
+            .update_state_by_key(|new: Vec<String>, state: Option<String>| new.into_iter().next().or(state));
+        let counts = driver.collect(&states.checkpoint(SECOND).count());
+        step(&driver.get_or_create(&place)?.start()?, 1);
+        Ok(counts.batches().concat())
+    };
+    assert_eq!(run(conf(), 0).unwrap(), [20_000]);
+    std::fs::write(&scratch, "no directory").unwrap();
+    let small = || {
+        let conf = conf().set("spark.memory.fraction", "1").set("spark.driver.memory", "1m");
+        conf.set("spark.local.dir", scratch.to_str().unwrap())
+    };
+    let refused = run(small().set("millstream.recovery.allowStateLoss", "true"), 1100).unwrap_err();
+    assert_eq!(refused.exit_code(), 1, "{refused}");
+    assert!(refused.to_string().contains("scratch"), "{refused}");
+    std::fs::remove_file(&scratch).unwrap();
+    assert_eq!(run(small(), 1100).unwrap(), [20_000]);
+}

@@ -1,5 +1,6 @@
 //! How serde reads a type: a deserializer that gives the simplest value and writes down what it was asked for.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::StringDeserializer;
@@ -11,20 +12,90 @@ const DEPTH: usize = 20;
 /// Below so many levels left, what may be empty is: types that contain themselves end there.
 const ENDS: usize = 12;
 
+/// What stands between the simplest value and the other variants of enums.
+const ALSO: &str = "; ";
+
+/// How often a type is read to come to all variants.
+const MOST: usize = 1000;
+
 /// Returns how serde reads a type: `Session{user: String, clicks: [u64]}`.
 ///
-/// Of an enum the first variant is followed, of the others the names are known. Where the simplest value is refused by the
-/// type the shape ends with `!`.
+/// Of an enum the first variant is followed where it stands; what the others hold is told behind the whole:
+/// `Kind<Idle|Short|Long>; Kind::Short=u8; Kind::Long{seconds: u32}`. Where the simplest value is refused by the type the shape ends with
+/// `!`.
 pub(in crate::state) fn of<T: de::DeserializeOwned>() -> String {
-    let mut text = String::new();
-    if T::deserialize(Tracer { text: &mut text, depth: DEPTH }).is_err() {
-        text.push('!');
+    let mut variants = Variants::default();
+    let (mut shape, is_whole) = read::<T>(&mut variants);
+    if !is_whole {
+        shape.push('!');
+        return shape;
     }
-    text
+    // Each time other variants are followed, until all have been.
+    for _ in 0..MOST {
+        if !variants.are_left() {
+            break;
+        }
+        variants.is_first = false;
+        read::<T>(&mut variants);
+    }
+    for also in variants.told {
+        shape.push_str(ALSO);
+        shape.push_str(&also);
+    }
+    shape
+}
+
+/// Returns whether what was saved of a shape is read by another one: they are the same, as far as it was told of enums what all their
+/// variants hold.
+pub(in crate::state) fn fits(now: &str, saved: &str) -> bool {
+    now == saved || (!saved.contains(ALSO) && now.split(ALSO).next() == Some(saved))
+}
+
+/// Has a type read the simplest value; returns what it asked for, and whether it has taken it.
+fn read<T: de::DeserializeOwned>(variants: &mut Variants) -> (String, bool) {
+    let mut text = String::new();
+    let is_whole = T::deserialize(Tracer { text: &mut text, variants, depth: DEPTH }).is_ok();
+    (text, is_whole)
+}
+
+/// Which variants of enums were followed, and what was found there.
+struct Variants {
+    /// By the name of the enum and those of its variants: how often each was followed.
+    of: BTreeMap<String, Vec<usize>>,
+    /// The enums that are being read.
+    within: Vec<String>,
+    /// Whether the simplest value is read.
+    is_first: bool,
+    told: Vec<String>,
+}
+
+impl Default for Variants {
+    fn default() -> Self {
+        Variants { of: BTreeMap::new(), within: Vec::new(), is_first: true, told: Vec::new() }
+    }
+}
+
+impl Variants {
+    fn are_left(&self) -> bool {
+        self.of.values().flatten().any(|followed| *followed == 0)
+    }
+
+    /// Chooses a variant to follow; returns its place, and whether it is the first time.
+    fn choose(&mut self, id: &str, variants: usize) -> (usize, bool) {
+        let followed = self.of.entry(id.to_owned()).or_insert_with(|| vec![0; variants]);
+        // A type that contains itself ends with the first one, if with any.
+        let is_within = self.within.iter().any(|within| within == id);
+        let least = followed.iter().enumerate().min_by_key(|(_, followed)| **followed);
+        let place = least.filter(|_| !is_within && !self.is_first).map_or(0, |(place, _)| place);
+        let Some(times) = followed.get_mut(place) else { return (place, false) };
+        *times += 1;
+        (place, *times == 1)
+    }
 }
 
 struct Tracer<'a> {
     text: &'a mut String,
+    variants: &'a mut Variants,
     depth: usize,
 }
 
@@ -48,7 +119,7 @@ impl de::Error for Refused {
 impl Tracer<'_> {
     fn deeper(&mut self) -> Result<Tracer<'_>, Refused> {
         let depth = self.depth.checked_sub(1).ok_or(Refused)?;
-        Ok(Tracer { text: self.text, depth })
+        Ok(Tracer { text: self.text, variants: self.variants, depth })
     }
 }
 
@@ -194,8 +265,20 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         self.text.push('<');
         self.text.push_str(&variants.join("|"));
         self.text.push('>');
-        let Some(first) = variants.first() else { return Err(Refused) };
-        visitor.visit_enum(First { tracer: self.deeper()?, variant: first })
+        let id = format!("{name}<{}>", variants.join("|"));
+        let (place, is_new) = self.variants.choose(&id, variants.len());
+        let variant = *variants.get(place).ok_or(Refused)?;
+        let is_also = is_new && !self.variants.is_first;
+        let before = self.text.len();
+        self.variants.within.push(id);
+        let read = self.deeper().and_then(|tracer| visitor.visit_enum(Followed { tracer, variant }));
+        self.variants.within.pop();
+        let holds = self.text.get(before..).unwrap_or_default();
+        // One that holds nothing is told by its name.
+        if is_also && !holds.is_empty() {
+            self.variants.told.push(format!("{name}::{variant}{holds}"));
+        }
+        read
     }
 
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
@@ -224,7 +307,7 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
             self.tracer.text.push_str(", ");
         }
         let depth = self.tracer.depth;
-        seed.deserialize(Tracer { text: self.tracer.text, depth }).map(Some)
+        seed.deserialize(Tracer { text: self.tracer.text, variants: self.tracer.variants, depth }).map(Some)
     }
 }
 
@@ -247,7 +330,7 @@ impl<'de> SeqAccess<'de> for Fields<'_> {
         self.tracer.text.push_str(field);
         self.tracer.text.push_str(": ");
         let depth = self.tracer.depth;
-        seed.deserialize(Tracer { text: self.tracer.text, depth }).map(Some)
+        seed.deserialize(Tracer { text: self.tracer.text, variants: self.tracer.variants, depth }).map(Some)
     }
 }
 
@@ -266,23 +349,23 @@ impl<'de> MapAccess<'de> for Pairs<'_> {
         }
         self.left -= 1;
         let depth = self.tracer.depth;
-        seed.deserialize(Tracer { text: self.tracer.text, depth }).map(Some)
+        seed.deserialize(Tracer { text: self.tracer.text, variants: self.tracer.variants, depth }).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
         self.tracer.text.push_str(": ");
         let depth = self.tracer.depth;
-        seed.deserialize(Tracer { text: self.tracer.text, depth })
+        seed.deserialize(Tracer { text: self.tracer.text, variants: self.tracer.variants, depth })
     }
 }
 
-/// The first variant of an enum.
-struct First<'a> {
+/// A variant of an enum.
+struct Followed<'a> {
     tracer: Tracer<'a>,
     variant: &'static str,
 }
 
-impl<'a, 'de> EnumAccess<'de> for First<'a> {
+impl<'a, 'de> EnumAccess<'de> for Followed<'a> {
     type Error = Refused;
     type Variant = Tracer<'a>;
 
@@ -323,7 +406,7 @@ mod tests {
 
     use serde::{Deserialize, Serialize};
 
-    use super::of;
+    use super::{fits, of};
 
     #[derive(Serialize, Deserialize)]
     #[allow(dead_code, reason = "only its shape is looked at")]
@@ -353,7 +436,57 @@ mod tests {
         let start = "Session{user: String, clicks: [(u64, f32)], last: Option<Kind<Short|Long>=u8>, \
                      parent: Option<Session{user: ";
         assert!(shape.starts_with(start), "{shape}");
-        assert!(!shape.ends_with('!'), "{shape}");
+        assert!(shape.ends_with("; Kind::Long{seconds: u32}"), "{shape}");
         assert_eq!(of::<std::num::NonZeroU8>(), "u8!");
+    }
+    #[derive(Serialize, Deserialize)]
+    #[allow(dead_code, reason = "only its shape is looked at")]
+    enum Order {
+        New,
+        Open(Kind, Outcome),
+        Split(Box<Order>, Box<Order>),
+    }
+
+    #[derive(Serialize, Deserialize)]
+    #[allow(dead_code, reason = "only its shape is looked at")]
+    enum Outcome {
+        None,
+        Some(i64, String),
+        Late([u8; 2]),
+    }
+
+    #[test]
+    fn of_each_variant_it_is_told_what_it_holds() {
+        let shape = of::<Vec<Order>>();
+        let also = [
+            "Kind::Short=u8",
+            "Order::Open(Kind<Short|Long>=u8, Outcome<None|Some|Late>)",
+            "Order::Split(Order<New|Open|Split>, Order<New|Open|Split>)",
+            "Kind::Long{seconds: u32}",
+            "Outcome::Some(i64, String)",
+            "Outcome::Late=(u8, u8)",
+        ];
+        assert_eq!(shape, format!("[Order<New|Open|Split>]; {}", also.join("; ")));
+    }
+
+    mod before {
+        use super::*;
+
+        #[derive(Serialize, Deserialize)]
+        #[allow(dead_code, reason = "only its shape is looked at")]
+        pub(super) enum Kind {
+            Short(u8),
+            Long { seconds: u64 },
+        }
+    }
+
+    #[test]
+    fn what_a_later_variant_holds_counts_where_it_is_known() {
+        assert!(fits(&of::<Kind>(), &of::<Kind>()));
+        assert!(!fits(&of::<Kind>(), &of::<before::Kind>()));
+        // As older versions have written it.
+        assert!(fits(&of::<Kind>(), "Kind<Short|Long>=u8"));
+        assert!(!fits(&of::<Kind>(), "Kind<Short|Long>=u16"));
+        assert!(!fits("u8", "u16"));
     }
 }
