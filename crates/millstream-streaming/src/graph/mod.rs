@@ -74,6 +74,16 @@ struct Parts {
     remember: Duration,
     /// What the sources said of their batches that have not been completed.
     inputs: BTreeMap<Time, Inputs>,
+    /// The outputs that sinks know by a name.
+    stored: Vec<Stored>,
+}
+
+/// An output that a sink knows by a name.
+struct Stored {
+    name: String,
+    /// The type of the sink, and what it is.
+    sink: (&'static str, Vec<u8>),
+    operator: Operator,
 }
 
 impl Graph {
@@ -234,6 +244,21 @@ impl Graph {
         let mut parts = self.parts();
         let number = parts.outputs.len();
         parts.outputs.push(Arc::new(make(number)));
+    }
+
+    /// Notes that an output is known to a sink by a name; that another one is so too is reported by `start`.
+    pub(crate) fn stores_in(&self, operator: Operator, name: &str, sink_type: &'static str, sink: Vec<u8>) {
+        let stored = Stored { name: name.to_owned(), sink: (sink_type, sink), operator };
+        let mut parts = self.parts();
+        let is_same = |other: &&Stored| other.name == stored.name && other.sink == stored.sink;
+        let first = parts.stored.iter().find(is_same).map(|first| first.operator.to_string());
+        if let Some(first) = first {
+            parts.problems.push(format!(
+                "{}: the output `{name}` of this sink is also that of {first}; give it another name",
+                stored.operator
+            ));
+        }
+        parts.stored.push(stored);
     }
 
     /// Notes something that was described wrongly, to be reported by `start`.

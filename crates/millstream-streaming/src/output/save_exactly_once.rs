@@ -1,9 +1,10 @@
 //! `save_exactly_once`: into a sink that stores each partition of a batch once.
 
+use std::any::type_name;
 use std::panic::Location;
 
 use millstream_core::Data;
-use millstream_core::operator;
+use millstream_core::operator::{self, Operator};
 use millstream_core::sink::ExactlyOnceSink;
 
 use super::OutputHandle;
@@ -14,7 +15,8 @@ impl<T: Data> DStream<T> {
     /// (after a failure, by a restarted program) adds nothing twice.
     ///
     /// `output` names the stream in the sink; it must stay the same when the program is changed, and so must the number
-    /// of partitions of a batch that has not been completed.
+    /// of partitions of a batch that has not been completed. Each stream needs a name of its own in a sink, or is refused at the start:
+    /// of two that share one the second would be taken for the first, run again.
     ///
     /// # Examples
     /// ```
@@ -35,13 +37,18 @@ impl<T: Data> DStream<T> {
     /// # Ok::<(), millstream_streaming::Error>(())
     /// ```
     #[track_caller]
-    pub fn save_exactly_once(
+    pub fn save_exactly_once<S: ExactlyOnceSink<T>>(
         &self,
         output: impl Into<String>,
-        sink: impl ExactlyOnceSink<T>,
+        sink: S,
     ) -> OutputHandle<T> {
         let name = output.into();
-        self.output("save_exactly_once", Location::caller(), move |rdd, time, save| {
+        let place = Location::caller();
+        // A sink that can not be written can not be told from others.
+        if let Ok(sink) = postcard::to_stdvec(&sink) {
+            self.graph().stores_in(Operator::call("save_exactly_once", place), &name, type_name::<S>(), sink);
+        }
+        self.output("save_exactly_once", place, move |rdd, time, save| {
             let (time, sink) = (time.as_millis() as u64, sink.clone());
             operator::named(save, || rdd.save_exactly_once(&name, time, sink).map(drop))
         })

@@ -451,3 +451,24 @@ fn spans_of_a_window_follow_its_slide() {
         |name: &str, lines: &[&str]| (name.to_owned(), lines.iter().map(|line| (*line).to_owned()).collect());
     assert_eq!(times, [group("n-2000", &["1", "2", "3", "4"]), group("n-6000", &["5", "6"])].into());
 }
+
+#[test]
+fn two_streams_of_one_name_in_a_sink_are_refused() {
+    let directory = Directory::new("named");
+    let sink = |name: &str| FileSink::new(directory.0.join(name), TextFormat::default()).unwrap();
+    let start = |outputs: &[(&str, &str)]| {
+        let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+        let numbers = driver.input(batches![[1]]);
+        for (name, place) in outputs {
+            numbers.save_exactly_once(*name, sink(place));
+        }
+        driver.start()
+    };
+    // The second one's records would be taken for those of the first, which are there already.
+    let refused = start(&[("a", "one"), ("b", "one"), ("a", "one")]).err().unwrap().to_string();
+    assert!(
+        refused.contains("the output `a` of this sink is also that of save_exactly_once at "),
+        "{refused}"
+    );
+    start(&[("a", "one"), ("b", "one"), ("a", "other")]).unwrap();
+}
