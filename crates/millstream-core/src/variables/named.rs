@@ -280,17 +280,25 @@ impl Context {
     /// # Ok::<(), millstream_core::Error>(())
     /// ```
     pub fn saved_variables(&self) -> Result<Vec<SavedVariable>> {
+        let each = self.each_saved_variable().into_iter();
+        let mut saved: Vec<_> = each.map(|saved| saved.map_err(|(_, error)| error)).collect::<Result<_>>()?;
+        saved.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(saved)
+    }
+
+    /// Returns the values of all named variables, or the names of those that can not be written, and why.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn each_saved_variable(&self) -> Vec<Result<SavedVariable, (String, Error)>> {
         let (here, left) = {
             let names = self.named_variables().lock();
             (names.here.clone(), names.left.clone())
         };
-        let saved = here.into_iter().map(|(name, held)| {
-            let bytes = (held.save)(&*held.handle)?;
-            Ok(SavedVariable { name, type_name: held.type_name.to_owned(), bytes })
+        let saved = here.into_iter().map(|(name, held)| match (held.save)(&*held.handle) {
+            Ok(bytes) => Ok(SavedVariable { name, type_name: held.type_name.to_owned(), bytes }),
+            Err(error) => Err((name, error)),
         });
-        let mut saved: Vec<_> = saved.chain(left.into_values().map(Ok)).collect::<Result<_>>()?;
-        saved.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(saved)
+        saved.chain(left.into_values().map(Ok)).collect()
     }
 
     /// Gives the named variables that are made from now on the values that were saved.

@@ -67,10 +67,15 @@ pub(crate) fn read(
 
 /// Returns the values of a context's named variables; those that can not be saved are told and left out.
 pub(crate) fn of(context: &Context) -> Vec<SavedVariable> {
-    context.saved_variables().unwrap_or_else(|error| {
-        tracing::warn!("the named variables are not saved: {error}");
-        Vec::new()
-    })
+    let mut saved = Vec::new();
+    for variable in context.each_saved_variable() {
+        match variable {
+            Ok(variable) => saved.push(variable),
+            Err((name, error)) => tracing::warn!("the named variable `{name}` is not saved: {error}"),
+        }
+    }
+    saved.sort_by(|a, b| a.name.cmp(&b.name));
+    saved
 }
 
 fn broken(doing: &str, error: &postcard::Error) -> CoreError {

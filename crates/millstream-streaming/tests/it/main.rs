@@ -46,6 +46,7 @@ mod raw_sockets;
 mod receiver_errors;
 mod receiver_storage;
 mod recovered_blocks;
+mod recovered_variables;
 mod recovery;
 mod recovery_of_receivers;
 mod recovery_of_states;

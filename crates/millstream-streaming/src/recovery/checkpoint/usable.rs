@@ -159,11 +159,16 @@ impl Files<'_> {
     }
 }
 
-/// Returns the batches that are not completed as of the first of these manifests, and those that were generated after it.
+/// Returns the batches that are not completed as of the first of these manifests, and those that were generated after it: also those
+/// of which no manifest is kept.
 fn generated(manifests: &[&(FsPath, Manifest)]) -> BTreeSet<Time> {
-    let Some(((_, first), later)) = manifests.split_first() else { return BTreeSet::new() };
-    let of_later = later.iter().flat_map(|(_, manifest)| manifest.pending.iter().chain([&manifest.time]));
-    let after = of_later.copied().filter(|batch| *batch > first.time);
+    let (Some((_, first)), Some((_, last))) = (manifests.first(), manifests.last()) else {
+        return BTreeSet::new();
+    };
+    let passed_over = passed_over::all(manifests.iter().map(|(_, it)| &*it.passed_over));
+    let interval = Duration::from_millis(first.batch_interval_ms);
+    let after = (first.time.floor_from(interval, first.zero) + interval).to(last.time, interval);
+    let after = after.filter(|batch| !passed_over.iter().any(|span| span.has(*batch)));
     first.pending.iter().copied().chain(after).collect()
 }
 
