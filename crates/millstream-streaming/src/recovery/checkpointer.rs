@@ -60,6 +60,9 @@ impl Checkpointer {
             return recovered
                 .map_or(Ok(None), |recovered| savepoint::needs_no_directory(recovered).map(|()| None));
         };
+        recovered
+            .filter(|recovered| recovered.is_savepoint)
+            .map_or(Ok(()), |savepoint| savepoint::is_left_alone(savepoint, &directory))?;
         let system = graph.context.file_systems().of(&directory)?;
         let goes_on = recovered.filter(|recovered| !recovered.is_savepoint);
         let held = goes_on.and_then(bind::take_lease);

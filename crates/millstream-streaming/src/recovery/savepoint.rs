@@ -193,6 +193,22 @@ pub(crate) fn needs_no_directory(savepoint: &Recovered) -> Result<()> {
     .into())
 }
 
+/// Refuses to write checkpoints into the directory of the savepoint that is begun with, which is no one's.
+///
+/// # Errors
+/// [`millstream_core::Error::Argument`] if it is that.
+pub(crate) fn is_left_alone(savepoint: &Recovered, directory: &FsPath) -> Result<()> {
+    if savepoint.directory != *directory {
+        return Ok(());
+    }
+    Err(millstream_core::Error::Argument {
+        operator: "from_savepoint".into(),
+        problem: format!("checkpoints are to be written into {directory}, which is the savepoint"),
+        remedy: "call `checkpoint` with a directory of its own".into(),
+    }
+    .into())
+}
+
 /// Copies a data file of a savepoint into a checkpoint directory.
 ///
 /// # Errors

@@ -295,3 +295,25 @@ fn another_process_asks_for_one_by_a_file() {
     let refused = ask().unwrap_err().to_string();
     assert!(refused.contains("no running program writes into"), "{refused}");
 }
+
+#[test]
+fn checkpoints_are_not_written_into_the_savepoint_that_is_begun_with() {
+    let directory = Directory::new();
+    let (driver, handle, _) = describe(with_log(), 0);
+    driver.streaming().checkpoint(directory.0.join("checkpoints"));
+    let steps = driver.start().unwrap();
+    feed(&steps, &handle(), 1..=2);
+    let savepoint = directory.0.join("savepoint");
+    steps.running.savepoint(&savepoint).unwrap();
+    drop(steps);
+    let files = || crate::damaged_checkpoints::files(&savepoint);
+    let before = files();
+    let (driver, ..) = describe(with_log(), 2100);
+    driver.streaming().checkpoint(&savepoint);
+    let refused = driver.from_savepoint(&savepoint).unwrap().start().err().unwrap().to_string();
+    assert!(
+        refused.contains("which is the savepoint; call `checkpoint` with a directory of its own"),
+        "{refused}"
+    );
+    assert_eq!(files(), before);
+}
