@@ -50,6 +50,7 @@ mod recovered_variables;
 mod recovery;
 mod recovery_of_receivers;
 mod recovery_of_states;
+mod returned_contexts;
 mod saved_streams;
 mod savepoints;
 mod server;
