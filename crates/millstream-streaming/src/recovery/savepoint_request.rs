@@ -82,10 +82,10 @@ pub fn request_savepoint(
     if !Lease::is_taken(&*system, &checkpoints)? {
         return Err(no_program(&checkpoints));
     }
-    let now = Instant::now();
     let nanos = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
     let request = Request { id: format!("{}-{nanos}", std::process::id()), directory };
     let path = checkpoints.join(REQUEST);
+    let begun = Instant::now();
     if !write(&*system, &path, &request)? {
         return Err(refused(
             format!("another savepoint is being asked for in {checkpoints}"),
@@ -93,33 +93,39 @@ pub fn request_savepoint(
         ));
     }
     let answer = checkpoints.join(&format!("{ANSWER}{}", request.id));
-    let outcome = loop {
-        match read(&*system, &answer) {
-            Ok(Some(Answer::Written(time))) => break Ok(time),
-            Ok(Some(Answer::Failed(why))) => {
-                break Err(refused(format!("the program could not write it: {why}"), "see its log".into()));
-            }
-            Ok(None) if now.elapsed() >= patience => {
-                let problem = format!("the program in {checkpoints} has not answered within {patience:?}");
-                break Err(refused(
-                    problem,
-                    "ask again with more patience: a savepoint is written after a batch".into(),
-                ));
-            }
-            Ok(None) => match Lease::is_taken(&*system, &checkpoints) {
-                Ok(true) => thread::sleep(LOOK),
-                Ok(false) => break Err(no_program(&checkpoints)),
-                Err(error) => break Err(error),
-            },
-            Err(error) => break Err(error),
-        }
-    };
+    let outcome = wait_for(&*system, &checkpoints, &answer, begun, patience);
     for path in [path, answer] {
         if let Err(error) = system.delete(&path) {
             tracing::warn!("a file of a savepoint that was asked for is left over: {error}");
         }
     }
     outcome
+}
+
+/// Waits until the program has answered, is gone, or patience has come to its end.
+fn wait_for(
+    system: &dyn FileSystem,
+    checkpoints: &FsPath,
+    answer: &FsPath,
+    begun: Instant,
+    patience: Duration,
+) -> Result<Time> {
+    loop {
+        match read(system, answer)? {
+            Some(Answer::Written(time)) => return Ok(time),
+            Some(Answer::Failed(why)) => {
+                return Err(refused(format!("the program could not write it: {why}"), "see its log".into()));
+            }
+            None if begun.elapsed() >= patience => {
+                return Err(refused(
+                    format!("the program in {checkpoints} has not answered within {patience:?}"),
+                    "ask again with more patience: a savepoint is written after a batch".into(),
+                ));
+            }
+            None if !Lease::is_taken(system, checkpoints)? => return Err(no_program(checkpoints)),
+            None => thread::sleep(LOOK),
+        }
+    }
 }
 
 fn no_program(checkpoints: &FsPath) -> Error {

@@ -77,22 +77,12 @@ impl Found {
         let broken = self.broken.iter().map(|(path, problem)| {
             format!("{path}: {problem}; the newest checkpoint that can be read is of batch {}", newest.time)
         });
-        let of_variables: BTreeSet<&str> = alike
-            .iter()
-            .filter_map(|(_, manifest)| Some(manifest.variables.as_ref()?.name.as_str()))
-            .collect();
-        let not_whole = files.problems.iter().filter_map(|(name, problem)| {
-            let from = if of_variables.contains(name.as_str()) { variables } else { states };
-            let (path, older) = alike[from];
-            let problem = (*problem)?;
-            let path = path.name();
-            Some(format!(
-                "{}: {problem}; {path}, of batch {}, takes its place",
-                directory.join(name),
-                older.time
-            ))
-        });
-        let passed_over = broken.chain(not_whole).chain(with_copies).collect();
+        let named = |manifest: &Manifest| Some(manifest.variables.as_ref()?.name.clone());
+        let of_variables: BTreeSet<String> =
+            alike.iter().filter_map(|(_, manifest)| named(manifest)).collect();
+        let replaced =
+            files.replaced(|name| alike[if of_variables.contains(name) { variables } else { states }]);
+        let passed_over = broken.chain(replaced).chain(with_copies).collect();
         Ok(Some(Usable { manifest, passed_over }))
     }
 }
@@ -147,10 +137,23 @@ impl Files<'_> {
         Ok(problem.is_none())
     }
 
+    /// Returns the files that are not whole, and what is wrong with each.
+    fn broken(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.problems.iter().filter_map(|(name, problem)| Some((name.as_str(), (*problem)?)))
+    }
+
+    /// Says of the files that are not whole which manifest takes their place.
+    fn replaced<'a>(&self, by: impl Fn(&str) -> &'a (FsPath, Manifest)) -> Vec<String> {
+        let said = self.broken().map(|(name, problem)| {
+            let ((path, older), file) = (by(name), self.directory.join(name));
+            format!("{file}: {problem}; {}, of batch {}, takes its place", path.name(), older.time)
+        });
+        said.collect()
+    }
+
     /// Says that the files that are not whole stop a restart, and why.
     fn damaged(&self, why: &str) -> Error {
-        let broken = self.problems.iter().filter_map(|(name, problem)| Some((name, (*problem)?)));
-        let listed: Vec<String> = broken.map(|(name, problem)| format!("{name}: {problem}")).collect();
+        let listed: Vec<String> = self.broken().map(|(name, problem)| format!("{name}: {problem}")).collect();
         Error::Damaged {
             file: self.directory.to_string(),
             problem: format!("{} ({why})", listed.join(", ")),
