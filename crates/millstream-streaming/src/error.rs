@@ -90,7 +90,7 @@ pub enum Error {
     },
     /// There is nothing to recover from.
     #[error(
-        "there is no checkpoint in {directory}; check the directory, or use `get_or_create`, which starts anew where \
+        "there is no checkpoint in {directory}, nor a savepoint; check the directory: only `get_or_create` starts anew where \
          there is none"
     )]
     NoCheckpoint {

@@ -87,15 +87,16 @@ impl FileSystems {
             if path.as_local().is_some() {
                 return Ok(Arc::clone(&self.0.local));
             }
-            let known: Vec<&str> = schemes.iter().map(|(scheme, _)| scheme.as_str()).collect();
+            let known: Vec<&str> =
+                ["file"].into_iter().chain(schemes.iter().map(|(scheme, _)| scheme.as_str())).collect();
             let problem = format!(
-                "has the scheme `{}`, for which no file system is registered (there are: file {})",
+                "has the scheme `{}`, for which no file system is registered (there are: {})",
                 path.scheme(),
                 known.join(" ")
             );
             let remedy =
                 "switch on the feature of its connector and call its `register` before the context is made";
-            return Err(unusable(&path.to_string(), problem.trim_end(), remedy));
+            return Err(unusable(&path.to_string(), &problem, remedy));
         };
         drop(schemes);
         let key = (path.scheme().to_owned(), path.authority().to_owned());

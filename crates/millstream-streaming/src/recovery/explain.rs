@@ -51,7 +51,7 @@ pub fn explain(files: &FileSystems, directory: impl AsRef<Path>, now: Time) -> R
     let _ = head(&mut text, &directory, &found, &usable);
     let _ = operators(&mut text, manifest);
     let _ = batches(&mut text, manifest);
-    for (what, under) in [("what receivers have received", DATA), ("which batch has it", METADATA)] {
+    for (what, under) in [("received blocks", DATA), ("which batch has which block", METADATA)] {
         let (segments, bytes) = size(&*system, &directory.join(under))?;
         if segments > 0 {
             let _ = writeln!(text, "log of {what}: {segments} segments, {bytes} bytes");

@@ -113,8 +113,9 @@ fn wait_for(
     loop {
         match read(system, answer)? {
             Some(Answer::Written(time)) => return Ok(time),
+            // What can be done about it is said there.
             Some(Answer::Failed(why)) => {
-                return Err(refused(format!("the program could not write it: {why}"), "see its log".into()));
+                return Err(CoreError::user(format!("the program could not write it: {why}")).into());
             }
             None if begun.elapsed() >= patience => {
                 return Err(refused(
