@@ -108,7 +108,8 @@ fn a_second_version_goes_on_from_the_checkpoint_of_the_first() {
 
     // And the first one is told that the states are not its own any more, the one without states that there are some.
     let refused = refusal("recoverable_network_word_count_v1", &arguments, 3);
-    assert!(refused.contains("its saved state is of another type"), "{refused}");
+    assert_eq!(refused.matches("its saved state is of another type: it was key").count(), 1, "{refused}");
+    assert_eq!(refused.matches("update_state_by_key at ").count(), 1, "{refused}");
     let counts = folder.path().join("counts").display().to_string();
     let arguments = ["127.0.0.1", &server.port(), &checkpoints, &counts];
     let refused = refusal("recoverable_network_word_count", &arguments, 3);

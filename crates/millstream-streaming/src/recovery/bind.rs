@@ -14,7 +14,7 @@ use super::grids::OldGrid;
 use super::lineage::Lineage;
 use super::plan::Recovered;
 use super::state_file::StateFile;
-use super::{gone_receivers, sources, states, variables};
+use super::{gone_receivers, gone_states, sources, states, variables};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::state::StatefulOperator;
@@ -105,12 +105,12 @@ fn restore_states(
             }
         }
         if let Some(misfit) = misfit {
-            differences.push(format!(
-                "{} (`{}`) keeps {} and kept {schema}: {misfit}",
-                operator.operator(),
-                saved.id,
-                operator.fingerprint(),
-            ));
+            let why = match misfit {
+                // Of which operator is said already.
+                Error::Core(CoreError::Argument { problem, remedy, .. }) => format!("{problem}; {remedy}"),
+                other => format!("it keeps {} and kept {schema}: {other}", operator.fingerprint()),
+            };
+            differences.push(format!("{} (`{}`): {why}", operator.operator(), saved.id));
             begins(&*operator, saved.version, operators);
             continue;
         }
@@ -119,15 +119,7 @@ fn restore_states(
         operators.push(goes_on);
     }
     // Also one of which nothing was saved yet: its state would be made of the batches since it began.
-    differences.extend(saved.values().map(|SavedOperator { name, place, id, schema, .. }| {
-        match graph.stream(id) {
-            Some(stream) => format!(
-                "no output is made of {} any more (`{id}`), with its state of {schema}",
-                stream.operator()
-            ),
-            None => format!("{name} at {place} (`{id}`) is gone, with its state of {schema}"),
-        }
-    }));
+    differences.extend(gone_states::differences(graph, lineage, manifest, saved.into_values()));
     Ok(differences)
 }
 

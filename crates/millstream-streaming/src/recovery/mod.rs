@@ -9,6 +9,7 @@
 //! | `bind.rs` | what was saved, given back to the operators of the program |
 //! | `sources.rs` | sources that are not those of before, whatever they are called |
 //! | `gone_receivers.rs` | what is lost of receivers that the program is without |
+//! | `gone_states.rs` | states that no operator of the program has, and which one may be meant |
 //! | `restart.rs`, `grids.rs` | which batches are run before the clock goes on; batch times of another interval |
 //! | `passed_over.rs` | the intervals that were missed and have no batch |
 //! | `checkpointer.rs` | writes a manifest when a batch was generated and when it was completed |
@@ -31,6 +32,7 @@ mod explain;
 pub(crate) mod flawed_disk;
 mod get_or_create;
 mod gone_receivers;
+mod gone_states;
 mod grids;
 mod lineage;
 mod list;

@@ -169,6 +169,39 @@ fn a_state_that_is_gone_or_of_another_type_is_refused_with_what_differs() {
 }
 
 #[test]
+fn a_state_that_has_moved_in_the_graph_is_found_by_the_name_that_the_refusal_tells() {
+    let directory = Directory::new();
+    let count = |input: &DStream<(u8, u64)>| {
+        input.update_state_by_key(|values: Vec<u64>, state: Option<u64>| {
+            Some(state.unwrap_or_default() + values.len() as u64)
+        })
+    };
+    let driver = Driver::at(conf(), SECOND, at(0)).unwrap();
+    driver.collect(&count(&driver.input(rows())).checkpoint(SECOND));
+    step(&driver.get_or_create(&directory.0).unwrap().start().unwrap(), 2);
+    let moved = |uid: Option<&str>, of_other_type: bool| {
+        let driver = Driver::at(conf(), SECOND, at(2100)).unwrap();
+        let counts = count(&driver.input(rows()).filter(|(key, _)| *key < 4));
+        let counts = uid.iter().fold(counts, |counts, uid| counts.uid(*uid));
+        let counts = driver.collect(&counts);
+        if of_other_type {
+            driver.input(rows()).update_state_by_key(|_: Vec<u64>, _: Option<String>| None).print();
+        }
+        driver.get_or_create(&directory.0).unwrap().start().map(|steps| (steps, counts))
+    };
+    let refused = moved(None, true).err().unwrap();
+    assert_eq!(refused.exit_code(), 3, "{refused}");
+    let text = refused.to_string();
+    let (_, told) = text.split_once("is new and keeps the like: ").unwrap_or_else(|| panic!("{text}"));
+    let uid = told.split('"').nth(1).unwrap();
+    let (steps, counts) = moved(Some(uid), false).unwrap();
+    step(&steps, 2);
+    let mut last = counts.batches()[1].clone();
+    last.sort_unstable();
+    assert_eq!(last, [(1, 2), (2, 1), (3, 2)]);
+}
+
+#[test]
 fn a_migration_that_fails_stops_the_start_or_gives_up_all_of_the_state() {
     let directory = Directory::new();
     two_batches_of_the_first_version(&directory.0);
