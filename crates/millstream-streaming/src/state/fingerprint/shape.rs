@@ -1,11 +1,15 @@
 //! How serde reads a type: a deserializer that gives the simplest value and writes down what it was asked for.
 
-use std::collections::BTreeMap;
+use std::any::type_name;
 use std::fmt;
 
 use serde::de::value::StringDeserializer;
 use serde::de::{self, DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde::{Deserializer, forward_to_deserialize_any};
+
+mod variants;
+
+use variants::Variants;
 
 /// How deep types may lie in each other.
 const DEPTH: usize = 20;
@@ -45,10 +49,12 @@ pub(in crate::state) fn of<T: de::DeserializeOwned>() -> String {
     shape
 }
 
-/// Returns whether what was saved of a shape is read by another one: they are the same, as far as it was told of enums what all their
-/// variants hold.
+/// Returns whether what was saved of a shape is read by another one: they are the same, as far as it is told. Shapes of before knew
+/// nothing of what later variants of enums hold, nor of what comes behind a `NonZero`.
 pub(in crate::state) fn fits(now: &str, saved: &str) -> bool {
-    now == saved || (!saved.contains(ALSO) && now.split(ALSO).next() == Some(saved))
+    now == saved
+        || (!saved.contains(ALSO) && now.split(ALSO).next() == Some(saved))
+        || saved.strip_suffix('!').is_some_and(|known| now.starts_with(known))
 }
 
 /// Has a type read the simplest value; returns what it asked for, and whether it has taken it.
@@ -56,41 +62,6 @@ fn read<T: de::DeserializeOwned>(variants: &mut Variants) -> (String, bool) {
     let mut text = String::new();
     let is_whole = T::deserialize(Tracer { text: &mut text, variants, depth: DEPTH }).is_ok();
     (text, is_whole)
-}
-
-/// Which variants of enums were followed, and what was found there.
-struct Variants {
-    /// By the name of the enum and those of its variants: how often each was followed.
-    of: BTreeMap<String, Vec<usize>>,
-    /// The enums that are being read.
-    within: Vec<String>,
-    /// Whether the simplest value is read.
-    is_first: bool,
-    told: Vec<String>,
-}
-
-impl Default for Variants {
-    fn default() -> Self {
-        Variants { of: BTreeMap::new(), within: Vec::new(), is_first: true, told: Vec::new() }
-    }
-}
-
-impl Variants {
-    fn are_left(&self) -> bool {
-        self.of.values().flatten().any(|followed| *followed == 0)
-    }
-
-    /// Chooses a variant to follow; returns its place, and whether it is the first time.
-    fn choose(&mut self, id: &str, variants: usize) -> (usize, bool) {
-        let followed = self.of.entry(id.to_owned()).or_insert_with(|| vec![0; variants]);
-        // A type that contains itself ends with the first one, if with any.
-        let is_within = self.within.iter().any(|within| within == id);
-        let least = followed.iter().enumerate().min_by_key(|(_, followed)| **followed);
-        let place = least.filter(|_| !is_within && !self.is_first).map_or(0, |(place, _)| place);
-        let Some(times) = followed.get_mut(place) else { return (place, false) };
-        *times += 1;
-        (place, *times == 1)
-    }
 }
 
 struct Tracer<'a> {
@@ -137,18 +108,18 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
 
     plain! {
         deserialize_bool visit_bool false, "bool";
-        deserialize_i8 visit_i8 0, "i8";
-        deserialize_i16 visit_i16 0, "i16";
-        deserialize_i32 visit_i32 0, "i32";
-        deserialize_i64 visit_i64 0, "i64";
-        deserialize_i128 visit_i128 0, "i128";
-        deserialize_u8 visit_u8 0, "u8";
-        deserialize_u16 visit_u16 0, "u16";
-        deserialize_u32 visit_u32 0, "u32";
-        deserialize_u64 visit_u64 0, "u64";
-        deserialize_u128 visit_u128 0, "u128";
-        deserialize_f32 visit_f32 0.0, "f32";
-        deserialize_f64 visit_f64 0.0, "f64";
+        deserialize_i8 visit_i8 1, "i8";
+        deserialize_i16 visit_i16 1, "i16";
+        deserialize_i32 visit_i32 1, "i32";
+        deserialize_i64 visit_i64 1, "i64";
+        deserialize_i128 visit_i128 1, "i128";
+        deserialize_u8 visit_u8 1, "u8";
+        deserialize_u16 visit_u16 1, "u16";
+        deserialize_u32 visit_u32 1, "u32";
+        deserialize_u64 visit_u64 1, "u64";
+        deserialize_u128 visit_u128 1, "u128";
+        deserialize_f32 visit_f32 1.0, "f32";
+        deserialize_f64 visit_f64 1.0, "f64";
         deserialize_char visit_char 'a', "char";
         deserialize_str visit_borrowed_str "", "String";
         deserialize_string visit_string String::new(), "String";
@@ -265,8 +236,8 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         self.text.push('<');
         self.text.push_str(&variants.join("|"));
         self.text.push('>');
-        let id = format!("{name}<{}>", variants.join("|"));
-        let (place, is_new) = self.variants.choose(&id, variants.len());
+        let id = type_name::<V>();
+        let (place, is_new) = self.variants.choose(id, variants.len());
         let variant = *variants.get(place).ok_or(Refused)?;
         let is_also = is_new && !self.variants.is_first;
         let before = self.text.len();
@@ -437,8 +408,9 @@ mod tests {
                      parent: Option<Session{user: ";
         assert!(shape.starts_with(start), "{shape}");
         assert!(shape.ends_with("; Kind::Long{seconds: u32}"), "{shape}");
-        assert_eq!(of::<std::num::NonZeroU8>(), "u8!");
+        assert_eq!(of::<(std::num::NonZeroU8, char)>(), "(u8, char)");
     }
+
     #[derive(Serialize, Deserialize)]
     #[allow(dead_code, reason = "only its shape is looked at")]
     enum Order {
@@ -469,6 +441,14 @@ mod tests {
         assert_eq!(shape, format!("[Order<New|Open|Split>]; {}", also.join("; ")));
     }
 
+    #[test]
+    fn enums_of_one_name_and_other_types_are_told_apart() {
+        type Both<T> = (Result<u8, u16>, Result<u8, T>);
+        let shape = of::<Both<u32>>();
+        assert!(shape.contains("Err=u16") && shape.contains("Err=u32"), "{shape}");
+        assert!(!fits(&of::<Both<u64>>(), &shape));
+    }
+
     mod before {
         use super::*;
 
@@ -488,5 +468,7 @@ mod tests {
         assert!(fits(&of::<Kind>(), "Kind<Short|Long>=u8"));
         assert!(!fits(&of::<Kind>(), "Kind<Short|Long>=u16"));
         assert!(!fits("u8", "u16"));
+        // As they have told of what refuses 0.
+        assert!(fits("(u8, char)", "(u8!") && !fits("(u16, char)", "(u8!"));
     }
 }
