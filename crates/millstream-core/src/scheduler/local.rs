@@ -14,7 +14,7 @@ mod home;
 mod run_queue;
 
 use home::Home;
-use run_queue::{RunQueue, run};
+use run_queue::RunQueue;
 
 /// Worker threads that share one queue.
 pub struct LocalExecutor {
@@ -75,7 +75,7 @@ impl Executor for LocalExecutor {
         // Tasks of other jobs are left to the workers: they may take long.
         while let Some(next) = self.queue.find(|task| task.id().job == job, has_ended) {
             drop(looking);
-            looking = run(next, || self.queue.look());
+            looking = self.queue.run(next);
         }
     }
 }

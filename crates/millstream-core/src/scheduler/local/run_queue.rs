@@ -59,19 +59,6 @@ impl Drop for Looking<'_> {
     }
 }
 
-/// Runs a task and reports it; `comes` says beforehand that this thread looks for the next one then, which the report may launch.
-pub(super) fn run<L>(next: Waiting, comes: impl FnOnce() -> L) -> L {
-    let Waiting { task, report, .. } = next;
-    let id = task.id();
-    let ended = match task.run() {
-        Ok(output) => Ended::Succeeded(output),
-        Err(failure) => Ended::Failed(failure),
-    };
-    let looking = comes();
-    report.ended(id, ended);
-    looking
-}
-
 impl RunQueue {
     pub(super) fn new(patience: Duration) -> Self {
         RunQueue { state: Mutex::default(), waiting: AtomicUsize::new(0), patience }
@@ -91,6 +78,19 @@ impl RunQueue {
     pub(super) fn look(&self) -> Looking<'_> {
         self.lock().looking += 1;
         Looking(self)
+    }
+
+    /// Runs a task and reports it; the calling thread looks for the next one then, which the report may launch.
+    pub(super) fn run(&self, next: Waiting) -> Looking<'_> {
+        let Waiting { task, report, .. } = next;
+        let id = task.id();
+        let ended = match task.run() {
+            Ok(output) => Ended::Succeeded(output),
+            Err(failure) => Ended::Failed(failure),
+        };
+        let looking = self.look();
+        report.ended(id, ended);
+        looking
     }
 
     /// Returns the next task that `suits`; if none waits, looks for one for a while, unless it is `enough`.
@@ -122,7 +122,7 @@ impl RunQueue {
                 if std::mem::take(&mut is_home) {
                     woken(&mut home, next.since.elapsed());
                 }
-                looking = run(next, || self.look());
+                looking = self.run(next);
                 continue;
             }
             if !is_home && home.is_some() {
