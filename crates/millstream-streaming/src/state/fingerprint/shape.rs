@@ -90,7 +90,12 @@ impl de::Error for Refused {
 impl Tracer<'_> {
     fn deeper(&mut self) -> Result<Tracer<'_>, Refused> {
         let depth = self.depth.checked_sub(1).ok_or(Refused)?;
-        Ok(Tracer { text: self.text, variants: self.variants, depth })
+        Ok(Tracer { depth, ..self.beside() })
+    }
+
+    /// Returns what traces a part that lies as deep.
+    fn beside(&mut self) -> Tracer<'_> {
+        Tracer { text: self.text, variants: self.variants, depth: self.depth }
     }
 }
 
@@ -277,8 +282,7 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
         if !std::mem::take(&mut self.first) {
             self.tracer.text.push_str(", ");
         }
-        let depth = self.tracer.depth;
-        seed.deserialize(Tracer { text: self.tracer.text, variants: self.tracer.variants, depth }).map(Some)
+        seed.deserialize(self.tracer.beside()).map(Some)
     }
 }
 
@@ -300,8 +304,7 @@ impl<'de> SeqAccess<'de> for Fields<'_> {
         self.at += 1;
         self.tracer.text.push_str(field);
         self.tracer.text.push_str(": ");
-        let depth = self.tracer.depth;
-        seed.deserialize(Tracer { text: self.tracer.text, variants: self.tracer.variants, depth }).map(Some)
+        seed.deserialize(self.tracer.beside()).map(Some)
     }
 }
 
@@ -319,14 +322,12 @@ impl<'de> MapAccess<'de> for Pairs<'_> {
             return Ok(None);
         }
         self.left -= 1;
-        let depth = self.tracer.depth;
-        seed.deserialize(Tracer { text: self.tracer.text, variants: self.tracer.variants, depth }).map(Some)
+        seed.deserialize(self.tracer.beside()).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
         self.tracer.text.push_str(": ");
-        let depth = self.tracer.depth;
-        seed.deserialize(Tracer { text: self.tracer.text, variants: self.tracer.variants, depth })
+        seed.deserialize(self.tracer.beside())
     }
 }
 
