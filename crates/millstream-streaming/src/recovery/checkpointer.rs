@@ -60,9 +60,8 @@ impl Checkpointer {
             return recovered
                 .map_or(Ok(None), |recovered| savepoint::needs_no_directory(recovered).map(|()| None));
         };
-        recovered
-            .filter(|recovered| recovered.is_savepoint)
-            .map_or(Ok(()), |savepoint| savepoint::is_left_alone(savepoint, &directory))?;
+        let savepoint = recovered.filter(|recovered| recovered.is_savepoint);
+        savepoint.map_or(Ok(()), |savepoint| savepoint::is_left_alone(savepoint, &directory))?;
         let system = graph.context.file_systems().of(&directory)?;
         let goes_on = recovered.filter(|recovered| !recovered.is_savepoint);
         let held = goes_on.and_then(bind::take_lease);
@@ -76,7 +75,7 @@ impl Checkpointer {
         if manifest.is_some() {
             sweep(&*system, &directory, store.generation, &found);
         }
-        let operators = match recovered.filter(|recovered| recovered.is_savepoint) {
+        let operators = match savepoint {
             Some(Recovered { directory: from, .. }) => {
                 let its_system = graph.context.file_systems().of(from)?;
                 let (from, to) = ((&*its_system, from), (&*system, &directory));
@@ -120,7 +119,7 @@ impl Checkpointer {
             Some(recovered) => adopt_variables(graph, recovered, (&*system, &directory), store.generation)?,
             None => Variables::default(),
         };
-        if recovered.is_some_and(|recovered| recovered.is_savepoint) {
+        if savepoint.is_some() {
             failpoint::reach("savepoint-after-adopt");
         }
         let before = recovered.map(|recovered| &recovered.manifest);
