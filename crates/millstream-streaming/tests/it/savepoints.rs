@@ -60,6 +60,17 @@ fn feed(steps: &Steps, handle: &ReceiverHandle<u64>, numbers: impl IntoIterator<
     }
 }
 
+/// Runs some batches of a number each with checkpoints in the directory; then 50 is received, which no batch has.
+fn run_and_receive(directory: &Directory, batches: u64) -> (Steps, ReceiverHandle<u64>, Collected<String>) {
+    let (driver, handle, collected) = describe(with_log(), 0);
+    driver.streaming().checkpoint(directory.0.join("checkpoints"));
+    let steps = driver.start().unwrap();
+    let handle = handle();
+    feed(&steps, &handle, 1..=batches);
+    handle.store_many(vec![50]).unwrap();
+    (steps, handle, collected)
+}
+
 /// What was put out of the last batches, sorted.
 fn last(collected: &Collected<String>, batches: usize) -> Vec<(i64, Vec<String>)> {
     let times = collected.times().into_iter().map(|time| time.as_millis());
@@ -72,13 +83,7 @@ fn last(collected: &Collected<String>, batches: usize) -> Vec<(i64, Vec<String>)
 fn a_program_that_begins_with_it_goes_on_like_the_one_that_wrote_it() {
     let directory = Directory::new();
     let savepoint = directory.0.join("savepoint");
-    let (driver, handle, collected) = describe(with_log(), 0);
-    driver.streaming().checkpoint(directory.0.join("checkpoints"));
-    let steps = driver.start().unwrap();
-    let handle = handle();
-    feed(&steps, &handle, 1..=4);
-    // Received, and no batch has it.
-    handle.store_many(vec![50]).unwrap();
+    let (steps, handle, collected) = run_and_receive(&directory, 4);
     assert_eq!(steps.running.savepoint(&savepoint).unwrap(), at(4000));
     steps.step().unwrap();
     feed(&steps, &handle, 6..=9);
@@ -125,13 +130,7 @@ fn die_before_the_first_checkpoint(directory: &Path) {
 fn what_was_received_comes_once_if_the_program_dies_while_it_writes_it_or_begins_with_it() {
     let directory = Directory::new();
     let (savepoint, other) = (directory.0.join("savepoint"), directory.0.join("other"));
-    let (driver, handle, _) = describe(with_log(), 0);
-    driver.streaming().checkpoint(directory.0.join("checkpoints"));
-    let steps = driver.start().unwrap();
-    let handle = handle();
-    feed(&steps, &handle, 1..=2);
-    // Received, and no batch has it.
-    handle.store_many(vec![50]).unwrap();
+    let (steps, handle, _) = run_and_receive(&directory, 2);
     for dies in [true, true, false] {
         steps.running.savepoint(&savepoint).unwrap();
         if dies {
@@ -161,13 +160,7 @@ fn what_was_received_comes_once_if_the_program_dies_while_it_writes_it_or_begins
 fn any_file_of_one_may_be_cut_or_changed_at_any_place_or_missing() {
     let directory = Directory::new();
     let savepoint = directory.0.join("savepoint");
-    let (driver, handle, collected) = describe(with_log(), 0);
-    driver.streaming().checkpoint(directory.0.join("checkpoints"));
-    let steps = driver.start().unwrap();
-    let handle = handle();
-    feed(&steps, &handle, 1..=2);
-    // Received, and no batch has it.
-    handle.store_many(vec![50]).unwrap();
+    let (steps, handle, collected) = run_and_receive(&directory, 2);
     steps.running.savepoint(&savepoint).unwrap();
     steps.step().unwrap();
     let expected = last(&collected, 1);
