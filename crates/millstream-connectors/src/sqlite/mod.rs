@@ -1,7 +1,8 @@
 //! `SqliteSink`: the tables of an SQLite database, each batch in them once.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use millstream_core::chunk::Cursor;
 use millstream_core::failpoint;
@@ -9,11 +10,14 @@ use millstream_core::fs::FileSystems;
 use millstream_core::sink::{BatchPartition, ExactlyOnceSink, Stored};
 use millstream_core::stream::{self, ChunkStream};
 use millstream_core::{Data, Error, Result};
-use rusqlite::{Connection, OptionalExtension, Params, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 /// How long a task waits for another writer of the database.
 const BUSY: Duration = Duration::from_secs(60);
+
+/// How long after a refused change of the journal it is asked for again.
+const AGAIN: Duration = Duration::from_millis(2);
 
 /// For how long, in batch time, the names of stored partitions are kept: a batch can be run again for so long.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -75,11 +79,30 @@ impl SqliteSink {
     fn open(&self) -> rusqlite::Result<Connection> {
         let database = Connection::open(&self.file)?;
         database.busy_timeout(BUSY)?;
-        database.pragma_update(None, "journal_mode", "wal")?;
+        Self::keep_log(&database)?;
         // With a log of its own SQLite would not wait for the disk at the end of a transaction otherwise.
         database.pragma_update(None, "synchronous", "full")?;
         database.execute(NAMES, [])?;
         Ok(database)
+    }
+
+    /// Gives the database a write-ahead log, if it has none yet.
+    ///
+    /// Of two connections that do so at once SQLite refuses one at once, whatever its timeout: both have read the database, and
+    /// none could write it while it waits for the other. So it is asked again.
+    fn keep_log(database: &Connection) -> rusqlite::Result<()> {
+        let began = Instant::now();
+        loop {
+            match database.pragma_update(None, "journal_mode", "wal") {
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                        && began.elapsed() < BUSY =>
+                {
+                    thread::sleep(AGAIN);
+                }
+                done => return done,
+            }
+        }
     }
 
     fn failed(&self, what: &str, error: &rusqlite::Error) -> Error {

@@ -59,6 +59,17 @@ fn partitions_are_added_once_also_side_by_side() {
 }
 
 #[test]
+fn tasks_that_find_no_database_make_it_together() {
+    let context = Context::new(Conf::empty().set_master("local[8]")).unwrap();
+    for round in 0..50 {
+        let database = Database::new("together");
+        let stored = letters(&context, 8).save_exactly_once("letters", 1000, counting(&database.file()));
+        assert_eq!(stored.map_err(|error| error.to_string()), Ok(8), "round {round}");
+        assert_eq!(database.counts(), all(100));
+    }
+}
+
+#[test]
 fn a_partition_that_can_not_be_stored_whole_is_not_stored() {
     let database = Database::new("whole");
     let context = Context::new(Conf::empty().set_master("local[1]")).unwrap();
