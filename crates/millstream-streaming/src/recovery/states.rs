@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use millstream_core::fs::{FileSystem, FsPath};
@@ -13,16 +12,19 @@ use millstream_core::fs::{FileSystem, FsPath};
 use super::checkpoint::manifest::{SavedKind, SavedOperator, SavedState};
 use super::checkpoint::store::STATE;
 use super::lineage::{GoesOn, Lineage};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::Graph;
+use crate::scheduler::Pace;
 use crate::state::{StateVersion, StatefulOperator};
 use crate::time::Time;
 
 mod files;
 mod saved;
+mod writer;
 
 use files::Files;
 use saved::{Merged, Saved};
+use writer::Writer;
 
 /// What is saved of the stateful operators of a graph.
 ///
@@ -33,8 +35,8 @@ pub(crate) struct States {
     generation: u64,
     pub(super) lineage: Arc<Lineage>,
     saved: BTreeMap<Arc<str>, Saved>,
-    /// The save that is under way.
-    writing: Option<JoinHandle<Result<Vec<Written>>>>,
+    /// Does the save that is under way.
+    writer: Writer<Vec<Written>>,
     /// The operators whose save was due while another was under way.
     overdue: BTreeSet<Arc<str>>,
     /// Whether something was saved that no manifest names yet.
@@ -63,7 +65,8 @@ impl States {
             .map(|operator| (Arc::from(operator.id), Saved::restored(operator.began, operator.states)));
         let saved = saved.collect();
         let overdue = BTreeSet::new();
-        States { system, directory, generation, lineage, saved, writing: None, overdue, is_new: false }
+        let writer = Writer::default();
+        States { system, directory, generation, lineage, saved, writer, overdue, is_new: false }
     }
 
     /// Notes which operators have gone on from the last that was saved of them.
@@ -87,10 +90,8 @@ impl States {
     /// # Errors
     /// If it could not be written.
     pub(crate) fn look(&mut self) -> Result<()> {
-        match &self.writing {
-            Some(writing) if writing.is_finished() => self.wait(),
-            _ => Ok(()),
-        }
+        let written = self.writer.take();
+        self.add(written)
     }
 
     /// Waits for the save that is under way.
@@ -98,9 +99,12 @@ impl States {
     /// # Errors
     /// If it could not be written.
     pub(crate) fn wait(&mut self) -> Result<()> {
-        let Some(writing) = self.writing.take() else { return Ok(()) };
-        let written = writing.join().unwrap_or_else(|panic| Err(Error::panicked(&*panic)))?;
-        for Written { id, state, version, merged } in written {
+        let written = self.writer.wait();
+        self.add(written)
+    }
+
+    fn add(&mut self, written: Option<Result<Vec<Written>>>) -> Result<()> {
+        for Written { id, state, version, merged } in written.transpose()?.into_iter().flatten() {
             if let Some(saved) = self.saved.get_mut(&id) {
                 saved.add(state, version);
                 merged.into_iter().for_each(|merged| saved.merge(merged));
@@ -141,7 +145,7 @@ impl States {
 
     fn save_if_free(&mut self, graph: &Graph, batch: Time) -> Result<()> {
         self.look()?;
-        let (is_free, mut due) = (self.writing.is_none(), Vec::new());
+        let (is_free, mut due) = (!self.writer.is_writing(), Vec::new());
         for operator in graph.stateful() {
             let id = operator.id();
             let is_due = self.is_due(graph, &operator, batch) || self.overdue.contains(&id);
@@ -156,8 +160,7 @@ impl States {
         if due.is_empty() {
             return Ok(());
         }
-        let batches_first = Arc::clone(&graph.batches_first);
-        self.begin(due, batch, move || batches_first.make_way())
+        self.begin(due, batch, Pace::BatchesFirst(Arc::clone(&graph.batches_first)))
     }
 
     fn is_due(&self, graph: &Graph, operator: &Arc<dyn StatefulOperator>, batch: Time) -> bool {
@@ -171,8 +174,8 @@ impl States {
     pub(crate) fn save_all(&mut self, graph: &Graph, batch: Time) -> Result<()> {
         self.wait()?;
         let lacking = graph.stateful().into_iter().filter(|operator| self.lacks(operator, batch)).collect();
-        // Whoever asked waits for it: there is no one to make way for.
-        self.begin(lacking, batch, || {})?;
+        // Whoever asked waits for it.
+        self.begin(lacking, batch, Pace::AtOnce)?;
         self.wait()
     }
 
@@ -185,7 +188,7 @@ impl States {
             self.saved.get(&operator.id()).is_some_and(|saved| saved.states.is_empty())
         };
         let missing = graph.stateful().into_iter().filter(is_missing).collect();
-        self.begin(missing, batch, || {})?;
+        self.begin(missing, batch, Pace::AtOnce)?;
         self.wait()
     }
 
@@ -242,13 +245,8 @@ impl States {
         graph.stateful().into_iter().filter_map(saved).collect()
     }
 
-    /// Writes states on a thread of its own, which calls `pause` after each short piece of work.
-    fn begin(
-        &mut self,
-        operators: Vec<Arc<dyn StatefulOperator>>,
-        batch: Time,
-        pause: impl Fn() + Send + 'static,
-    ) -> Result<()> {
+    /// Has states written on a thread of its own.
+    fn begin(&mut self, operators: Vec<Arc<dyn StatefulOperator>>, batch: Time, pace: Pace) -> Result<()> {
         let mut work = Vec::new();
         for operator in operators {
             // One whose window was not due has none; what was saved before stays good, since its inputs are kept.
@@ -261,23 +259,22 @@ impl States {
                 saved.filter(|_| earlier.is_some()).map(Saved::to_merge).unwrap_or_default().to_vec();
             work.push(Work { id, operator, version, earlier, merged });
         }
+        if work.is_empty() {
+            return Ok(());
+        }
         let (system, directory) = (Arc::clone(&self.system), self.directory.clone());
         let generation = self.generation;
-        let name = "streaming-checkpoint-writer";
-        let write = move || {
+        self.writer.begin(move || {
             let write = |Work { id, operator, version, earlier, merged }: Work| {
                 let place = (&*system, &directory);
                 let prefix = format!("{STATE}/{generation}/{:016x}-{}", hash(&id), batch.as_millis());
-                let merged = Files::new(place, format!("{prefix}-merged"), &pause).merge(&merged)?;
-                let files = Files::new(place, prefix, &pause);
+                let merged = Files::new(place, format!("{prefix}-merged"), &pace).merge(&merged)?;
+                let files = Files::new(place, prefix, &pace);
                 let state = files.save(&*operator, &*version, earlier.as_deref())?;
                 Ok(Written { id, state, version, merged })
             };
             work.into_iter().map(write).collect()
-        };
-        let spawned = thread::Builder::new().name(name.into()).spawn(write);
-        self.writing = Some(spawned.map_err(|error| Error::thread(name, error))?);
-        Ok(())
+        })
     }
 }
 

@@ -8,7 +8,7 @@ mod received_block_tracker;
 pub(crate) mod receiver_tracker;
 mod termination;
 
-pub(crate) use batches_first::BatchesFirst;
+pub(crate) use batches_first::{BatchesFirst, Pace};
 pub(crate) use job_generator::JobGenerator;
 pub(crate) use job_scheduler::JobScheduler;
 pub(crate) use termination::Termination;

@@ -7,6 +7,7 @@ use millstream_core::fs::{FileSystem, FsPath, failed, is_not_found};
 
 use super::manifest::SavedFile;
 use crate::error::{Error, Result};
+use crate::scheduler::Pace;
 
 /// The last byte is the version of the format.
 const MAGIC: [u8; 8] = *b"MSCHK\r\n\x01";
@@ -68,7 +69,7 @@ impl DataFile {
         self.length
     }
 
-    /// Writes the file, with a call of `pause` after each piece; it is visible as a whole or not at all.
+    /// Writes the file, in short pieces; it is visible as a whole or not at all.
     ///
     /// # Errors
     /// If it can not be written.
@@ -77,7 +78,7 @@ impl DataFile {
         system: &dyn FileSystem,
         directory: &FsPath,
         name: &str,
-        pause: &dyn Fn(),
+        pace: &Pace,
     ) -> Result<SavedFile> {
         let path = directory.join(name);
         let mut bytes = self.encoder.finish().map_err(uncompressed)?;
@@ -88,7 +89,7 @@ impl DataFile {
         for piece in bytes.chunks(PIECE) {
             checksum.update(piece);
             writer.write_all(piece).map_err(|error| failed("writing", &path, error))?;
-            pause();
+            pace.make_way();
         }
         failpoint::reach("state-before-publish");
         writer.publish()?;
@@ -113,7 +114,7 @@ pub(crate) fn write(
 ) -> Result<SavedFile> {
     let mut file = DataFile::new()?;
     file.push(content)?;
-    file.publish(system, directory, name, &|| {})
+    file.publish(system, directory, name, &Pace::AtOnce)
 }
 
 /// Says what is wrong with a data file that a manifest names, if it is not as it was written; it is not unpacked.

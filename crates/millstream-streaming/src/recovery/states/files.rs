@@ -7,24 +7,25 @@ use crate::error::Result;
 use crate::recovery::checkpoint::data_file::DataFile;
 use crate::recovery::checkpoint::manifest::{SavedFile, SavedKind, SavedState};
 use crate::recovery::state_file::StateFile;
+use crate::scheduler::Pace;
 use crate::state::{Blocks, StateVersion, StatefulOperator};
 
 /// As many bytes make a data file, so that a large state is never in memory twice.
 const FILE: u64 = 32 << 20;
 
-/// Writes the files of what is saved together, and calls `pause` after each short piece of work.
+/// Writes the files of what is saved together, in short pieces.
 pub(super) struct Files<'a> {
     place: (&'a dyn FileSystem, &'a FsPath),
     prefix: String,
-    pause: &'a dyn Fn(),
+    pace: &'a Pace,
     file: Option<DataFile>,
     written: Vec<SavedFile>,
 }
 
 impl<'a> Files<'a> {
     /// Makes no file yet; the names of all will begin with `prefix`.
-    pub(super) fn new(place: (&'a dyn FileSystem, &'a FsPath), prefix: String, pause: &'a dyn Fn()) -> Self {
-        Files { place, prefix, pause, file: None, written: Vec::new() }
+    pub(super) fn new(place: (&'a dyn FileSystem, &'a FsPath), prefix: String, pace: &'a Pace) -> Self {
+        Files { place, prefix, pace, file: None, written: Vec::new() }
     }
 
     /// Saves what has changed since an earlier version, or all of it.
@@ -47,8 +48,8 @@ impl<'a> Files<'a> {
             changes.unwrap_or_else(|| partitions.map(|partition| version.snapshot(partition)).collect());
         let mut blocks = blocks.into_iter().flatten();
         loop {
-            (self.pause)();
-            let Some(block) = blocks.next().transpose()? else { break };
+            // Under the lock of a partition, which a batch would have to wait for.
+            let Some(block) = self.pace.piece(|| blocks.next()).transpose()? else { break };
             if block.entries > 0 {
                 self.push(&block.bytes)?;
             }
@@ -72,7 +73,7 @@ impl<'a> Files<'a> {
                 }
             };
             for block in file.blocks() {
-                (self.pause)();
+                self.pace.make_way();
                 self.push(block)?;
             }
         }
@@ -94,7 +95,7 @@ impl<'a> Files<'a> {
     fn publish(&mut self) -> Result<()> {
         let Some(file) = self.file.take() else { return Ok(()) };
         let name = format!("{}-{}", self.prefix, self.written.len());
-        self.written.push(file.publish(self.place.0, self.place.1, &name, self.pause)?);
+        self.written.push(file.publish(self.place.0, self.place.1, &name, self.pace)?);
         Ok(())
     }
 
