@@ -78,25 +78,26 @@ impl BatchesFirst {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        let mut state = self.state();
-        change(&mut state);
-        if state.jobs == 0 || state.pieces == 0 {
-            self.changed.notify_all();
-        }
-    }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.change(|state| state.jobs -= 1);
+        let mut state = self.0.state();
+        state.jobs -= 1;
+        if state.jobs == 0 {
+            self.0.changed.notify_all();
+        }
     }
 }
 
 impl Drop for Piece<'_> {
     fn drop(&mut self) {
-        self.0.change(|state| state.pieces -= 1);
+        let mut state = self.0.state();
+        state.pieces -= 1;
+        // Seldom: to tell somebody who is not there takes longer than all else here.
+        if state.jobs > 0 {
+            self.0.changed.notify_all();
+        }
     }
 }
 
