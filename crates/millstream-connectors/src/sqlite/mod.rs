@@ -32,7 +32,8 @@ const NAMES: &str = "create table if not exists millstream_batches (
 /// The records of a partition and its name, a row of the table `millstream_batches`, are written in one transaction. Records
 /// are what rusqlite takes as parameters: tuples and arrays of numbers, strings, bytes and options. A partition is held in
 /// memory before it is stored; partitions are stored one at a time, as SQLite has one writer. The names are kept for seven
-/// days of batch time.
+/// days of batch time; a batch of before that is refused, as it may have been stored. All sinks of a database share the names: outputs
+/// into two of its tables have two.
 ///
 /// # Examples
 /// ```
@@ -76,7 +77,22 @@ impl SqliteSink {
         SqliteSink { create: Some(statements.into()), ..self }
     }
 
-    fn open(&self) -> rusqlite::Result<Connection> {
+    fn open(&self) -> Result<Connection> {
+        let database = self.connect().map_err(|error| self.failed("opening", &error))?;
+        if database.path().is_none_or(str::is_empty) {
+            return Err(Error::Argument {
+                operator: "save_exactly_once".into(),
+                problem: format!(
+                    "the SQLite database `{}` is in memory, and would be lost with what is stored",
+                    self.file.display()
+                ),
+                remedy: "name a file".into(),
+            });
+        }
+        Ok(database)
+    }
+
+    fn connect(&self) -> rusqlite::Result<Connection> {
         let database = Connection::open(&self.file)?;
         database.busy_timeout(BUSY)?;
         Self::keep_log(&database)?;
@@ -106,38 +122,91 @@ impl SqliteSink {
     }
 
     fn failed(&self, what: &str, error: &rusqlite::Error) -> Error {
+        let remedy = match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                "end the transaction of the program that keeps it locked"
+            }
+            Some(
+                ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::AuthorizationForStatementDenied,
+            ) => "give the user this program runs as the right to write it, and to its directory",
+            Some(ErrorCode::CannotOpen) => "check the path: its directory must be there",
+            Some(ErrorCode::NotADatabase) => "name a file that is a database, or none yet",
+            Some(ErrorCode::DatabaseCorrupt) => "put a copy of it there that is whole",
+            Some(ErrorCode::DiskFull) => "make room there",
+            Some(ErrorCode::SystemIoFailure | ErrorCode::FileLockingProtocolFailed) => {
+                "check its disk; it must be one of this machine"
+            }
+            _ => "check the statements of the sink",
+        };
         Error::user(format!(
-            "{what} the SQLite database {}: {error}; nothing of the partition was stored",
+            "{what} the SQLite database {}: {error}; nothing of the partition was stored; {remedy}",
             self.file.display()
         ))
     }
 
-    /// Returns how many partitions the batch had when a part of it was stored, and whether this one was.
-    fn stored_before(database: &Connection, id: &BatchPartition) -> rusqlite::Result<Option<(usize, bool)>> {
-        database
+    /// Returns what the names say of a partition.
+    fn known(database: &Connection, id: &BatchPartition) -> rusqlite::Result<Known> {
+        let (batch, partition) = (id.time_ms as i64, id.partition as i64);
+        // Other numbers of partitions first.
+        let stored = database
             .query_row(
                 "select partitions, max(partition = ?3) from millstream_batches where output = ?1 and batch = ?2
                  group by partitions order by partitions = ?4 limit 1",
-                params![id.output, id.time_ms as i64, id.partition as i64, id.partitions as i64],
+                params![id.output, batch, partition, id.partitions as i64],
                 |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?)),
             )
-            .optional()
+            .optional()?;
+        match stored {
+            Some((partitions, _)) if partitions != id.partitions => return Ok(Known::Spread(partitions)),
+            Some((_, true)) => return Ok(Known::Stored),
+            Some((_, false)) => return Ok(Known::Nothing),
+            None => {}
+        }
+        let newest: Option<i64> = database.query_row(
+            "select max(batch) from millstream_batches where output = ?1",
+            params![id.output],
+            |row| row.get(0),
+        )?;
+        Ok(newest.filter(|newest| batch < oldest_kept(*newest)).map_or(Known::Nothing, Known::Forgotten))
     }
 
+    /// Returns what becomes of a partition that need not, or must not, be stored.
+    fn answer(&self, id: &BatchPartition, known: Known) -> Result<Option<Stored>> {
+        let file = self.file.display();
+        match known {
+            Known::Nothing => Ok(None),
+            Known::Stored => Ok(Some(Stored::Before)),
+            Known::Spread(partitions) => Err(id.spread_differently(&file.to_string(), partitions)),
+            Known::Forgotten(newest) => Err(Error::Argument {
+                operator: "save_exactly_once".into(),
+                problem: format!(
+                    "{id} can not be stored in {file}: it is older by more than seven days than batch {newest} ms, and whether it was \
+                     stored then is no longer known"
+                ),
+                remedy: "give the output a name of its own if it was not".into(),
+            }),
+        }
+    }
+
+    /// Stores a partition, unless something is known of it now.
     fn write<T: Params>(
         &self,
         database: &mut Connection,
         id: &BatchPartition,
         records: Vec<T>,
-    ) -> rusqlite::Result<Stored> {
+    ) -> rusqlite::Result<Known> {
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let named = transaction.execute(
-            "insert or ignore into millstream_batches values (?1, ?2, ?3, ?4)",
+        // Another program, or another attempt of the task, may have stored while the records were computed.
+        match Self::known(&transaction, id)? {
+            Known::Nothing => {}
+            known => return Ok(known),
+        }
+        transaction.execute(
+            "insert into millstream_batches (output, batch, partition, partitions) values (?1, ?2, ?3, ?4)",
             params![id.output, id.time_ms as i64, id.partition as i64, id.partitions as i64],
         )?;
-        if named == 0 {
-            return Ok(Stored::Before);
-        }
         if let Some(create) = &self.create {
             transaction.execute_batch(create)?;
         }
@@ -147,29 +216,40 @@ impl SqliteSink {
         }
         drop(statement);
         if id.partition == 0 {
-            let oldest = id.time_ms as i64 - KEPT.as_millis() as i64;
             transaction.execute(
                 "delete from millstream_batches where output = ?1 and batch < ?2",
-                params![id.output, oldest],
+                params![id.output, oldest_kept(id.time_ms as i64)],
             )?;
         }
         failpoint::reach("database-before-commit");
         transaction.commit()?;
         failpoint::reach("database-after-commit");
-        Ok(Stored::Now)
+        Ok(Known::Nothing)
     }
+}
+
+/// What the names say of a partition.
+enum Known {
+    /// It is to be stored.
+    Nothing,
+    Stored,
+    /// A part of its batch was stored when it had another number of partitions, this one.
+    Spread(usize),
+    /// The name would be forgotten by now: the newest batch is this one.
+    Forgotten(i64),
+}
+
+/// Returns the oldest batch of which the names are kept when a batch was stored.
+fn oldest_kept(newest: i64) -> i64 {
+    newest.saturating_sub(KEPT.as_millis() as i64)
 }
 
 impl<T: Data + Params> ExactlyOnceSink<T> for SqliteSink {
     fn store(&self, id: &BatchPartition, records: ChunkStream<T>, _: &FileSystems) -> Result<Stored> {
-        let mut database = self.open().map_err(|error| self.failed("opening", &error))?;
-        let before = Self::stored_before(&database, id).map_err(|error| self.failed("reading", &error))?;
-        match before {
-            Some((partitions, _)) if partitions != id.partitions => {
-                return Err(id.spread_differently(&format!("{}", self.file.display()), partitions));
-            }
-            Some((_, true)) => return Ok(Stored::Before),
-            _ => {}
+        let mut database = self.open()?;
+        let known = Self::known(&database, id).map_err(|error| self.failed("reading", &error))?;
+        if let Some(before) = self.answer(id, known)? {
+            return Ok(before);
         }
         // All of them first: while they are computed other partitions may write.
         let mut rows = Vec::new();
@@ -177,6 +257,12 @@ impl<T: Data + Params> ExactlyOnceSink<T> for SqliteSink {
             rows.extend(Cursor::from(chunk));
             Ok(())
         })?;
-        self.write(&mut database, id, rows).map_err(|error| self.failed("writing to", &error))
+        let known = self.write(&mut database, id, rows).map_err(|error| self.failed("writing to", &error))?;
+        Ok(self.answer(id, known)?.unwrap_or(Stored::Now))
+    }
+
+    fn place(&self, output: &str) -> Option<String> {
+        let file = std::path::absolute(&self.file).ok()?;
+        Some(format!("output {output} in {}", file.to_str()?))
     }
 }

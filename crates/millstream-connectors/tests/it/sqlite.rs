@@ -1,9 +1,11 @@
 //! Batches in an SQLite database.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use millstream_connectors::sqlite::SqliteSink;
 use millstream_core::{Conf, Context, Rdd};
+use millstream_streaming::testing::{Driver, batches};
 use rusqlite::Connection;
 
 struct Database(PathBuf);
@@ -138,4 +140,97 @@ fn names_of_old_batches_are_forgotten_by_batch_time() {
     let count: i64 =
         names.query_row("select count(*) from millstream_batches", [], |row| row.get(0)).unwrap();
     assert_eq!(count, 4);
+}
+
+#[test]
+fn a_batch_whose_name_may_be_forgotten_is_refused() {
+    let database = Database::new("too-old");
+    let context = Context::new(Conf::empty()).unwrap();
+    let (sink, week) = (counting(&database.file()), 7 * 24 * 3600 * 1000);
+    for batch in [1000, week + 1500] {
+        letters(&context, 2).save_exactly_once("letters", batch, sink.clone()).unwrap();
+    }
+    // Once stored, and its name forgotten: it must not be added again.
+    let error =
+        letters(&context, 2).save_exactly_once("letters", 1000, sink.clone()).unwrap_err().to_string();
+    assert!(error.contains("older by more than seven days than batch 604801500 ms"), "{error}");
+    assert_eq!(database.counts(), all(200));
+    // The oldest that would be remembered, and one of another output.
+    assert_eq!(letters(&context, 2).save_exactly_once("letters", 1500, sink.clone()).unwrap(), 2);
+    assert_eq!(letters(&context, 2).save_exactly_once("others", 1000, sink).unwrap(), 2);
+    assert_eq!(database.counts(), all(400));
+}
+
+#[test]
+fn what_others_store_while_the_records_are_computed_is_seen() {
+    let context = Context::new(Conf::empty().set_master("local[1]")).unwrap();
+    for (partitions, remains) in [(1, "Ok(0)"), (3, "it had 3 partitions")] {
+        let database = Database::new(&format!("meanwhile-{partitions}"));
+        letters(&context, 1).save_exactly_once("letters", 1000, counting(&database.file())).unwrap();
+        let file = database.file();
+        let meanwhile = letters(&context, 1).map(move |(letter, n)| {
+            let name = "insert or ignore into millstream_batches values ('letters', 2000, 0, ?1)";
+            Connection::open(&file).unwrap().execute(name, [partitions]).unwrap();
+            (letter, n)
+        });
+        let stored = meanwhile.save_exactly_once("letters", 2000, counting(&database.file()));
+        let stored = format!("{:?}", stored.map_err(|error| error.to_string()));
+        assert!(stored.contains(remains), "{stored}");
+        assert_eq!(database.counts(), all(100));
+    }
+}
+
+#[test]
+fn what_is_no_database_that_stays_is_refused() {
+    let database = Database::new("none");
+    let context = Context::new(Conf::empty()).unwrap();
+    let store = |file: &Path| {
+        let stored = letters(&context, 1).save_exactly_once("letters", 1000, counting(file));
+        stored.unwrap_err().to_string()
+    };
+    for memory in ["", ":memory:", "file::memory:?cache=shared"] {
+        let error = store(Path::new(memory));
+        assert!(error.contains("is in memory") && error.contains("name a file"), "{memory}: {error}");
+    }
+    std::fs::write(database.file(), "a text is no database".repeat(100)).unwrap();
+    let error = store(&database.file());
+    assert!(error.contains("name a file that is a database"), "{error}");
+    let error = store(&database.0.join("missing/counts.db"));
+    assert!(error.contains("its directory must be there"), "{error}");
+    // A table of another program's that has the name of the one of the sink's.
+    let foreign = database.0.join("foreign.db");
+    Connection::open(&foreign).unwrap().execute("create table millstream_batches (n integer)", []).unwrap();
+    let error = store(&foreign);
+    assert!(error.contains("no such column") && error.contains("foreign.db"), "{error}");
+}
+
+#[test]
+fn odd_names_of_files_and_outputs_are_names() {
+    let database = Database::new("odd ' % ? # ; é");
+    let context = Context::new(Conf::empty()).unwrap();
+    let sink = counting(&database.file());
+    for output in ["", "it's", "a;drop table counts", "é\n%_"] {
+        for stored in [2, 0] {
+            let now = letters(&context, 2).save_exactly_once(output, 1000, sink.clone()).unwrap();
+            assert_eq!(now, stored, "{output}");
+        }
+    }
+    assert_eq!(database.counts(), all(400));
+    assert!(database.file().exists());
+}
+
+#[test]
+fn two_streams_under_one_name_in_a_database_are_refused_whatever_they_run() {
+    let database = Database::new("two-streams");
+    let driver = Driver::new(Conf::empty(), Duration::from_secs(1)).unwrap();
+    let letters = driver.input(batches![[("a".to_owned(), 1_u64)]]);
+    let other = SqliteSink::new(database.file(), "insert into others values (?1, ?2)");
+    letters.save_exactly_once("letters", counting(&database.file()));
+    letters.save_exactly_once("others", other.clone());
+    letters.save_exactly_once("letters", other);
+    let refused = driver.run(1).unwrap_err().to_string();
+    assert!(
+        refused.contains("the output `letters` of this sink is also that of save_exactly_once at "),
+        "{refused}"
+    );
 }

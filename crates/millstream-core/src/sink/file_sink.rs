@@ -78,4 +78,8 @@ impl<T: Data, F: OutputFormat<T>> ExactlyOnceSink<T> for FileSink<F> {
         self.spread.check(&*system, &directory, id)?;
         Ok(stored)
     }
+
+    fn place(&self, output: &str) -> Option<String> {
+        Some(self.directory.join(&format!("{output}-TIME_IN_MS")).to_string())
+    }
 }

@@ -90,4 +90,13 @@ pub trait ExactlyOnceSink<T: Data>: Data {
     /// # Errors
     /// Those of the records and of the place; nothing was stored then.
     fn store(&self, id: &BatchPartition, records: ChunkStream<T>, files: &FileSystems) -> Result<Stored>;
+
+    /// Names the place where the names of an output's partitions are kept, the same for every sink that keeps them there, whatever
+    /// else it does; streams refuse two outputs of one place.
+    ///
+    /// By default there is none: two sinks are the same then if they are of one type and equal.
+    fn place(&self, output: &str) -> Option<String> {
+        let _ = output;
+        None
+    }
 }

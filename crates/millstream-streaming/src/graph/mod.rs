@@ -74,16 +74,16 @@ struct Parts {
     remember: Duration,
     /// What the sources said of their batches that have not been completed.
     inputs: BTreeMap<Time, Inputs>,
-    /// The outputs that sinks know by a name.
-    stored: Vec<Stored>,
+    /// Where outputs leave what a later one of the same place would take for its own.
+    places: Vec<(Place, Operator)>,
 }
 
-/// An output that a sink knows by a name.
-struct Stored {
-    name: String,
-    /// The type of the sink, and what it is.
-    sink: (&'static str, Vec<u8>),
-    operator: Operator,
+/// Where an output leaves its batches.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Place {
+    Named(String),
+    /// An output of a sink that names no place: the type of the sink, and what it is.
+    In(&'static str, Vec<u8>, String),
 }
 
 impl Graph {
@@ -246,19 +246,16 @@ impl Graph {
         parts.outputs.push(Arc::new(make(number)));
     }
 
-    /// Notes that an output is known to a sink by a name; that another one is so too is reported by `start`.
-    pub(crate) fn stores_in(&self, operator: Operator, name: &str, sink_type: &'static str, sink: Vec<u8>) {
-        let stored = Stored { name: name.to_owned(), sink: (sink_type, sink), operator };
+    /// Notes where an output leaves its batches; that another one does so too is reported by `start`, with what they share and what to
+    /// do.
+    pub(crate) fn leaves_in(&self, operator: Operator, place: Place, shared: &str, remedy: &str) {
         let mut parts = self.parts();
-        let is_same = |other: &&Stored| other.name == stored.name && other.sink == stored.sink;
-        let first = parts.stored.iter().find(is_same).map(|first| first.operator.to_string());
-        if let Some(first) = first {
-            parts.problems.push(format!(
-                "{}: the output `{name}` of this sink is also that of {first}; give it another name",
-                stored.operator
-            ));
+        let first = parts.places.iter().find(|(other, _)| *other == place);
+        if let Some((_, first)) = first {
+            let problem = format!("{operator}: {shared} also that of {first}; {remedy}");
+            parts.problems.push(problem);
         }
-        parts.stored.push(stored);
+        parts.places.push((place, operator));
     }
 
     /// Notes something that was described wrongly, to be reported by `start`.

@@ -3,16 +3,17 @@
 mod roll;
 mod save_options;
 
+use std::fmt::Display;
 use std::panic::Location;
 
-use millstream_core::fs::{Codec, ObjectFormat, OutputFormat, TextFormat};
+use millstream_core::fs::{Codec, FsPath, ObjectFormat, OutputFormat, TextFormat};
 use millstream_core::operator::{self, Operator};
 use millstream_core::{Data, Rdd, Show};
 
 pub use self::save_options::SaveOptions;
 use super::OutputHandle;
 use crate::dstream::DStream;
-use crate::time::Time;
+use crate::graph::Place;
 
 impl<T: Data + Show> DStream<T> {
     /// Writes the records of each batch as lines of text to a directory `prefix-TIME_IN_MS.suffix`; an empty suffix is left
@@ -231,17 +232,25 @@ impl<T: Data> DStream<T> {
         for problem in options.problems() {
             self.graph().problem(&Operator::call(name, place), problem);
         }
+        let call = Operator::call(name, place);
+        match FsPath::parse(&directory(&prefix, "TIME_IN_MS", &suffix)) {
+            Ok(named) => {
+                let shared = format!("the directory {named} of its batches is");
+                let named = Place::Named(named.to_string());
+                self.graph().leaves_in(call, named, &shared, "give it another prefix or suffix");
+            }
+            Err(error) => self.graph().problem(&call, error.to_string()),
+        }
         self.output(name, place, move |rdd: Rdd<T>, time, save| {
             let (first, saving) = options.of_batch(time, slide);
-            let directory = directory(&prefix, first, &suffix);
+            let directory = directory(&prefix, first.as_millis(), &suffix);
             operator::named(save, || rdd.save_as_files(directory, format.clone(), saving))
         })
     }
 }
 
 /// The directory of a batch, named as Spark does.
-fn directory(prefix: &str, time: Time, suffix: &str) -> String {
-    let millis = time.as_millis();
+fn directory(prefix: &str, millis: impl Display, suffix: &str) -> String {
     match suffix {
         "" => format!("{prefix}-{millis}"),
         suffix => format!("{prefix}-{millis}.{suffix}"),

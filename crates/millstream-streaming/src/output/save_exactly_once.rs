@@ -9,6 +9,7 @@ use millstream_core::sink::ExactlyOnceSink;
 
 use super::OutputHandle;
 use crate::dstream::DStream;
+use crate::graph::Place;
 
 impl<T: Data> DStream<T> {
     /// Stores each batch in a sink that keeps the name of a partition with its records, so that a batch that is run again
@@ -44,9 +45,12 @@ impl<T: Data> DStream<T> {
     ) -> OutputHandle<T> {
         let name = output.into();
         let place = Location::caller();
-        // A sink that can not be written can not be told from others.
-        if let Ok(sink) = postcard::to_stdvec(&sink) {
-            self.graph().stores_in(Operator::call("save_exactly_once", place), &name, type_name::<S>(), sink);
+        // A sink that names no place and can not be written can not be told from others.
+        let written = || Some(Place::In(type_name::<S>(), postcard::to_stdvec(&sink).ok()?, name.clone()));
+        if let Some(kept) = sink.place(&name).map(Place::Named).or_else(written) {
+            let (operator, shared) =
+                (Operator::call("save_exactly_once", place), format!("the output `{name}` of this sink is"));
+            self.graph().leaves_in(operator, kept, &shared, "give it another name");
         }
         self.output("save_exactly_once", place, move |rdd, time, save| {
             let (time, sink) = (time.as_millis() as u64, sink.clone());

@@ -472,3 +472,60 @@ fn two_streams_of_one_name_in_a_sink_are_refused() {
     );
     start(&[("a", "one"), ("b", "one"), ("a", "other")]).unwrap();
 }
+
+/// Puts outputs on a stream.
+type Outputs<'a> = &'a dyn Fn(&DStream<(char, i32)>);
+
+#[test]
+fn two_outputs_of_one_place_are_refused_whatever_they_write() {
+    let directory = Directory::new("places");
+    let at = |name: &str| directory.0.join(name);
+    let start = |outputs: Outputs<'_>| {
+        let driver = Driver::new(conf("local[2]"), SECOND).unwrap();
+        outputs(&driver.input(batches![[('a', 1)]]));
+        driver.start().map(drop).map_err(|error| error.to_string())
+    };
+    // Of two formats with one ending the second one's files would be taken for those of the first.
+    let refused = start(&|pairs| {
+        pairs.save_exactly_once("a", FileSink::new(at("one"), TextFormat::default()).unwrap());
+        pairs.save_exactly_once("a", FileSink::new(at("one"), KeyValueTextFormat::default()).unwrap());
+    });
+    assert!(
+        refused.clone().unwrap_err().contains("the output `a` of this sink is also that of"),
+        "{refused:?}"
+    );
+    let refused = start(&|pairs| {
+        pairs.save_exactly_once("one/a", FileSink::new(&directory.0, TextFormat::default()).unwrap());
+        pairs.save_exactly_once("a", FileSink::new(at("one"), TextFormat::default()).unwrap());
+    });
+    assert!(refused.is_err());
+    // Each would delete what the other has saved.
+    let prefix = directory.prefix("one");
+    let refused = start(&|pairs| {
+        pairs.save_as_text_files(&*prefix, "txt");
+        pairs.save_as_object_files(format!("file:{prefix}"), "txt");
+    });
+    let error = refused.unwrap_err();
+    assert!(
+        error.contains(&format!("save_as_object_files at {}:", file!()))
+            && error.contains(&format!(
+                "the directory {prefix}-TIME_IN_MS.txt of its batches is also that of save_as_text_files at "
+            ))
+            && error.contains("give it another prefix or suffix"),
+        "{error}"
+    );
+    let refused = start(&|pairs| {
+        pairs.save_exactly_once("a", FileSink::new(at("one"), TextFormat::default()).unwrap());
+        pairs.save_as_text_files(directory.prefix("one/a"), "");
+    });
+    assert!(refused.is_err());
+    let refused = start(&|pairs| drop(pairs.save_as_text_files("file://elsewhere/a", "")));
+    assert!(refused.unwrap_err().contains("names another machine"));
+    start(&|pairs| {
+        pairs.save_as_text_files(&*prefix, "txt");
+        pairs.save_as_object_files(&*prefix, "");
+        pairs.save_as_text_files(directory.prefix("other"), "txt");
+        pairs.save_exactly_once("one", FileSink::new(at("one"), TextFormat::default()).unwrap());
+    })
+    .unwrap();
+}
