@@ -13,7 +13,7 @@ use millstream_streaming::listener::{BatchInfo, StreamInputInfo, StreamingListen
 use millstream_streaming::testing::{Driver, batches};
 use millstream_streaming::{FileChoice, FileChoices, FileStreamOptions, StreamId, StreamingContext, Time};
 
-use crate::tables::{LONG, millis, sorted};
+use crate::tables::{LONG, millis, sorted, step};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -402,6 +402,37 @@ fn a_directory_may_come_late_and_vanish() {
     put(&watched.join("b"), 3500, "b\n");
     steps.step().unwrap();
     assert_eq!(lines.batches(), batches![[], ["a"], [], ["b"]]);
+}
+
+#[test]
+fn what_came_while_the_directory_could_not_be_read_is_taken_however_long_that_was() {
+    let directory = Directory::new();
+    let (watched, away) = (directory.0.join("watched"), directory.0.join("away"));
+    put(&watched.join("a"), 500, "a\n");
+    let driver = driver();
+    let lines = driver.streaming().text_file_stream(&watched);
+    let all = FileStreamOptions::default().existing(true);
+    let existing = driver.streaming().file_stream_with(&away, TextFormat::default(), all);
+    let (lines, existing) = (driver.collect(&lines), driver.collect(&existing));
+    let steps = driver.start().unwrap();
+    steps.step().unwrap();
+    // For longer than files are remembered: what comes meanwhile comes where it can not be seen.
+    fs::rename(&watched, &away).unwrap();
+    put(&away.join("b"), 10_500, "b\n");
+    step(&steps, 90);
+    fs::rename(&away, &watched).unwrap();
+    steps.step().unwrap();
+    put(&watched.join("c"), 91_500, "c\n");
+    put(&watched.join("too-old"), 20_500, "too-old\n");
+    step(&steps, 2);
+    let came = |batches: Vec<Vec<String>>| {
+        let come = batches.into_iter().enumerate().filter(|(_, lines)| !lines.is_empty());
+        come.map(|(at, lines)| (at + 1, lines.concat())).collect::<Vec<_>>()
+    };
+    let at = |batch: usize, lines: &str| (batch, lines.to_owned());
+    assert_eq!(came(lines.batches()), [at(1, "a"), at(92, "b"), at(93, "c")]);
+    // The first look into it is the one that finds what there is.
+    assert_eq!(came(existing.batches()), [at(2, "ab")]);
 }
 
 #[test]

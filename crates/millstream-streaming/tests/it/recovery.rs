@@ -536,3 +536,49 @@ fn several_programs_begin_with_a_savepoint() {
         assert!(directory.0.join(copy).join("checkpoint-4000").exists());
     }
 }
+
+#[test]
+fn what_came_while_the_directory_could_not_be_read_is_taken_after_a_restart() {
+    let directory = Directory::new();
+    let input = inputs(&directory);
+    input.put("1", 500, "1\n");
+    run(&directory, 0, 2, Clone::clone);
+    let away = Directory(directory.0.join("away"));
+    fs::rename(&input.0, &away.0).unwrap();
+    // For longer than files are remembered, by those of before too.
+    run(&directory, 2_100, 80, Clone::clone);
+    away.put("20", 19_500, "20\n");
+    fs::rename(&away.0, &input.0).unwrap();
+    let after = run(&directory, 82_100, 2, Clone::clone);
+    assert_eq!(after.batches(), batches![["20"], []]);
+    let later = run(&directory, 84_100, 2, Clone::clone).batches();
+    assert!(later.concat().is_empty(), "{later:?}");
+}
+
+#[test]
+fn a_file_that_was_put_back_from_a_copy_is_the_one_of_before_the_restart() {
+    let directory = Directory::new();
+    let input = inputs(&directory);
+    for (name, millis) in [("1", 500), ("2", 600)] {
+        input.put(name, millis, &format!("{name}\n"));
+    }
+    let driver = Driver::at(conf(), SECOND, at(0)).unwrap();
+    let lines = driver.streaming().text_file_stream(&input.0);
+    lines.foreach_rdd(|_| Err("the disk has gone"));
+    driver.get_or_create(directory.0.join("checkpoints")).unwrap().start().unwrap().step().unwrap_err();
+    // Two more files, which have other numbers than the first two as long as these are there.
+    let away = Directory(directory.0.join("away"));
+    fs::rename(&input.0, &away.0).unwrap();
+    let back = inputs(&directory);
+    let again = |changed| {
+        back.put("1", 500, "1\n");
+        back.put("2", changed, "3\n");
+        let driver = Driver::at(conf(), SECOND, at(1_100)).unwrap();
+        let lines = driver.collect(&driver.streaming().text_file_stream(&back.0));
+        let ended = driver.get_or_create(directory.0.join("checkpoints")).unwrap().start().unwrap().step();
+        ended.map(|_| lines.batches()).map_err(|error| error.to_string())
+    };
+    let refused = again(601).unwrap_err();
+    assert!(refused.contains("was replaced by another file") && refused.contains("in/2"), "{refused}");
+    assert_eq!(again(600).unwrap()[0], ["1", "3"]);
+}

@@ -371,7 +371,9 @@ impl<F: InputFormat> Source<F::Record> for Files<F> {
     }
 
     fn batch_again(&self, batch: Time, saved: &Value) -> Result<(Rdd<F::Record>, Option<u64>)> {
-        Ok((self.read(batch, SavedFiles::of(saved)?.files), None))
+        let systems = self.graph.context.file_systems();
+        let files = SavedFiles::of(saved)?.files.into_iter();
+        Ok((self.read(batch, files.map(|file| saved::found_again(&systems, file)).collect()), None))
     }
 
     fn restore(&self, zero: Time, saved: &BTreeMap<Time, Value>) -> Result<()> {

@@ -20,6 +20,9 @@ pub(super) struct SavedFiles {
     /// The paths of those that it has left out because they may grow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) waiting: Vec<FsPath>,
+    /// Since which batch the directory could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unlisted: Option<Time>,
 }
 
 impl SavedFiles {
@@ -33,6 +36,19 @@ impl SavedFiles {
     }
 }
 
+/// Returns a file of this machine as it is after a restart, if its length and time say that it is the one that was saved: its number is
+/// another one where the disk was mounted anew, or the file was put back from a copy.
+pub(super) fn found_again(systems: &FileSystems, saved: FileStatus) -> FileStatus {
+    if saved.path.as_local().is_none() {
+        return saved;
+    }
+    match systems.of(&saved.path).and_then(|system| system.status(&saved.path)) {
+        Ok(now) if !now.is_dir && (now.len, now.modified) == (saved.len, saved.modified) => now,
+        // It is for the tasks that read it to say what is wrong.
+        _ => saved,
+    }
+}
+
 impl Selection {
     /// Returns what is to be kept of the batch that was selected last.
     pub(super) fn saved(&self, batch: Time) -> Option<Value> {
@@ -41,7 +57,8 @@ impl Selection {
             return None;
         }
         let (files, waiting) = (files.clone(), self.waiting.paths());
-        serde_json::to_value(SavedFiles { start: self.start, files, waiting }).ok()
+        let saved = SavedFiles { start: self.start, files, waiting, unlisted: self.unlisted };
+        serde_json::to_value(saved).ok()
     }
 
     /// Goes on where a stream that was begun at `zero` has ended.
@@ -51,8 +68,9 @@ impl Selection {
         }
         self.known = saved.last_key_value().map(|(batch, _)| *batch);
         for (batch, saved) in saved {
-            let SavedFiles { start, files, waiting } = SavedFiles::of(saved)?;
+            let SavedFiles { start, files, waiting, unlisted } = SavedFiles::of(saved)?;
             self.start = start.or(self.start);
+            self.unlisted = unlisted;
             for path in &waiting {
                 self.waiting.add(path, *batch);
             }
@@ -67,7 +85,8 @@ impl Selection {
     /// Returns whether files of a batch could be taken once more if they were forgotten.
     pub(super) fn still_needs(&self, batch: Time, saved: &Value, threshold: Time) -> bool {
         let files = SavedFiles::of(saved).map(|saved| saved.files).unwrap_or_default();
-        files.iter().any(|file| modified(file).max(batch) >= threshold - self.remember)
+        let oldest = self.unlisted.map_or(threshold, |unlisted| unlisted.min(threshold)) - self.remember;
+        files.iter().any(|file| modified(file).max(batch) >= oldest)
     }
 
     /// Returns whether a batch that was missed would take no file; not so if that can not be told. To be asked of one batch after the
@@ -78,7 +97,10 @@ impl Selection {
         let mut files = match self.while_away.take() {
             Some(files) => files,
             None => match systems.of(&self.directory).and_then(|system| self.list(&*system)) {
-                Err(error) if is_no_directory(&error) => Vec::new(),
+                Err(error) if is_no_directory(&error) => {
+                    self.not_listed(batch);
+                    Vec::new()
+                }
                 // The batch looks for itself, and so does the next one.
                 Err(_) => return false,
                 Ok(listed) => listed,

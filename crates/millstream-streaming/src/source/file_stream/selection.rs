@@ -29,6 +29,8 @@ pub(super) struct Selection {
     pub(super) known: Option<Time>,
     /// The files that were there after a restart and are for a batch that was missed, once someone has asked.
     pub(super) while_away: Option<Vec<FileStatus>>,
+    /// The first of the batches, the latest among them, that could not read the directory.
+    pub(super) unlisted: Option<Time>,
     /// Whether the directory could be read last time: what goes on failing is said once.
     readable: bool,
 }
@@ -70,6 +72,7 @@ impl Selection {
             last: None,
             known: None,
             while_away: None,
+            unlisted: None,
             readable: true,
         }
     }
@@ -83,19 +86,19 @@ impl Selection {
         }
         let system = systems.of(&self.directory);
         let found = match system.clone().and_then(|system| self.list(&*system)) {
-            Ok(found) => {
-                self.readable = true;
-                self.waiting.keep(&found);
-                found
-            }
+            Ok(found) => found,
             Err(error) => {
                 if std::mem::replace(&mut self.readable, false) {
                     tracing::warn!("no files for batch {batch}, will look again: {error}");
                 }
-                Vec::new()
+                self.not_listed(batch);
+                self.options.choices.set(Vec::new());
+                self.last = Some((batch, Vec::new()));
+                return Vec::new();
             }
         };
-        let oldest = batch - self.remember;
+        self.waiting.keep(&found);
+        let oldest = self.oldest(batch);
         let since = self.since(batch);
         self.start = Some(self.start.unwrap_or(oldest));
         self.taken.retain(|_, taken| taken.as_of >= oldest);
@@ -116,6 +119,7 @@ impl Selection {
                 files.push(file);
             }
         }
+        (self.unlisted, self.readable) = (None, true);
         self.options.choices.set(choices);
         files.sort_by(|one, other| (one.modified, one.path.path()).cmp(&(other.modified, other.path.path())));
         self.last = Some((batch, files.clone()));
@@ -148,8 +152,18 @@ impl Selection {
     /// Returns after what time the files of a batch must have been changed; nothing for the first batch of a stream that takes what
     /// exists.
     pub(super) fn since(&self, batch: Time) -> Option<Since> {
-        let oldest = batch - self.remember;
+        let oldest = self.oldest(batch);
         self.start.map(|start| Since { start, threshold: start.max(oldest) })
+    }
+
+    /// Returns how far back a batch looks: as far as the first one that could not, so that nothing is too old that has come since.
+    fn oldest(&self, batch: Time) -> Time {
+        self.unlisted.map_or(batch, |unlisted| unlisted.min(batch)) - self.remember
+    }
+
+    /// Notes that a batch could not look.
+    pub(super) fn not_listed(&mut self, batch: Time) {
+        self.unlisted.get_or_insert(batch);
     }
 
     /// Decides what a batch does with a file, and notes one that it would take, were it complete.
