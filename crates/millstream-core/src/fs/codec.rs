@@ -286,7 +286,11 @@ impl HadoopLz4 {
         self.piece.truncate(length);
         self.at = 0;
         self.block_left -= length;
-        Ok(length > 0)
+        if length == 0 {
+            let problem = "a piece holds nothing, but its block is not at its end";
+            return Err(io::Error::new(ErrorKind::InvalidData, problem));
+        }
+        Ok(true)
     }
 }
 
@@ -395,5 +399,9 @@ mod tests {
         let expected = [&first[..], &second[..]].concat().repeat(2);
         assert_eq!(read(Codec::Lz4, whole.clone()).unwrap(), expected);
         assert!(read(Codec::Lz4, whole[..whole.len() - 1].to_vec()).is_err());
+        // A piece without literals in the place of the second one.
+        let mut hollow = file[..4 + 4 + lz4_flex::block::compress(&first).len()].to_vec();
+        hollow.extend([0, 0, 0, 1, 0]);
+        assert!(read(Codec::Lz4, [hollow, whole].concat()).is_err(), "what follows was passed over");
     }
 }

@@ -24,6 +24,7 @@ pub fn failed(doing: &str, path: &FsPath, error: io::Error) -> Error {
         ErrorKind::IsADirectory => "name a file, or another name",
         ErrorKind::NotADirectory => "a part of the path is a file: name a directory",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there, or write elsewhere",
+        ErrorKind::InvalidFilename => "choose a shorter name",
         ErrorKind::FileTooLarge => "write smaller files, or raise the limit on the length of files",
         ErrorKind::ReadOnlyFilesystem => "write elsewhere",
         _ => return Error::io(format!("{doing} {path}"), error),

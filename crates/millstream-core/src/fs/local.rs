@@ -62,6 +62,8 @@ impl FileSystem for LocalFs {
             let path = directory.join(&name);
             // What a link points to, not the link; what is gone since the directory was read was not there.
             match fs::metadata(entry.path()) {
+                // Pipes, sockets and devices hold nothing, and who opens one may wait for ever.
+                Ok(metadata) if !(metadata.is_file() || metadata.is_dir()) => {}
                 Ok(metadata) => files.push(status(path, &metadata)),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(failed("looking at", &path, error)),
@@ -73,7 +75,12 @@ impl FileSystem for LocalFs {
 
     fn open(&self, file: &FileStatus, offset: u64) -> Result<Box<dyn Read + Send>> {
         let broken = |error| failed("opening", &file.path, error);
-        let mut opened = local(&file.path).and_then(File::open).map_err(broken)?;
+        let path = local(&file.path).map_err(broken)?;
+        if fs::metadata(&path).is_ok_and(|metadata| is_pipe(&metadata)) {
+            // It would be waited for until someone writes into it.
+            return Err(broken(io::Error::other("it is a pipe; name a file")));
+        }
+        let mut opened = File::open(path).map_err(broken)?;
         let now = opened.metadata().map_err(broken)?;
         if let Some(change) = change(file, &status(file.path.clone(), &now)) {
             let remedy = "read it when nobody writes it, or describe the RDD again";
@@ -165,6 +172,16 @@ fn status(path: FsPath, metadata: &Metadata) -> FileStatus {
     let len = if metadata.is_dir() { 0 } else { metadata.len() };
     let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     FileStatus { path, len, modified, is_dir: metadata.is_dir(), version: version(metadata) }
+}
+
+#[cfg(unix)]
+fn is_pipe(metadata: &Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&metadata.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Metadata) -> bool {
+    false
 }
 
 #[cfg(unix)]

@@ -137,3 +137,20 @@ fn a_file_or_directory_without_rights_says_so() {
     assert!(error.contains(&format!("listing {}", closed.display())) && error.contains(right), "{error}");
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
 }
+
+#[test]
+fn nobody_waits_for_a_pipe() {
+    let directory = Directory::new("pipe");
+    directory.write("a", "one\n");
+    let pipe = directory.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(directory.path("socket")).unwrap();
+    let (_context, lines) = described(&directory.0);
+    assert_eq!(lines.collect().unwrap(), ["one"]);
+    let (_context, lines) = described(&pipe);
+    let error = lines.count().unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("opening {}", pipe.display())) && error.contains("it is a pipe; name a file"),
+        "{error}"
+    );
+}
