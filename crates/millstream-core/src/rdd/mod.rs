@@ -49,7 +49,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub use actions::{Existing, Saving};
+pub use actions::{Existing, SUCCESS, Saving};
 pub use any_rdd::{AnyRdd, RddNode};
 pub use compute::{Compute, Dependency};
 pub(crate) use compute::{Rebuild, Rebuilding, Recipe};

@@ -206,6 +206,28 @@ fn a_job_that_fails_leaves_nothing_behind() {
     assert_eq!(names(&directory.0), ["out"]);
 }
 
+#[test]
+fn a_job_that_fails_leaves_what_another_program_has_saved_there_meanwhile() {
+    let directory = Directory::new("meanwhile");
+    for work in [&["part-00000", "_SUCCESS"] as &[&str], &["_temporary/1-2-3/attempt-0-0-2-0/part-00000-0"]] {
+        let out = directory.path("out");
+        let others: Vec<_> = work.iter().map(|name| out.join(name)).collect();
+        let saved = others.clone();
+        let failing = context().parallelize([1], 1).map(move |n| {
+            for file in &saved {
+                fs::create_dir_all(file.parent().unwrap()).unwrap();
+                fs::write(file, "of another\n").unwrap();
+            }
+            assert!(n > 1, "no luck");
+            n
+        });
+        let error = failing.save_as_text_file(&out).unwrap_err().to_string();
+        assert!(error.contains("no luck"), "{error}");
+        assert!(others.iter().all(|file| file.exists()), "{work:?}");
+        fs::remove_dir_all(&out).unwrap();
+    }
+}
+
 /// The first partition begins its file after the second has failed the job, and does not notice that before.
 #[test]
 fn tasks_that_end_later_than_their_job_leave_nothing_behind() {

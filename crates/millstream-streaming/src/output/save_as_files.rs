@@ -1,5 +1,6 @@
 //! `save_as_files`, `save_as_text_files`, `save_as_object_files`: a directory for each batch.
 
+mod completed;
 mod roll;
 mod save_options;
 
@@ -241,7 +242,12 @@ impl<T: Data> DStream<T> {
             }
             Err(error) => self.graph().problem(&call, error.to_string()),
         }
+        let stream = self.clone();
         self.output(name, place, move |rdd: Rdd<T>, time, save| {
+            if let Some(open) = options.left_open(stream.time_before(time), time, slide) {
+                let open = directory(&prefix, open.as_millis(), &suffix);
+                completed::complete(&rdd.context().file_systems(), &open)?;
+            }
             let (first, saving) = options.of_batch(time, slide);
             let directory = directory(&prefix, first.as_millis(), &suffix);
             operator::named(save, || rdd.save_as_files(directory, format.clone(), saving))

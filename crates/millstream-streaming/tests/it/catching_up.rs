@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use millstream_core::{Conf, Result};
 use millstream_streaming::testing::Driver;
-use millstream_streaming::{DStream, State, StateSpec};
+use millstream_streaming::{DStream, SaveOptions, State, StateSpec};
 use proptest::prelude::*;
 
 use crate::damaged_checkpoints::files;
@@ -425,4 +425,27 @@ fn files_of_a_batch_that_could_not_be_described_are_not_lost() {
     drop(let_go);
     steps.step().unwrap();
     assert_eq!(*seen.lock().unwrap(), [(1, 1), (2, 2)]);
+}
+
+#[test]
+fn a_directory_whose_last_batch_had_nothing_to_do_is_completed_by_the_next_one() {
+    let directory = Directory::new();
+    let input = inputs(&directory, &[(1, 1, 10)]);
+    let start = |now: i64| {
+        let driver = Driver::at(conf_of("grouped"), SECOND, at(now)).unwrap();
+        let prefix = directory.0.join("sums").display().to_string();
+        let rolled = SaveOptions::default().roll_time(seconds(4));
+        sums(&pairs(&driver, &input)).save_as_text_files_with(prefix, "", rolled);
+        driver.get_or_create(directory.0.join("checkpoints")).unwrap().start().unwrap()
+    };
+    start(0).step().unwrap();
+    let completed = |second: u64| directory.0.join(format!("sums-{second}000/_SUCCESS")).exists();
+    assert!(!completed(1));
+    let steps = start(10_100);
+    steps.step().unwrap();
+    assert_eq!([1, 9].map(completed), [true, false]);
+    steps.step().unwrap();
+    assert!(completed(9));
+    // Between them nothing was saved.
+    assert!(!directory.0.join("sums-5000").exists());
 }

@@ -254,6 +254,19 @@ fn what_a_program_that_was_killed_was_writing_goes_when_its_batch_runs_again() {
     let prefix = directory.prefix("n");
     save(batches![[1, 2]], 1, |s| drop(s.save_as_text_files(&*prefix, "")));
     assert_eq!(names(directory.0.join("n-1000")), ["_SUCCESS", "part-00000", "part-00001"]);
+
+    // And beside a directory of several batches; but what another output has there.
+    for left in [
+        "_temporary-s-1000-1-2-3/attempt-0-0-2-0/part-00000-0",
+        "_temporary-s-1000-7-1-2-3/attempt-0-0-2-0/x",
+    ] {
+        let left = directory.0.join(left);
+        fs::create_dir_all(left.parent().unwrap()).unwrap();
+        fs::write(left, "1\n").unwrap();
+    }
+    let (prefix, rolled) = (directory.prefix("s"), SaveOptions::default().roll_time(seconds(60)));
+    save(batches![[1], [2]], 2, |s| drop(s.save_as_text_files_with(&*prefix, "", rolled)));
+    assert_eq!(names(&directory.0), ["_temporary-s-1000-7-1-2-3", "n-1000", "s-1000"]);
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub use stats::{Number, StatCounter};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 
-pub use save_as_files::{Existing, Saving};
+pub use save_as_files::{Existing, SUCCESS, Saving};
 
 use super::Rdd;
 use crate::data::Data;

@@ -26,8 +26,8 @@ use crate::settings;
 use crate::stream::{self, ChunkStream};
 use crate::task::TaskContext;
 
-/// The file whose presence says that a directory is complete.
-const SUCCESS: &str = "_SUCCESS";
+/// The name of the file whose presence says that a directory is complete.
+pub const SUCCESS: &str = "_SUCCESS";
 
 /// The directory in the output's own in which tasks write.
 const TEMPORARY: &str = "_temporary";
@@ -161,7 +161,7 @@ impl Output {
         let unique = format!("{}-{}-{number}", now.as_millis(), std::process::id());
         let run = match (&saving.share, directory.parent()) {
             // Beside a directory that is shared, so that no one has to ask whether others are at work in it.
-            (Some(_), Some(parent)) => parent.join(&format!("{TEMPORARY}-{}-{unique}", directory.name())),
+            (Some(_), Some(parent)) => parent.join(&format!("{}{unique}", beside(&directory))),
             _ => directory.join(TEMPORARY).join(&unique),
         };
         Ok(Output { system, directory, run: AtWork::of(run), was_there: is_there, saving })
@@ -224,6 +224,8 @@ impl Output {
             let files = self.system.list(&self.directory).unwrap_or_default();
             files.into_iter().any(|file| file.path != temporary)
         };
+        // By another program then, which came meanwhile.
+        let is_complete = || self.system.exists(&self.directory.join(SUCCESS)).unwrap_or(true);
         let others_work = || {
             let runs = self.system.list(&temporary).unwrap_or_default();
             // The directory of a batch is one program's: what it left there when it was killed, nobody works at.
@@ -231,12 +233,14 @@ impl Output {
             runs.into_iter().any(|other| other.path != *run && works(&other.path))
         };
         let unneeded = if self.saving.share.is_some() {
+            self.sweep_beside();
             run.clone()
-        } else if !self.was_there && (has_failed || self.saving.skip_empty && !has_others()) {
-            self.directory.clone()
         } else if others_work() {
             // Another job is writing to the directory too.
             run.clone()
+        } else if !self.was_there && (has_failed && !is_complete() || self.saving.skip_empty && !has_others())
+        {
+            self.directory.clone()
         } else {
             temporary
         };
@@ -244,6 +248,33 @@ impl Output {
             tracing::warn!("left behind after saving to {}: {error}", self.directory);
         }
     }
+
+    /// Deletes what a program that was killed was writing beside the directory of a span: the directory of a batch is one program's.
+    fn sweep_beside(&self) {
+        let Some(parent) = self.directory.parent().filter(|_| batch().is_some()) else { return };
+        if !at_work::is_new(&self.directory) {
+            return;
+        }
+        let beside = beside(&self.directory);
+        for other in self.system.list(&parent).unwrap_or_default() {
+            let unique = other.path.name().strip_prefix(&beside).map(|unique| unique.split('-'));
+            // The name of another directory may begin with that of this one.
+            let is_a_run = unique.is_some_and(|mut unique| {
+                unique.clone().count() == 3 && unique.all(|number| number.parse::<u128>().is_ok())
+            });
+            if is_a_run
+                && !AtWork::is(&other.path)
+                && let Err(error) = self.system.delete(&other.path)
+            {
+                tracing::warn!("left behind by a program that was killed: {error}");
+            }
+        }
+    }
+}
+
+/// What the names of runs begin with that save into a directory which is shared.
+fn beside(directory: &FsPath) -> String {
+    format!("{TEMPORARY}-{}-", directory.name())
 }
 
 /// An RDD whose partitions are the files that its parent's were written to.

@@ -144,6 +144,14 @@ impl SaveOptions {
         no_size.into_iter().chain((self.roll_time == Some(Duration::ZERO)).then_some(time))
     }
 
+    /// Returns the time of the directory that the batch before, which was that of `before`, has left without its last batch: there will
+    /// be none if this one has another directory.
+    pub(super) fn left_open(self, before: Time, batch: Time, slide: Duration) -> Option<Time> {
+        let span = self.roll_time.filter(|time| *time > slide)?;
+        let [before, batch] = [before, batch].map(|time| Group::of(time, slide, span));
+        (!before.is_last && before.first != batch.first).then_some(before.first)
+    }
+
     /// Returns the time that the directory of a batch bears, and how the batch is saved into it.
     pub(super) fn of_batch(self, batch: Time, slide: Duration) -> (Time, Saving) {
         // A repeated batch must write again what it wrote before.
