@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// Lines of JSON, one record each, compressed by a codec; lines of blanks are passed over.
 ///
+/// JSON has no NaN and no infinity: they are written as `null`, which is read as an `Option` only.
+///
 /// # Examples
 /// ```
 /// use millstream_connectors::json::JsonFormat;

@@ -96,11 +96,8 @@ impl FileSystem for ObjectStoreFs {
         let broken = |error| failed("listing", directory, error);
         let entries = self.entries(directory).map_err(broken)?;
         if entries.is_empty() && directory.parent().is_some() {
-            let kind = match self.object(directory) {
-                Ok(_) => ErrorKind::NotADirectory,
-                Err(_) => ErrorKind::NotFound,
-            };
-            return Err(broken(kind.into()));
+            let error = self.object(directory).err();
+            return Err(broken(error.unwrap_or_else(|| ErrorKind::NotADirectory.into())));
         }
         Ok(entries)
     }

@@ -67,7 +67,8 @@ fn s3(path: &FsPath, conf: &Conf) -> Result<AmazonS3Builder> {
         builder = builder.with_region(region);
     }
     if let Some(endpoint) = setting("endpoint") {
-        let plain = setting("connection.ssl.enabled").is_some_and(|enabled| enabled.trim() == "false");
+        let plain = setting("connection.ssl.enabled")
+            .is_some_and(|enabled| enabled.trim().eq_ignore_ascii_case("false"));
         let endpoint = match (endpoint.contains("://"), plain) {
             (true, _) => endpoint,
             (false, true) => format!("http://{endpoint}"),
@@ -76,7 +77,7 @@ fn s3(path: &FsPath, conf: &Conf) -> Result<AmazonS3Builder> {
         builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
     }
     if let Some(in_path) = setting("path.style.access") {
-        builder = builder.with_virtual_hosted_style_request(in_path.trim() != "true");
+        builder = builder.with_virtual_hosted_style_request(!in_path.trim().eq_ignore_ascii_case("true"));
     }
     if setting("aws.credentials.provider")
         .is_some_and(|name| name.contains("AnonymousAWSCredentialsProvider"))
@@ -139,7 +140,7 @@ mod tests {
             ("spark.hadoop.fs.s3a.secret.key", "secret"),
             ("spark.hadoop.fs.s3a.endpoint", "minio:9000"),
             ("spark.hadoop.fs.s3a.connection.ssl.enabled", "false"),
-            ("spark.hadoop.fs.s3a.path.style.access", "true"),
+            ("spark.hadoop.fs.s3a.path.style.access", "True"),
         ]);
         let of = |key| builder.get_config_value(&key);
         assert_eq!(of(Key::Bucket).as_deref(), Some("logs"));

@@ -108,9 +108,9 @@ fn what_is_missing_or_can_not_be_reached_says_so() {
     assert!(error.contains("s3a://bucket/none/at/all") && error.contains("check the path"), "{error}");
     let error = count("s3a://no-such-bucket/a");
     assert!(error.contains("s3a://no-such-bucket/a"), "{error}");
-    // Bound, then closed: nobody listens there.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let nowhere = Context::new(conf(&closed)).unwrap();
+    // Nobody listens there, and nobody can begin to as long as the connection has the port.
+    let connection = TcpStream::connect(address()).unwrap();
+    let nowhere = Context::new(conf(&connection.local_addr().unwrap().to_string())).unwrap();
     let error = nowhere.text_file("s3a://bucket/a").count().unwrap_err().to_string();
     assert!(error.contains("looking at s3a://bucket/a"), "{error}");
 }
