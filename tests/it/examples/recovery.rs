@@ -20,10 +20,9 @@ fn words_are_counted_on_after_a_kill() {
     let mut client = server.accept();
     writeln!(client, "a b hello hello").unwrap();
     reaches(&mut program, "(hello,2)]\nDropped 2 word(s) totally\n");
-    // What a batch has dropped counts once the batch was completed, which is so when a later one runs. Three lines a batch.
-    for _ in 0..9 {
-        assert!(matches!(program.watch_next(Duration::from_secs(60)), crate::programs::Ending::Printed));
-    }
+    // What a batch has dropped counts from when the checkpoint says that it was completed.
+    let (before, _) = program.seen().split_once("(hello,2)]").unwrap();
+    is_completed(&checkpoints, number_behind(before, "Counts at time "));
     drop(client);
     drop(program); // killed
 
@@ -50,20 +49,38 @@ fn words_are_counted_on_after_a_kill() {
     }
 }
 
-/// Waits until a state is saved of a batch after the one with which it was last asked.
-fn state_is_saved(checkpoints: &str, after: u64) -> u64 {
+/// The number behind the last place of `words` in a text.
+fn number_behind(text: &str, words: &str) -> u64 {
+    let (_, rest) = text.rsplit_once(words).unwrap();
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Waits until what is said of the checkpoints is as it should be.
+fn explained(checkpoints: &str, mut holds: impl FnMut(&str) -> bool) {
     let began = Instant::now();
     loop {
         let mut explain = Command::new(release_program("millstream", "millstream"));
         let output = explain.args(["checkpoint", "explain", checkpoints]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let version = text.split("state of batch ").nth(1).and_then(|rest| rest.split(' ').next());
-        match version.map(|version| version.parse().unwrap()) {
-            Some(version) if version > after => return version,
-            _ => assert!(began.elapsed() < LIMIT, "no state is saved: {text}"),
+        if output.status.success() && holds(&text) {
+            return;
         }
+        assert!(began.elapsed() < LIMIT, "{text}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Waits until a batch that runs is completed.
+fn is_completed(checkpoints: &str, batch: u64) {
+    explained(checkpoints, |text| !text.contains(&format!("batch {batch} ms was not completed")));
+}
+
+/// Waits until a state is saved that has all that a program has printed.
+fn state_is_saved(checkpoints: &str, program: &Program) {
+    let printed = number_behind(program.seen(), "Time: ");
+    let version =
+        |text: &str| Some(text.split("state of batch ").nth(1)?.split(' ').next()?.parse().unwrap());
+    explained(checkpoints, |text| version(text).is_some_and(|version: u64| version >= printed));
 }
 
 #[test]
@@ -80,9 +97,7 @@ fn a_second_version_goes_on_from_the_checkpoint_of_the_first() {
     let mut client = server.accept();
     writeln!(client, "to be or not to be").unwrap();
     reaches(&mut program, "(be,2)\n");
-    // Whatever batch that was, one that is saved after those that are saved now has it.
-    let before = state_is_saved(&checkpoints, 0);
-    state_is_saved(&checkpoints, before + 200);
+    state_is_saved(&checkpoints, &program);
     drop(client);
     drop(program); // killed
 
@@ -101,8 +116,7 @@ fn a_second_version_goes_on_from_the_checkpoint_of_the_first() {
         // While it lives no other one writes there.
         let refused = refusal("recoverable_network_word_count_v2", &arguments, 1);
         assert!(refused.contains("is in use by `RecoverableNetworkWordCount`, process "), "{refused}");
-        let before = state_is_saved(&checkpoints, 0);
-        state_is_saved(&checkpoints, before + 200);
+        state_is_saved(&checkpoints, &program);
         known = "(to,(4,Some(";
     }
 
@@ -135,8 +149,7 @@ fn what_is_passed_over_and_what_has_changed_is_said_at_the_start() {
     let mut client = server.accept();
     writeln!(client, "to be or not to be").unwrap();
     reaches(&mut program, "(be,2)\n");
-    let before = state_is_saved(arguments[2], 0);
-    state_is_saved(arguments[2], before + 200);
+    state_is_saved(arguments[2], &program);
     drop(client);
     drop(program); // killed
 
