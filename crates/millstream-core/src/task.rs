@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::ids::{JobId, ShuffleId, StageId, TaskId};
 use crate::operator::Operator;
+use crate::scheduler::panics;
 use crate::scheduler::properties::LocalProperties;
 use crate::shuffle::ShuffleOutputs;
 use crate::storage::disk::Disk;
@@ -321,7 +322,7 @@ impl TaskContext {
     /// Takes away what the task has left for others.
     pub(crate) fn leave_nothing(&self) {
         let left = std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner));
-        left.into_iter().for_each(|take_away| take_away());
+        left.into_iter().for_each(|take_away| panics::let_go("what a failed task had kept", take_away));
     }
 
     /// Returns where the task works.

@@ -2,13 +2,15 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Accumulator;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::function;
+use crate::scheduler::panics;
 use crate::variables::{Directory, VariableId};
 
 /// The accumulators that contexts of this process have made.
@@ -155,19 +157,17 @@ impl Updates {
         Updates { here: Vec::new(), sent }
     }
 
-    /// Adds them to their accumulators.
+    /// Adds them to their accumulators; what one of these can not take is told, and costs the others nothing.
     pub(crate) fn count(self) {
         for Update { target, state, .. } in self.here {
             if let Some(state) = state {
-                let merged = target.merge(state);
-                told(&*target, merged);
+                add_to(target, |target| target.merge(state));
             }
         }
         for SentUpdate { id, type_hash, bytes } in self.sent {
             // One that nobody holds any more can not be read either.
             if let Some(target) = ACCUMULATORS.find(id) {
-                let merged = target.merge_bytes(type_hash, &bytes);
-                told(&*target, merged);
+                add_to(target, |target| target.merge_bytes(type_hash, &bytes));
             }
         }
     }
@@ -191,10 +191,13 @@ impl Updates {
 /// Stands for the context of the graph, which each process has made for itself; no context has this number.
 const OF_THE_PROGRAM: u64 = 0;
 
-/// The task has ended well, so its job goes on.
-fn told(target: &dyn AnyAccumulator, merged: Result<()>) {
-    if let Err(error) = merged {
+/// Calls the user's code; the task has ended well, so its job goes on whatever becomes of that.
+fn add_to(target: Arc<dyn AnyAccumulator>, merge: impl FnOnce(&dyn AnyAccumulator) -> Result<()>) {
+    let merged = panics::noted(|| catch_unwind(AssertUnwindSafe(|| merge(&*target))));
+    if let Err(error) = merged.unwrap_or_else(|panic| Err(Error::user(panic))) {
         let name = target.name().unwrap_or("without a name");
         tracing::error!("what a task added to accumulator {} ({name}) is lost: {error}", target.id().number);
     }
+    // Perhaps the last handle.
+    panics::let_go("an accumulator", || drop(target));
 }

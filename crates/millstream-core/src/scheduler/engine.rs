@@ -16,7 +16,7 @@ use super::properties::LocalProperties;
 use super::queue::Queue;
 use super::stage::{self, Plan};
 use super::state::{Action, Event, Scheduler, Which};
-use super::{future_action, job_thread};
+use super::{future_action, job_thread, panics};
 use crate::accumulator::counted::Counted;
 use crate::accumulator::updates::Updates;
 use crate::error::{Error, Result};
@@ -195,10 +195,10 @@ impl Engine {
                     self.executor.launch(task, report);
                 }
                 Action::Forget(id, job) => {
-                    drop(job);
+                    panics::let_go("what a job held", || drop(job));
                     self.executor.cancel(id);
                 }
-                Action::ForgetTasks(tasks) => drop(tasks),
+                Action::LetGo(left) => panics::let_go("what a job had no use for", || drop(left)),
                 Action::Count(_) => added = true,
                 Action::Finish(job, result) => {
                     self.count();
@@ -228,10 +228,7 @@ impl Engine {
         let next = || self.uncounted.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(updates) = next() {
-            // The user's code: it has said what went wrong when it panicked.
-            if catch_unwind(AssertUnwindSafe(|| updates.count())).is_err() {
-                tracing::error!("an accumulator panicked: what a task has added to it is lost");
-            }
+            updates.count();
         }
     }
 

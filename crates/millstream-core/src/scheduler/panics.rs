@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::panic::PanicHookInfo;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Once;
 
 thread_local! {
@@ -23,9 +23,10 @@ pub(crate) fn noted<R>(f: impl FnOnce() -> Result<R, Box<dyn Any + Send>>) -> Re
             }
         }));
     });
-    PLACE.set(Some(String::new()));
+    // Code of a task may end other jobs, and so count what their tasks have added.
+    let outer = PLACE.replace(Some(String::new()));
     let result = f();
-    let place = PLACE.take().unwrap_or_default();
+    let place = PLACE.replace(outer).unwrap_or_default();
     result.map_err(|panic| {
         let message = panic
             .downcast_ref::<String>()
@@ -38,6 +39,13 @@ pub(crate) fn noted<R>(f: impl FnOnce() -> Result<R, Box<dyn Any + Send>>) -> Re
             format!("panicked at {place}: {message}")
         }
     })
+}
+
+/// Calls what drops values whose `Drop` may be the user's code: its panic is told, and whoever lets go of them goes on.
+pub(crate) fn let_go(what: &str, drop: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(drop)).is_err() {
+        tracing::error!("{what} panicked when it was dropped; it is gone all the same");
+    }
 }
 
 fn note(info: &PanicHookInfo<'_>) -> bool {

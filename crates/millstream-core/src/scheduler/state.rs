@@ -1,6 +1,7 @@
 //! The scheduler: events in, actions out. It performs nothing itself.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::any::Any;
+use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,8 +53,8 @@ pub(crate) enum Action {
     Launch(Task),
     /// Add what a task has added to accumulators. Not done here, because it is the user's code.
     Count(Updates),
-    /// Drop tasks that were not launched, for the same reason as a job.
-    ForgetTasks(VecDeque<Task>),
+    /// Drop what is not needed, for the same reason as a job.
+    LetGo(Box<dyn Any + Send>),
     /// Nothing more is needed of a job: drop it. Not done here, because what goes with it may be large and may hold values
     /// whose `Drop` is the user's code.
     Forget(JobId, Job),
@@ -155,7 +156,7 @@ impl Scheduler {
             return;
         }
         let all = 0..job.stages.get(last).map_or(0, |stage| stage.missing);
-        job.want(id, last, all, &mut self.queue);
+        job.want(id, last, all, &mut self.queue, actions);
         self.jobs.insert(id, job);
     }
 
@@ -184,18 +185,16 @@ impl Scheduler {
     }
 
     fn task_ended(&mut self, task: TaskId, how: Ended, actions: &mut Vec<Action>) {
+        let awaited = self.jobs.get_mut(&task.job).and_then(|job| Some((job.awaits(task)?, job)));
         // A result may come twice, or after its job has ended.
-        let Some(job) = self.jobs.get_mut(&task.job) else { return };
-        let Some(at) = job.stages.iter().position(|stage| stage.id == task.stage) else { return };
+        let Some(((at, slot), job)) = awaited else { return actions.push(Action::LetGo(Box::new(how))) };
         let stage = &mut job.stages[at];
-        let Some(slot) = stage.slot_of(task.partition) else { return };
-        if !matches!(stage.progress, Progress::Running) || stage.outputs[slot].is_some() {
-            return;
-        }
         match how {
             Ended::Succeeded(Output { made, updates }) => {
-                if stage.plan.counted.claim(task.partition) && !updates.is_empty() {
-                    actions.push(Action::Count(updates));
+                if stage.plan.counted.claim(task.partition) {
+                    actions.extend((!updates.is_empty()).then_some(Action::Count(updates)));
+                } else {
+                    actions.push(Action::LetGo(Box::new(updates)));
                 }
                 stage.outputs[slot] = Some(made);
                 stage.missing -= 1;
@@ -207,13 +206,13 @@ impl Scheduler {
             }
             // An older attempt's end says nothing about the one that runs, or will run once there are buckets for it.
             _ if task.attempt + 1 != stage.attempts[slot] || stage.wanted.contains(&slot) => {}
-            Ended::Lost(_) => job.want(task.job, at, slot..slot + 1, &mut self.queue),
+            Ended::Lost(_) => job.want(task.job, at, slot..slot + 1, &mut self.queue, actions),
             Ended::Failed(failure) => {
                 stage.failures[slot] += 1;
                 let attempts = stage.failures[slot];
                 let hopeless = matches!(failure.cause, Error::Freed | Error::Poisoned { .. });
                 if attempts < self.max_failures && !hopeless {
-                    job.want(task.job, at, slot..slot + 1, &mut self.queue);
+                    job.want(task.job, at, slot..slot + 1, &mut self.queue, actions);
                 } else {
                     let TaskFailure { operator, cause } = failure;
                     let batch = job.batch.map(|batch| format!("{} ms", batch.time_ms));
@@ -255,7 +254,7 @@ impl Scheduler {
                     !child.wanted.is_empty() && child.plan.parents.iter().any(|parent| parent.stage == at)
                 });
                 for child in children.map(|(child, _)| child).collect::<Vec<_>>() {
-                    job.want(id, child, 0..0, &mut self.queue);
+                    job.want(id, child, 0..0, &mut self.queue, actions);
                 }
             }
         }
@@ -290,7 +289,7 @@ impl Scheduler {
         for stage in &job.stages {
             let waiting = self.queue.remove(job.pool, id, stage.id);
             if !waiting.is_empty() {
-                actions.push(Action::ForgetTasks(waiting));
+                actions.push(Action::LetGo(Box::new(waiting)));
             }
         }
         actions.push(Action::Forget(id, job));
@@ -312,10 +311,28 @@ impl Which {
 }
 
 impl Job {
+    /// Returns the place of a task's stage, and of its partition in that, if its result is awaited.
+    fn awaits(&self, task: TaskId) -> Option<(usize, usize)> {
+        let at = self.stages.iter().position(|stage| stage.id == task.stage)?;
+        let stage = self.stages.get(at)?;
+        let slot = stage.slot_of(task.partition)?;
+        let is_there = stage.outputs.get(slot).is_none_or(Option::is_some);
+        (matches!(stage.progress, Progress::Running) && !is_there).then_some((at, slot))
+    }
+
     /// Queues tasks of a stage, or notes them until the buckets they read have been made (again).
-    fn want(&mut self, id: JobId, at: usize, slots: impl IntoIterator<Item = usize>, queue: &mut Queue) {
+    fn want(
+        &mut self,
+        id: JobId,
+        at: usize,
+        slots: impl IntoIterator<Item = usize>,
+        queue: &mut Queue,
+        actions: &mut Vec<Action>,
+    ) {
         let stage = &mut self.stages[at];
-        stage.progress = Progress::Running;
+        if let Progress::Done(used) = mem::replace(&mut stage.progress, Progress::Running) {
+            actions.push(Action::LetGo(Box::new(used)));
+        }
         stage.wanted.extend(slots);
         let mut inputs = Vec::new();
         let mut waiting = false;
@@ -334,7 +351,7 @@ impl Job {
                 Progress::Idle | Progress::Done(_) => {
                     waiting = true;
                     let again = self.stages[parent].begin_again();
-                    self.want(id, parent, again, queue);
+                    self.want(id, parent, again, queue, actions);
                 }
             }
         }

@@ -94,22 +94,23 @@ impl Task {
     /// # Errors
     /// What the operator at work failed with.
     pub fn run(self) -> Result<Output, TaskFailure> {
-        let rdd = self.work.rdd();
+        let Task { id, work, batch, properties, cancelled, inputs } = self;
+        let rdd = work.rdd();
         let of = &rdd.info().context;
         let space = Space { context: of.number(), memory: of.memory().clone(), disk: of.disk().clone() };
-        let partitions = rdd.partitions();
-        let context = TaskContext::new(
-            self.id,
-            partitions,
-            self.batch,
-            self.properties,
-            self.cancelled,
-            self.inputs,
-            space,
-        );
+        let context = TaskContext::new(id, rdd.partitions(), batch, properties, cancelled, inputs, space);
+        let ended = work.run_in(&context);
+        // If its job has ended meanwhile it may be the last that holds what the job has made, or was made of.
+        panics::let_go("what a task worked with", || drop((context, rdd, work)));
+        ended
+    }
+}
+
+impl Work {
+    fn run_in(&self, context: &TaskContext) -> Result<Output, TaskFailure> {
         let run = || {
             context.check_cancelled()?;
-            self.work.run(self.id.partition, &context)
+            self.run(context.partition_id(), context)
         };
         updates::begin();
         let result = context.enter(|| {
@@ -126,9 +127,10 @@ impl Task {
             // A later attempt that found a partition kept by this one would not add again what does not count.
             context.leave_nothing();
         }
+        panics::let_go("what a failed task has added to accumulators", || drop(updates));
         let failed = TaskContext::failed_operator();
         let (cause, operator) = TaskContext::broken_records().unwrap_or((cause, failed));
-        let operator = operator.map_or_else(|| self.work.operator(), |operator| operator.to_string());
+        let operator = operator.map_or_else(|| self.operator(), |operator| operator.to_string());
         Err(TaskFailure { operator, cause })
     }
 }

@@ -128,8 +128,10 @@ impl TaskContext {
         }
         self.ending().completed = true;
         while let Some(listener) = self.next(|ending| &mut ending.on_completion) {
-            let told = told(|| listener(self));
-            result = result.and_then(|made| told.map(|()| made));
+            if let (Err(panic), Ok(_)) = (told(|| listener(self)), &result) {
+                let made = std::mem::replace(&mut result, Err(panic));
+                panics::let_go("what a task had made", || drop(made));
+            }
         }
         result
     }

@@ -2,6 +2,7 @@
 
 use std::any::{Any, type_name};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use crate::context::Context;
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::function;
+use crate::scheduler::panics;
 
 /// The value of a named variable as it is saved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -294,9 +296,14 @@ impl Context {
             let names = self.named_variables().lock();
             (names.here.clone(), names.left.clone())
         };
-        let saved = here.into_iter().map(|(name, held)| match (held.save)(&*held.handle) {
-            Ok(bytes) => Ok(SavedVariable { name, type_name: held.type_name.to_owned(), bytes }),
-            Err(error) => Err((name, error)),
+        let saved = here.into_iter().map(|(name, held)| {
+            // Written by the user's code.
+            let save = || (held.save)(&*held.handle);
+            match panics::noted(|| catch_unwind(AssertUnwindSafe(save))) {
+                Ok(Ok(bytes)) => Ok(SavedVariable { name, type_name: held.type_name.to_owned(), bytes }),
+                Ok(Err(error)) => Err((name, error)),
+                Err(panic) => Err((name, Error::user(panic))),
+            }
         });
         saved.chain(left.into_values().map(Ok)).collect()
     }

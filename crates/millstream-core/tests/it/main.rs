@@ -34,6 +34,7 @@ mod more_operators;
 mod narrow;
 mod other_disk;
 mod pairs;
+mod panics_of_values;
 mod partitioning;
 mod processes;
 mod saving;

@@ -181,7 +181,7 @@ impl Sim {
             match action {
                 Action::Launch(task) => self.running.push(task),
                 Action::Forget(_, job) => drop(job),
-                Action::ForgetTasks(tasks) => drop(tasks),
+                Action::LetGo(left) => drop(left),
                 Action::Count(updates) => self.counted.push(updates),
                 Action::Finish(job, result) => self.finished.push((job.0, result)),
             }
