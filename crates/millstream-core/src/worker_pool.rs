@@ -5,17 +5,21 @@ mod closing;
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt::Debug;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::closing::AnyPool;
 pub(crate) use self::closing::{context_ended, context_stopped};
 use crate::error::{Error, Result};
+use crate::scheduler::panics;
 use crate::task::TaskContext;
 
 /// What a pool's function makes.
 pub type Made<C> = std::result::Result<C, Box<dyn StdError + Send + Sync>>;
+
+/// How often a task that waits looks whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Connections, clients, or whatever else is dear to make: each worker process has its own, and uses them for many batches.
 ///
@@ -249,6 +253,7 @@ impl<K: Ord + Clone + Debug + Send, C: Send> WorkerPool<K, C> {
                         "raise the pool's `max`, or use what it gives for a shorter time",
                     ));
                 }
+                let left = left.min(LOOK);
                 slots = self.given_back.wait_timeout(slots, left).unwrap_or_else(PoisonError::into_inner).0;
             }
         }
@@ -327,9 +332,6 @@ impl<K: Ord, C> WorkerPool<K, C> {
     }
 }
 
-/// Drops what may panic when it is dropped.
 fn close<C>(resource: Option<C>) {
-    if catch_unwind(AssertUnwindSafe(|| drop(resource))).is_err() {
-        tracing::error!("what a worker pool held panicked when it was closed; it is gone all the same");
-    }
+    panics::let_go("what a worker pool held", || drop(resource));
 }

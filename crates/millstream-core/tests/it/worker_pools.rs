@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use millstream_core::scheduler::job_thread;
 use millstream_core::{Context, Error, Made, Result, WorkerPool};
 
 use crate::{on, sorted};
@@ -136,6 +137,27 @@ fn one_that_stays_in_use_is_not_waited_for_for_ever() {
     );
 }
 
+/// The thread of the job does the task itself, and so waits with it.
+#[test]
+fn a_task_that_waits_for_one_ends_with_its_job() {
+    static POOL: WorkerPool<(), ()> = WorkerPool::new(|()| Ok(())).max(1).wait(Duration::MAX);
+    let context = on("local[1]");
+    let (waits, is_waiting) = mpsc::channel();
+    POOL.with(&(), |()| {
+        let job = context.parallelize([()], 1).map(move |()| {
+            waits.send(millstream_core::TaskContext::get().unwrap().job_id()).unwrap();
+            POOL.with(&(), |()| Ok::<_, String>(())).unwrap();
+        });
+        let (done, is_done) = mpsc::channel();
+        let thread = job_thread::spawn("jobs".into(), move || done.send(job.count()).unwrap()).unwrap();
+        context.cancel_job(is_waiting.recv().unwrap());
+        assert!(matches!(is_done.recv_timeout(LONG).unwrap(), Err(Error::Cancelled { .. })));
+        thread.join().unwrap();
+        Ok::<_, String>(())
+    })
+    .unwrap();
+}
+
 #[test]
 fn a_broken_one_is_closed_and_not_used_again() {
     static POOL: WorkerPool<String, TcpStream> = WorkerPool::new(connect).idle(HOUR).max(1);
@@ -207,8 +229,8 @@ fn one_that_can_not_be_made_fails_the_task_with_a_remedy_and_is_tried_again() {
     static POOL: WorkerPool<String, TcpStream> = WorkerPool::new(connect).max(1);
     let line = line!() - 1;
     let context = on("local[1,3]");
-    // Whoever had the port is gone.
-    let nowhere = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().to_string();
+    // A port that the system gives to nobody.
+    let nowhere = format!("{}:1", Ipv4Addr::LOCALHOST);
     let lines = context.parallelize([1], 1);
     let error = lines.foreach_partition_env(nowhere.clone(), |to, mut lines| {
         POOL.with(to, |connection| lines.try_for_each(|line| writeln!(connection, "{line}")))
