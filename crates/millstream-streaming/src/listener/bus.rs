@@ -150,7 +150,9 @@ impl Listeners {
     fn tell(&self, event: &StreamingListenerEvent) {
         let listeners = self.list().clone();
         for (id, listener) in listeners {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| event.tell(&*listener))) {
+            // With the handle, which is the last one if the listener was removed meanwhile.
+            let tell = move || event.tell(&*{ listener });
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(tell)) {
                 tracing::error!(
                     "listener {} panicked ({}); it goes on with the next event",
                     id.0,
@@ -385,6 +387,39 @@ mod tests {
         bus.post(|| started(1));
         assert_eq!(told.recv(), Ok(true));
         assert_eq!(told.recv(), Ok(true));
+    }
+
+    /// Says that it is being called, and waits until it may go on.
+    struct Grenade(Mutex<(Sender<()>, mpsc::Receiver<()>)>);
+
+    impl StreamingListener for Grenade {
+        fn on_streaming_started(&self, _: Time) {
+            let ends = self.0.lock().unwrap();
+            ends.0.send(()).unwrap();
+            ends.1.recv().unwrap();
+        }
+    }
+
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            panic!("a drop that panics");
+        }
+    }
+
+    #[test]
+    fn a_listener_that_panics_when_it_is_let_go_of_ends_nothing() {
+        let bus = ListenerBus::new();
+        let ((called, is_called), (go_on, may_go)) = (mpsc::channel(), mpsc::channel());
+        let grenade = bus.add(Arc::new(Grenade(Mutex::new((called, may_go))))).unwrap();
+        bus.post(|| started(1));
+        is_called.recv().unwrap();
+        // It is dropped when it has been called.
+        assert!(bus.remove(grenade));
+        go_on.send(()).unwrap();
+        let (tell, told) = mpsc::channel();
+        bus.add(Arc::new(Tell(tell))).unwrap();
+        bus.post(|| started(2));
+        assert_eq!(told.recv_timeout(std::time::Duration::from_secs(60)).unwrap(), "started 2 ms");
     }
 
     #[test]

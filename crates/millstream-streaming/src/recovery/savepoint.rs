@@ -29,7 +29,7 @@ impl RunningContext {
     ///
     /// # Errors
     /// If there is no checkpoint directory, no batch was completed yet, the streams are stopped, the directory holds checkpoints or a
-    /// savepoint already, or the files can not be written.
+    /// savepoint already, the files can not be written, or a transformation asks, whose batch it would wait for.
     ///
     /// # Examples
     /// ```

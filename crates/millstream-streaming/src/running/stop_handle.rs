@@ -1,5 +1,6 @@
 //! `StopHandle`: how streams are stopped.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -117,7 +118,7 @@ impl Runtime {
     fn finish(&self) {
         // Checked when the context was made.
         let timeout = self.graph.graceful_timeout().unwrap_or_default();
-        self.graph.receivers.stop(timeout);
+        self.graph.receivers.stop(|| if self.termination.stops_at_once() { STOP_AT_ONCE } else { timeout });
         let start = Instant::now();
         while self.graph.receivers.has_unallocated_received_blocks()
             && !self.termination.has_failed()
@@ -135,19 +136,25 @@ impl Runtime {
 
     /// Ends all threads, in the order in which what they need ends.
     fn end(&self) {
-        let at_once = self.termination.stops_at_once();
-        let timeout = if at_once { STOP_AT_ONCE } else { STOP_GRACEFULLY };
+        // Asked again while something is waited for.
+        let timeout = || if self.termination.stops_at_once() { STOP_AT_ONCE } else { STOP_GRACEFULLY };
         self.generator.stop_timer(true);
-        if at_once {
+        if self.termination.stops_at_once() {
             self.graph.receivers.stop(timeout);
         }
         if !self.generator.stop(timeout, CHECKPOINT_WRITTEN) {
-            tracing::warn!("a batch is still being described {timeout:?} after the stop; it is left alone");
+            tracing::warn!(
+                "a batch is still being described {:?} after the stop; it is left alone",
+                timeout()
+            );
         }
         if !self.scheduler.stop(timeout) {
-            tracing::warn!("a job still runs {timeout:?} after the stop; it is left alone");
+            tracing::warn!("a job still runs {:?} after the stop; it is left alone", timeout());
         }
         self.graph.listeners.stop();
-        self.graph.clear();
+        // What the closures of streams hold is dropped by code of its own: whoever waits for the end must not wait for ever.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.graph.clear())) {
+            tracing::error!("what streams held is gone, and panicked: {}", Error::panicked(&*panic));
+        }
     }
 }

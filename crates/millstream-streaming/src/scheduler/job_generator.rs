@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use millstream_core::failpoint;
 use millstream_core::fs::FsPath;
-use millstream_core::{BatchId, SavedVariable, with_batch};
+use millstream_core::{BatchId, SavedVariable, TaskContext, with_batch};
 
 use super::job_scheduler::{Job, inherited};
-use super::{CatchUp, JobScheduler, Termination, mark_engine_thread};
+use super::{CatchUp, JobScheduler, Termination, mark_engine_thread, waited_for};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::recovery::{Checkpointer, Restart, variables};
@@ -156,10 +156,27 @@ impl JobGenerator {
 
     /// Has a savepoint written between two batches.
     pub(crate) fn savepoint(&self, directory: FsPath) -> Result<Time> {
+        if self.waits_for_caller() {
+            return Err(millstream_core::Error::Argument {
+                operator: "savepoint".into(),
+                problem: "it is written between batches, and was asked for while one is described".into(),
+                remedy: "ask in an output or on another thread, not in a transformation".into(),
+            }
+            .into());
+        }
         let (to_me, written) = mpsc::channel();
         let stopped = || Error::from(millstream_core::Error::Stopped);
         self.events.send(Event::Savepoint(directory, to_me)).map_err(|_| stopped())?;
         written.recv().map_err(|_| stopped())?
+    }
+
+    /// Returns whether the thread waits for this one: it is the same, or runs a task of a job that describes a batch.
+    fn waits_for_caller(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_own =
+            thread.as_ref().is_some_and(|thread| thread.thread().id() == std::thread::current().id());
+        let batch = TaskContext::get().and_then(|task| task.batch());
+        is_own || batch.is_some_and(|batch| batch.output.is_none())
     }
 
     /// Starts to cut batches, the first at `first`.
@@ -187,14 +204,16 @@ impl JobGenerator {
 
     /// Ends the thread after what has been asked of it; returns whether that has happened in time, if code of the user's is at work,
     /// and else in `patience`.
-    pub(crate) fn stop(&self, timeout: Duration, patience: Duration) -> bool {
+    pub(crate) fn stop(&self, timeout: impl Fn() -> Duration, patience: Duration) -> bool {
         // Sent in vain if the thread has ended already.
         let _ = self.events.send(Event::Stop);
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let ends_in = |time| !matches!(ended.recv_timeout(time), Err(RecvTimeoutError::Timeout));
+        let start = Instant::now();
+        let has_ended = waited_for(|| timeout().saturating_sub(start.elapsed()), ends_in);
         // The closure of a `transform` may take as long as it likes. What writes a checkpoint is waited for: whoever goes on from it would
         // find the directory in use.
-        if !ends_in(timeout) && (self.describing.load(Ordering::Acquire) || !ends_in(patience)) {
+        if !has_ended && (self.describing.load(Ordering::Acquire) || !ends_in(patience)) {
             return false;
         }
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -46,6 +46,8 @@ pub(crate) struct JobScheduler {
     batches_first: Arc<BatchesFirst>,
     /// Called with each batch once it and all before it were completed, in order.
     on_completed: Box<dyn Fn(Time) + Send + Sync>,
+    /// Held by who calls it.
+    completing: Mutex<()>,
     state: Mutex<State>,
     changed: Condvar,
     /// Raised when no more jobs may start, for those that wait to be tried again.
@@ -94,6 +96,7 @@ impl JobScheduler {
             termination,
             batches_first,
             on_completed,
+            completing: Mutex::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
             halting: StopSignal::new(),
@@ -133,10 +136,9 @@ impl JobScheduler {
             .batches
             .insert(time, Batch { info, inputs, started: None, remaining: jobs.len(), failed: false });
         state.queue.extend(jobs.into_iter().map(|job| (time, job)));
-        let completed = state.take_completed();
         drop(state);
         self.changed.notify_all();
-        self.complete(completed);
+        self.complete();
     }
 
     /// Runs no more jobs from now on, not even those that are queued.
@@ -155,14 +157,15 @@ impl JobScheduler {
         self.state().halted
     }
 
-    /// Ends the threads once all queued jobs have run; returns whether that has happened in time.
-    pub(crate) fn stop(&self, timeout: Duration) -> bool {
+    /// Ends the threads once all queued jobs have run; returns whether that has happened in time, which may become shorter by a
+    /// [`halt`](Self::halt).
+    pub(crate) fn stop(&self, timeout: impl Fn() -> Duration) -> bool {
         let start = Instant::now();
         let mut state = self.state();
         state.closed = true;
         self.changed.notify_all();
         while state.running > 0 || !(state.queue.is_empty() || state.halted) {
-            let left = timeout.saturating_sub(start.elapsed());
+            let left = timeout().saturating_sub(start.elapsed());
             if left.is_zero() {
                 return false;
             }
@@ -179,7 +182,13 @@ impl JobScheduler {
     fn work(&self) {
         mark_engine_thread();
         while let Some((time, job)) = self.next() {
-            self.run(time, job);
+            // What an output holds is dropped by code of its own, for one: whoever waits must hear of a panic.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.run(time, job))) {
+                self.halt();
+                self.termination.fail(Error::panicked(&*panic));
+            }
+            self.state().running -= 1;
+            self.changed.notify_all();
         }
     }
 
@@ -305,8 +314,6 @@ impl JobScheduler {
         let Ended { attempts, failure, put_aside } = ended;
         let now = self.clock.now();
         let mut state = self.state();
-        state.running -= 1;
-        let mut completed = Vec::new();
         if let Some(batch) = state.batches.get_mut(&time) {
             let ended_before = batch.failed;
             batch.remaining -= 1;
@@ -329,22 +336,22 @@ impl JobScheduler {
                     events.push(Event::BatchCompleted(batch.info.clone()));
                 }
             });
-            completed = state.take_completed();
         }
         drop(state);
-        self.changed.notify_all();
         match failure {
             Some(failure) if put_aside => tracing::error!("{failure}; its records were put aside"),
             Some(failure) => self.termination.fail(failure),
             None => {}
         }
-        self.complete(completed);
+        self.complete();
     }
 
-    fn complete(&self, batches: Vec<Time>) {
-        for batch in batches {
-            (self.on_completed)(batch);
-        }
+    /// Tells of the batches that were completed meanwhile.
+    fn complete(&self) {
+        // Whoever comes second has later batches, and waits until the first has told of its own.
+        let _in_order = self.completing.lock().unwrap_or_else(PoisonError::into_inner);
+        let completed = self.state().take_completed();
+        completed.into_iter().for_each(|batch| (self.on_completed)(batch));
     }
 
     /// Users' code never runs under this lock.
@@ -386,3 +393,6 @@ fn operation_info(batch: Time, output: usize, operator: &Operator) -> OutputOper
         ..OutputOperationInfo::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ pub(crate) use job_scheduler::JobScheduler;
 pub(crate) use termination::Termination;
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use self::catch_up::CatchUp;
 
@@ -29,4 +30,18 @@ fn mark_engine_thread() {
 /// Returns whether a stop would wait for this thread.
 pub(crate) fn is_engine_thread() -> bool {
     ENGINE_THREAD.get() || millstream_core::TaskContext::get().is_some()
+}
+
+/// Waits for something as long as time is `left`, which may suddenly be less; returns whether it came to pass.
+fn waited_for(left: impl Fn() -> Duration, comes_in: impl Fn(Duration) -> bool) -> bool {
+    const LOOK: Duration = Duration::from_millis(5);
+    loop {
+        let time = left();
+        if comes_in(time.min(LOOK)) {
+            return true;
+        }
+        if time.is_zero() {
+            return false;
+        }
+    }
 }

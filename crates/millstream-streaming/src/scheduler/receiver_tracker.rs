@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use millstream_core::Data;
 
 use super::received_block_tracker::ReceivedBlockTracker;
+use super::waited_for;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::listener::{ListenerBus, ReceiverInfo, StreamingListenerEvent};
@@ -104,21 +105,23 @@ impl ReceiverTracker {
         Ok(())
     }
 
-    /// Stops all receivers and waits, `timeout` at most, until each has ended and its last block has come.
+    /// Stops all receivers and waits, `timeout` at most, which is asked again and again, until each has ended and its last block has
+    /// come.
     ///
     /// Returns whether all have; those that have not are left alone, with a line in the log.
-    pub(crate) fn stop(&self, timeout: Duration) -> bool {
+    pub(crate) fn stop(&self, timeout: impl Fn() -> Duration) -> bool {
         let supervisors = std::mem::take(&mut *lock(&self.supervisors));
         supervisors.iter().for_each(|supervisor| supervisor.request_stop());
         let start = Instant::now();
         let mut all = true;
         for supervisor in supervisors {
-            if !supervisor.wait_stopped(timeout.saturating_sub(start.elapsed())) {
+            let left = || timeout().saturating_sub(start.elapsed());
+            if !waited_for(left, |time| supervisor.wait_stopped(time)) {
                 all = false;
                 tracing::warn!(
-                    "stream {}: the receiver did not stop within {timeout:?} and is left alone; records that it holds \
-                     are lost",
-                    supervisor.stream()
+                    "stream {}: the receiver did not stop within {:?} and is left alone; records that it holds are lost",
+                    supervisor.stream(),
+                    timeout()
                 );
             }
         }

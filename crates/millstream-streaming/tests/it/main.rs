@@ -73,6 +73,7 @@ mod states_equal_a_naive_model;
 mod states_of_states;
 mod states_of_states_changed;
 mod stops;
+mod stops_that_are_cut_short;
 #[cfg(target_os = "linux")]
 mod synchronised_files;
 mod tables;

@@ -31,6 +31,38 @@ fn a_variable_that_can_not_be_saved_takes_no_other_with_it() {
     assert_eq!(run(1100), [(6, 2000)]);
 }
 
+#[derive(Clone, serde::Deserialize)]
+struct Broken;
+
+impl serde::Serialize for Broken {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panic!("can not be written")
+    }
+}
+
+#[test]
+fn a_variable_that_panics_when_it_is_saved_holds_up_no_batch() {
+    let directory = Directory::new();
+    let run = |now: i64| {
+        let driver = Driver::at(conf(), SECOND, at(now)).unwrap();
+        let context = driver.context().clone();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&seen);
+        driver.input(batches![[1, 2], [3], [4]]).foreach_rdd(move |rdd| {
+            context.broadcast_named("broken", || Broken)?;
+            let sum = context.long_accumulator_named("sum")?;
+            rdd.foreach_env(sum.clone(), |sum, n| sum.add(n))?;
+            into.lock().unwrap().push(sum.value());
+            Ok::<_, millstream_core::Error>(())
+        });
+        let steps = driver.get_or_create(&directory.0).unwrap().start().unwrap();
+        step(&steps, 2);
+        seen.lock().unwrap().clone()
+    };
+    assert_eq!(run(0), [3, 6]);
+    assert_eq!(run(2100), [10, 10]);
+}
+
 #[test]
 fn a_file_of_variables_that_is_torn_costs_no_batch_of_which_no_checkpoint_is_kept() {
     let directory = Directory::new();

@@ -1,10 +1,11 @@
 //! A program that begins with a savepoint gives what the one that wrote it gives.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use millstream_core::{Conf, Context};
-use millstream_streaming::testing::{Collected, Driver, Steps};
+use millstream_streaming::testing::{Collected, Driver, Steps, batches};
 use millstream_streaming::{DStream, ReceiverHandle, State, StateSpec, checkpoints};
 
 use crate::damaged_checkpoints::{Damage, copy, files};
@@ -309,4 +310,40 @@ fn checkpoints_are_not_written_into_the_savepoint_that_is_begun_with() {
         "{refused}"
     );
     assert_eq!(files(), before);
+}
+
+/// It would wait for its own batch.
+#[test]
+fn a_transformation_or_a_task_of_one_that_asks_for_one_is_refused() {
+    for in_task in [false, true] {
+        let directory = Directory::new();
+        let savepoint = directory.0.join("savepoint");
+        let driver = Driver::at(conf(), SECOND, at(0)).unwrap();
+        let steps: Arc<OnceLock<Weak<Steps>>> = Arc::default();
+        let (own, refusals) = (Arc::clone(&steps), Arc::new(Mutex::new(Vec::new())));
+        let told = Arc::clone(&refusals);
+        let ask = move || {
+            let refused =
+                own.get().and_then(Weak::upgrade).unwrap().running.savepoint(&savepoint).unwrap_err();
+            told.lock().unwrap().push(refused.to_string());
+        };
+        let numbers = driver.input(batches![[1], [2]]).transform(move |rdd| {
+            let ask = ask.clone();
+            match in_task {
+                true => rdd.foreach(move |_| ask())?,
+                false => ask(),
+            }
+            Ok::<_, millstream_core::Error>(rdd)
+        });
+        let numbers = driver.collect(&numbers);
+        driver.streaming().checkpoint(directory.0.join("checkpoints"));
+        let running = Arc::new(driver.start().unwrap());
+        steps.set(Arc::downgrade(&running)).unwrap();
+        step(&running, 2);
+        assert_eq!(numbers.batches(), [[1], [2]]);
+        let refusals = refusals.lock().unwrap();
+        assert_eq!(refusals.len(), 2);
+        assert!(refusals[0].contains("not in a transformation"), "{refusals:?}");
+        running.running.stop(true, false).unwrap();
+    }
 }

@@ -111,7 +111,7 @@ fn each_batch_has_what_was_stored_before_it() {
     }
     stores.remove(&StreamId(0));
     stores[&StreamId(1)](7);
-    assert!(tracker.stop(LONG));
+    assert!(tracker.stop(|| LONG));
     assert!(tracker.has_unallocated_received_blocks());
     let time = clock.advance(BATCH);
     tracker.allocate_blocks_to_batch(time).unwrap();
@@ -140,7 +140,7 @@ fn listeners_and_the_tracker_know_how_receivers_are() {
         .unwrap();
     assert_eq!(*blocks[0].chunks()[0], ["hello", "world"]);
     assert_eq!(blocks.len(), 1);
-    assert!(tracker.stop(LONG));
+    assert!(tracker.stop(|| LONG));
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_receiver_that_fails_is_known_with_its_error_and_restarted() {
         assert!(clock.wait_for_waiters(2, LONG));
         clock.advance(BATCH);
     }
-    assert!(tracker.stop(LONG));
+    assert!(tracker.stop(|| LONG));
     bus.stop();
 }
 
@@ -197,7 +197,7 @@ fn a_rate_holds_a_receiver_back() {
         clock.advance(Duration::from_millis(100));
     }
     storing.join().unwrap();
-    assert!(tracker.stop(LONG));
+    assert!(tracker.stop(|| LONG));
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn rates_that_are_published_reach_the_receiver() {
         bus.remove(last);
     }
     // A second stop does nothing.
-    assert!(tracker.stop(LONG) && tracker.stop(LONG));
+    assert!(tracker.stop(|| LONG) && tracker.stop(|| LONG));
     bus.stop();
 }
 
@@ -256,5 +256,5 @@ fn without_receivers_there_is_nothing_to_keep() {
     tracker.start().unwrap();
     tracker.allocate_blocks_to_batch(Time::from_millis(1)).unwrap();
     assert!(!tracker.has_unallocated_received_blocks());
-    assert!(tracker.stop(Duration::ZERO));
+    assert!(tracker.stop(|| Duration::ZERO));
 }
