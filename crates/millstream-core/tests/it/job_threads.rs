@@ -1,7 +1,7 @@
 //! Threads that do tasks of the jobs they run.
 
 use std::collections::BTreeSet;
-use std::sync::mpsc;
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
 use millstream_core::scheduler::job_thread;
@@ -27,15 +27,22 @@ fn threads(context: &Context, tasks: usize) -> BTreeSet<String> {
 #[test]
 fn it_does_tasks_of_its_own_jobs_as_workers_do() {
     let context = on("local[2]");
-    let seen = on_job_thread(move || {
-        let mut seen = BTreeSet::new();
-        // Who is first takes the task.
-        while seen.len() < 3 {
-            seen.extend(threads(&context, 8));
+    on_job_thread(move || {
+        // Who is first takes a task, and has the other one left to another thread: as long as the first waits for the second.
+        loop {
+            let both = Arc::new(Barrier::new(2));
+            let names = context.parallelize(0..2, 2).map(move |_| {
+                both.wait();
+                thread::current().name().unwrap().to_owned()
+            });
+            let mut names = names.collect().unwrap();
+            names.sort();
+            assert!(names[1].starts_with("worker-") && names[0] != names[1], "{names:?}");
+            if names[0] == "jobs" {
+                return;
+            }
         }
-        seen
     });
-    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["jobs", "worker-0", "worker-1"]);
 }
 
 #[test]
@@ -114,4 +121,40 @@ fn long_lineages_fit_its_stack() {
         numbers.collect()
     });
     assert_eq!(sum.unwrap(), [5000, 5001, 5002]);
+}
+
+#[test]
+fn cancellations_and_a_stop_amid_many_jobs_leave_nobody_waiting() {
+    for (round, master) in ["local[1]", "local[2]", "local[8]"].into_iter().cycle().take(60).enumerate() {
+        let context = on(master);
+        let (counted, counts) = mpsc::channel();
+        let run = |own: Context, counted: mpsc::Sender<()>| {
+            move || loop {
+                let pairs =
+                    own.parallelize(0..100, 9).map(|n| (n % 7, n)).reduce_by_key_with(|a, b| a + b, 5);
+                match pairs.count() {
+                    Ok(keys) => assert_eq!(keys, 7),
+                    Err(Error::Cancelled { .. }) => {}
+                    Err(Error::Stopped) => return,
+                    Err(other) => panic!("{other}"),
+                }
+                // Nobody counts in the end.
+                let _ = counted.send(());
+            }
+        };
+        let mut threads = Vec::new();
+        for _ in 0..2 {
+            threads.push(job_thread::spawn("jobs".into(), run(context.clone(), counted.clone())).unwrap());
+            threads.push(thread::spawn(run(context.clone(), counted.clone())));
+        }
+        for _ in 0..20 {
+            counts.recv().unwrap();
+            context.cancel_all_jobs();
+        }
+        if round % 2 == 0 {
+            context.cancel_all_jobs();
+        }
+        context.stop();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
 }

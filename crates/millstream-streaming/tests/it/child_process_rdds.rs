@@ -266,6 +266,8 @@ struct Signs(PathBuf);
 impl Signs {
     fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("millstream-signs-{name}-{}", std::process::id()));
+        // One that was killed may have had the number of this process.
+        let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         Signs(path)
     }

@@ -25,6 +25,8 @@ impl Directory {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("file-streams-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
+        // One that was killed may have had the number of this process.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Directory(path)
     }
@@ -279,7 +281,8 @@ fn a_file_that_is_moved_is_taken_at_once_and_one_that_is_left_alone_later() {
     assert_eq!(batches.recv_timeout(LONG).unwrap(), ["moved"]);
     running.stop(true, true).unwrap();
     let directory = Directory::new();
-    let (_running, batches) = live(&directory, "1ms", &FileChoices::default());
+    // Longer than it may take from the begin of the file to its line.
+    let (_running, batches) = live(&directory, "1s", &FileChoices::default());
     fs::write(directory.0.join("written"), "written\n").unwrap();
     assert_eq!(batches.recv_timeout(LONG).unwrap(), ["written"]);
 }

@@ -23,6 +23,8 @@ impl Directory {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("recovery-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
+        // One that was killed may have had the number of this process.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Directory(path)
     }

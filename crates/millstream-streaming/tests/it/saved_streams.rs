@@ -23,6 +23,8 @@ struct Directory(PathBuf);
 impl Directory {
     fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("millstream-saved-{name}-{}", std::process::id()));
+        // One that was killed may have had the number of this process.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Directory(path)
     }

@@ -13,6 +13,13 @@ impl Server {
         Server(TcpListener::bind((HOST, 0)).unwrap())
     }
 
+    /// Starts where the system lets no client and no other server of a test begin: so that the place is free when this one is gone.
+    pub(crate) fn start_apart() -> Self {
+        let first = std::process::id() % 10_000;
+        let mut ports = (0..10_000).map(|n| 10_000 + ((first + n) % 10_000) as u16);
+        Server(ports.find_map(|port| TcpListener::bind((HOST, port)).ok()).unwrap())
+    }
+
     /// Starts again where a server was before.
     pub(crate) fn start_at(port: u16) -> Self {
         Server(TcpListener::bind((HOST, port)).unwrap())

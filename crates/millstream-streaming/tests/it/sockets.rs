@@ -96,7 +96,7 @@ fn a_receiver_comes_back_when_the_server_does() {
 
 #[test]
 fn a_server_that_is_killed_and_started_again_is_found_again() {
-    let server = Server::start();
+    let server = Server::start_apart();
     let port = server.port();
     let conf = conf("local[1]").set("spark.streaming.receiverRestartDelay", "5ms");
     let streaming = StreamingContext::new(conf, millis(10)).unwrap();
