@@ -132,7 +132,11 @@ mod tests {
     fn work_that_was_begun_is_done_before_the_thread_ends() {
         let (tell, told) = mpsc::channel();
         let mut writer = Writer::default();
-        writer.begin(move || Ok(tell.send(1).unwrap())).unwrap();
+        let work = move || {
+            tell.send(1).unwrap();
+            Ok(())
+        };
+        writer.begin(work).unwrap();
         drop(writer);
         assert_eq!(told.try_recv(), Ok(1));
     }
