@@ -107,8 +107,8 @@ impl Codec {
         }
     }
 
-    /// Returns what reads the uncompressed bytes; a file that was cut off is an error at its end. An error of the codec says
-    /// what can be done about the file.
+    /// Returns what reads the uncompressed bytes; a file that was cut off is an error at its end, but one without a byte holds nothing.
+    /// An error of the codec says what can be done about the file.
     ///
     /// # Errors
     /// If the beginning can not be read.
@@ -131,11 +131,12 @@ impl Codec {
         let mut from = BufReader::with_capacity(64 * 1024, Source { from, broken: broken.clone() });
         let bytes: Box<dyn Read + Send> = match self {
             Codec::None => return Ok(Box::new(from)),
+            // As in Spark since 3.2, whose `spark.hadoopRDD.ignoreEmptySplits` is true by default.
+            _ if from.fill_buf()?.is_empty() => return Ok(Box::new(io::empty())),
             Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(from)),
             Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(from)),
             Codec::Zstd => Box::new(zstd::Decoder::with_buffer(from)?),
             Codec::Lz4 => match from.fill_buf()? {
-                [] => Box::new(io::empty()),
                 start if start.starts_with(&LZ4_FRAME) => Box::new(Frames::new(from)),
                 _ => Box::new(HadoopLz4 { from, block_left: 0, piece: Vec::new(), at: 0 }),
             },
@@ -339,6 +340,13 @@ mod tests {
                 let twice = [once.clone(), once].concat();
                 assert_eq!(read(codec, twice).unwrap(), bytes.repeat(2), "{codec:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_byte_holds_nothing() {
+        for codec in ALL {
+            assert_eq!(read(codec, Vec::new()).unwrap(), b"", "{codec:?}");
         }
     }
 

@@ -425,7 +425,8 @@ impl<K: Key, S: Data> Table<K, S> {
         self.logs.iter().filter(move |log| log.number > version)
     }
 
-    /// Returns the numbers of the keys that batches after `earlier` and up to `later` have touched; nothing if all of them.
+    /// Returns the numbers of the keys that batches after `earlier` and up to `later` have touched, some of them several times; nothing
+    /// if all of them.
     pub(super) fn touched(&self, earlier: u64, later: u64) -> Option<Vec<usize>> {
         let mut numbers = Vec::new();
         for log in self.since(earlier).filter(|log| log.number <= later) {
@@ -434,8 +435,6 @@ impl<K: Key, S: Data> Table<K, S> {
                 Change::Touched(touched) => numbers.extend(touched.numbers()),
             }
         }
-        numbers.sort_unstable();
-        numbers.dedup();
         Some(numbers)
     }
 }

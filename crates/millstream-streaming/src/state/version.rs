@@ -148,8 +148,14 @@ impl<K: Key, S: Data> Version<K, S> {
             return None;
         }
         let table = self.lock();
-        let touched = table.touched(earlier.number, self.number);
-        Some(touched.unwrap_or_else(|| (0..table.numbers()).collect()))
+        let Some(mut touched) = table.touched(earlier.number, self.number) else {
+            return Some((0..table.numbers()).collect());
+        };
+        // Not under the lock: that takes longer than to gather them.
+        drop(table);
+        touched.sort_unstable();
+        touched.dedup();
+        Some(touched)
     }
 
     /// Calls `f` with the table this lies in and its number there.
