@@ -57,8 +57,22 @@ fn s3(path: &FsPath, conf: &Conf) -> Result<AmazonS3Builder> {
         of_bucket.or_else(|| conf.get_raw(format!("spark.hadoop.fs.s3a.{name}")))
     };
     let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
-    if let (Some(key), Some(secret)) = (setting("access.key"), setting("secret.key")) {
-        builder = builder.with_access_key_id(key).with_secret_access_key(secret);
+    match (setting("access.key"), setting("secret.key")) {
+        (Some(key), Some(secret)) => {
+            builder = builder.with_access_key_id(key).with_secret_access_key(secret);
+        }
+        (None, None) => {}
+        (key, _) => {
+            let (given, missing) = match key {
+                Some(_) => ("access.key", "secret.key"),
+                None => ("secret.key", "access.key"),
+            };
+            return Err(Error::Setting {
+                key: format!("spark.hadoop.fs.s3a.{missing}"),
+                problem: format!("it is not set, but `spark.hadoop.fs.s3a.{given}` is"),
+                remedy: "set both, or neither where the environment has them".into(),
+            });
+        }
     }
     if let Some(token) = setting("session.token") {
         builder = builder.with_token(token);
@@ -160,5 +174,8 @@ mod tests {
         assert!(error("s3:///a", Conf::empty()).contains("names no bucket or host; write s3://BUCKET/NAME"));
         let conf = Conf::empty().set("spark.hadoop.fs.s3a.attempts.maximum", "none");
         assert!(error("s3a://b/a", conf).contains("`none` is no number of attempts"));
+        let conf = Conf::empty().set("spark.hadoop.fs.s3a.bucket.b.access.key", "key");
+        let error = error("s3a://b/a", conf);
+        assert!(error.contains("fs.s3a.secret.key") && error.contains("it is not set"), "{error}");
     }
 }
